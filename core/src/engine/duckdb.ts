@@ -1,0 +1,96 @@
+import { type DuckDBConnection, DuckDBInstance } from '@duckdb/node-api';
+import type { Engine } from '../model/component.ts';
+import { fromDuckType } from '../model/duck.ts';
+import { literal } from '../model/sql.ts';
+import type { Column } from '../model/type.ts';
+
+export interface EngineOptions {
+  /** Existing folder for this task's files; the engine spills into `<spool>/tmp`. */
+  spool: string;
+  threads: number;
+  /** Bytes. */
+  memory: number;
+  /** Database file to open instead of memory. */
+  file?: string;
+  readOnly?: boolean;
+}
+
+export interface OwnedEngine extends Engine {
+  /** Stops the running query; it fails with an interrupt error. */
+  interrupt(): void;
+  close(): void;
+}
+
+/**
+ * Opens an instance with one connection. Sessions run in UTC, so that no answer depends on the machine's zone. The caller
+ * closes it; nothing else may open the same file meanwhile.
+ */
+export async function openEngine(options: EngineOptions): Promise<OwnedEngine> {
+  const instance = await DuckDBInstance.create(options.file ?? ':memory:', {
+    threads: String(options.threads),
+    memory_limit: `${Math.max(1, Math.floor(options.memory / 1_000_000))}MB`,
+    temp_directory: `${options.spool}/tmp`,
+    autoinstall_known_extensions: 'false',
+    autoload_known_extensions: 'false',
+    ...(options.readOnly ? { access_mode: 'READ_ONLY' } : {}),
+  });
+  const connection = await instance.connect();
+  await connection.run("SET TimeZone = 'UTC'");
+  return new DuckEngine(instance, connection, options);
+}
+
+class DuckEngine implements OwnedEngine {
+  readonly spool: string;
+  readonly threads: number;
+  readonly memory: number;
+  readonly #instance: DuckDBInstance;
+  readonly #connection: DuckDBConnection;
+
+  constructor(instance: DuckDBInstance, connection: DuckDBConnection, options: EngineOptions) {
+    this.#instance = instance;
+    this.#connection = connection;
+    this.spool = options.spool;
+    this.threads = options.threads;
+    this.memory = options.memory;
+  }
+
+  async run(sql: string): Promise<void> {
+    await this.#connection.run(sql);
+  }
+
+  async rows(sql: string): Promise<Record<string, string | number | boolean | null>[]> {
+    const reader = await this.#connection.runAndReadAll(sql);
+    return reader.getRowObjectsJson() as Record<string, string | number | boolean | null>[];
+  }
+
+  async changed(sql: string): Promise<number> {
+    const result = await this.#connection.run(sql);
+    return result.rowsChanged;
+  }
+
+  async describe(sql: string): Promise<Column[]> {
+    const rows = await this.rows(`DESCRIBE ${sql}`);
+    return rows.map((row) => ({ name: String(row['column_name']), type: fromDuckType(String(row['column_type'])) }));
+  }
+
+  interrupt(): void {
+    this.#connection.interrupt();
+  }
+
+  close(): void {
+    this.#connection.closeSync();
+    this.#instance.closeSync();
+  }
+}
+
+/** Limits what later SQL on this engine can reach: its spool, the given files and folders, and nothing else. Cannot be undone. */
+export async function cage(
+  engine: Engine,
+  reach: { files: readonly string[]; folders: readonly string[] },
+): Promise<void> {
+  const folders = [engine.spool, ...reach.folders].map(literal).join(', ');
+  await engine.run(`SET allowed_directories = [${folders}]`);
+  if (reach.files.length > 0) await engine.run(`SET allowed_paths = [${reach.files.map(literal).join(', ')}]`);
+  await engine.run('SET enable_external_access = false');
+  await engine.run('SET lock_configuration = true');
+}

@@ -1,0 +1,313 @@
+import type { Schema } from '../spec/schema.ts';
+import type { CheckStep, DestinationUse, WriteDisposition } from './job.ts';
+import type { JsonObject } from './json.ts';
+import type { Checkpoint, FileIdentity, StreamKey } from './run.ts';
+import type { Column, DataType } from './type.ts';
+
+/**
+ * The embedded columnar engine as components see it: one connection of one instance, owned by one task.
+ * SQL for data is built with `model/sql.ts`; no value is pasted in unquoted.
+ */
+export interface Engine {
+  /** Runs statements and throws away their rows. */
+  run(sql: string): Promise<void>;
+  /** Runs one query and returns its rows; 64-bit integers, decimals and dates arrive as exact text. */
+  rows(sql: string): Promise<Record<string, string | number | boolean | null>[]>;
+  /** Runs a statement that changes rows and returns how many it changed. */
+  changed(sql: string): Promise<number>;
+  /** Names and types that a query would return, without reading a row. */
+  describe(sql: string): Promise<Column[]>;
+  /** A folder of the task's own: spooled downloads, landed parts, FIFOs. Removed when the task ends. */
+  readonly spool: string;
+  /** Threads that a query of this task uses. */
+  readonly threads: number;
+  /** Bytes that this task may use. */
+  readonly memory: number;
+}
+
+/** Told about progress and findings; the caller decides where they are shown. */
+export type TaskLog = (level: 'debug' | 'info' | 'warn' | 'error', message: string, fields?: JsonObject) => void;
+
+export interface Context {
+  signal: AbortSignal;
+  log: TaskLog;
+}
+
+// ---------------------------------------------------------------- sources
+
+/** The unit that a source hands out. Plain JSON: it is stored and sent to tasks. */
+export interface Split {
+  /** Position in the stream's order of splits: later rows win in a merge. */
+  ordinal: number;
+  /** Rough size in bytes for balancing and progress; null where unknown. */
+  bytes: number | null;
+  /** The file, for sources of files. */
+  file: FileIdentity | null;
+  /** What only the source reads: key range, offsets. */
+  detail: JsonObject;
+}
+
+export interface SourceContext extends Context {
+  settings: JsonObject;
+  /** Folder of the project: relative local paths start here. */
+  projectDir: string;
+}
+
+/** A file that the engine can read now, under the source's own name. */
+export interface LocalFile {
+  /** Path on this machine. */
+  path: string;
+  /** The source's own name: what `metadata: path`, errors and the ledger show. */
+  name: string;
+  size: number;
+  modified_at: string | null;
+  /** The split's ordinal. */
+  ordinal: number;
+}
+
+export interface SourceSession {
+  /** Reach and list; throws a SluiceError that says which of the two failed and why. */
+  test(): Promise<void>;
+  /** All splits of now, in a stable order. A source of files lists every match; the engine takes away those in the ledger. */
+  splits(): AsyncIterable<Split>;
+  /**
+   * Makes a split's bytes readable by the engine: a local file as it stands, or a download into `spool`.
+   * Throws `source/*` errors with the split's name.
+   */
+  fetch(split: Split, spool: string): Promise<LocalFile>;
+  /** Told after a commit; may be repeated or lost. */
+  committed(splits: readonly Split[]): Promise<void>;
+  close(): Promise<void>;
+}
+
+export interface Source {
+  connect(ctx: SourceContext): Promise<SourceSession>;
+}
+
+// ---------------------------------------------------------------- formats
+
+/** A column as the format finds it. */
+export interface RawColumn {
+  name: string;
+  /** null: the format has only text, the type is to be inferred or declared. */
+  type: DataType | null;
+}
+
+/** A run's fixed reading of its files: decided before the first task, passed explicitly to each scan. */
+export interface Sniffed {
+  /** What the format needs to scan: delimiter, quote, encoding, header names per file … Plain JSON. */
+  dialect: JsonObject;
+  columns: RawColumn[];
+  /** In words, for `infer` and logs: what was decided and what it was seen in. */
+  evidence: string[];
+}
+
+export interface Scan {
+  /**
+   * A SELECT that yields the raw columns under their own names, then `_file` (INTEGER, the split's ordinal), and, where
+   * `rowNumbers` was asked for, `_row` (BIGINT, the row's number in its file, from 1, header not counted).
+   */
+  sql: string;
+  /**
+   * After `sql` ran to its end: a SELECT of the rows that could not be split into columns:
+   * `_file` INTEGER, `line` BIGINT (physical line or null), `byte_offset` BIGINT, `code` VARCHAR, `reason` VARCHAR, `row` VARCHAR.
+   * null where the format has no such rows.
+   */
+  rejects: string | null;
+}
+
+export interface FormatReader {
+  /** Reads a bounded sample (never the whole input). Throws `format/*` errors with file and line. */
+  sniff(files: readonly LocalFile[], settings: JsonObject, engine: Engine): Promise<Sniffed>;
+  /** Builds the scan; may run statements on the engine to prepare it. Rows come in file order, then row order. */
+  scan(
+    files: readonly LocalFile[],
+    sniffed: Sniffed,
+    settings: JsonObject,
+    engine: Engine,
+    options: { rowNumbers: boolean; limit?: number; skipBadRows: boolean },
+  ): Promise<Scan>;
+  /** Turns an engine error of a scan into a `format/*` SluiceError with file, line and cause, or null if it is not one. */
+  explain(error: Error, files: readonly LocalFile[], sniffed: Sniffed): Promise<Error | null>;
+}
+
+// ---------------------------------------------------------------- transforms and checks
+
+export type Scope = 'row' | 'run';
+
+export interface Transform {
+  /** Row: split by split; run: once over the stream's landed rows of the epoch. */
+  scope(settings: JsonObject): Scope;
+  /** A SELECT over the relation `input` (quoted as "input"). Columns that begin with `_sluice_` must pass through. */
+  sql(settings: JsonObject, input: readonly Column[]): string;
+  /** Texts of user SQL in the settings, for the cage to inspect before any of it runs. */
+  userSql(settings: JsonObject): { sql: string; form: 'expression' | 'query' }[];
+}
+
+export interface Check {
+  scope(step: CheckStep): Scope;
+  /** Row checks and `unique`: a boolean expression over the relation's columns that is true for a failing row. */
+  failing?(step: CheckStep, columns: readonly Column[]): string;
+  /** Table checks: a SELECT of one row `failed` BOOLEAN, `detail` VARCHAR over the relation `input`. */
+  verdict?(step: CheckStep, columns: readonly Column[]): string;
+  /** A message for one failing row or the table, without the values of masked columns. */
+  describe(step: CheckStep): string;
+  userSql(step: CheckStep): { sql: string; form: 'expression' }[];
+}
+
+// ---------------------------------------------------------------- destinations
+
+export interface DestinationContext extends Context {
+  key: StreamKey;
+  /** Settings with their references put in. */
+  use: DestinationUse;
+  projectDir: string;
+  runId: string;
+}
+
+export interface Addresses {
+  /** Hashes (hex) of the source's address, of `incremental` (type, column) and of the destination's address. */
+  source: string;
+  incremental: string;
+  destination: string;
+}
+
+export interface Opened {
+  fence: number;
+  seq: number;
+  checkpoint: Checkpoint | null;
+  commitId: string | null;
+  /** The destination table as it stands; null when it does not exist. */
+  table: Column[] | null;
+  /** Which addresses differ from the stored ones (the checkpoint is then null: a full load); empty where none. */
+  changed: (keyof Addresses)[];
+}
+
+/** What is written in the one transaction of an epoch beside the rows. */
+export interface EpochCommit {
+  commitId: string;
+  epoch: number;
+  fence: number;
+  baseSeq: number;
+  checkpoint: Checkpoint;
+  addresses: Addresses;
+  /** Files to enter in the ledger; with `forgetLedger` all older entries go first. */
+  files: FileIdentity[];
+  forgetLedger: boolean;
+  /** The rows' columns in order, with final names and types. */
+  columns: Column[];
+  /** Columns of the table that are added or get another type, as the schema contract decided. */
+  addColumns: Column[];
+  alterColumns: Column[];
+  disposition: WriteDisposition;
+  primaryKey: string[];
+  deletes: 'hard' | 'soft' | null;
+}
+
+/** Rows ready to be written. `sql` yields `columns` in order and, with deletes, `_sluice_delete` BOOLEAN last. */
+export interface ReadyRows {
+  engine: Engine;
+  sql: string;
+  columns: Column[];
+  /** A SELECT of QUARANTINE_COLUMNS, all text but row_number and byte_offset BIGINT; null where nothing is set aside. */
+  quarantine: string | null;
+}
+
+export interface StageRequest {
+  epoch: number;
+  task: number;
+  attempt: number;
+  columns: Column[];
+  disposition: WriteDisposition;
+}
+
+/** Serialisable: after a crash any process can commit or abort by it. */
+export type StageToken = JsonObject & { rows: number };
+
+export interface CommitResult {
+  rows_written: number;
+  rows_inserted?: number;
+  rows_updated?: number;
+  rows_deleted?: number;
+  /** The commit had been done before: nothing was written now. */
+  repeated: boolean;
+}
+
+export interface DestinationSession {
+  /**
+   * What to hold while `open`, `load`, `commit` and `inspect` run, because the system allows one opener at a time: the real
+   * path of the file. null where the system arbitrates itself.
+   */
+  readonly lock: string | null;
+  /** Reach, read and write rights; throws a SluiceError. */
+  test(): Promise<void>;
+  /** Step 1: one transaction raises the fence. Creates schema and `_sluice_*` tables where missing. */
+  open(addresses: Addresses, renamedFrom: readonly string[]): Promise<Opened>;
+  /** State without raising the fence; null when there is none. */
+  inspect(): Promise<(Opened & { files: number }) | null>;
+  /** The file ledger of this stream by path. */
+  ledger(): Promise<Map<string, FileIdentity>>;
+  /** Statements to run on a task's engine before it is caged (ATTACH); their undoing runs in `detach`. */
+  attach(engine: Engine): Promise<void>;
+  detach(engine: Engine): Promise<void>;
+  /** One-task epoch: rows straight into the destination table, and the epoch's commit, in one transaction. */
+  load(epoch: EpochCommit, rows: ReadyRows): Promise<CommitResult>;
+  /** Step 4: rows into staging that no reader takes for data. Repeating a task's stage replaces or finds what it staged. */
+  stage(request: StageRequest, rows: ReadyRows): Promise<StageToken>;
+  /** Step 6: one transaction over all tokens. Throws `commit/fenced` when another holds a newer fence. */
+  commit(epoch: EpochCommit, tokens: readonly StageToken[]): Promise<CommitResult>;
+  /** Removes all staging of this run and stream. Removing nothing succeeds. */
+  abort(runId: string): Promise<void>;
+  /** Columns and rows of a query on this destination, for `sluice sql`. */
+  query(sql: string): Promise<{ columns: Column[]; rows: (string | number | boolean | null)[][] }>;
+  close(): Promise<void>;
+}
+
+export interface Destination {
+  connect(ctx: DestinationContext): Promise<DestinationSession>;
+}
+
+// ---------------------------------------------------------------- specs
+
+export type ComponentKind = 'source' | 'destination' | 'format' | 'transform' | 'check';
+
+/** What a component can do, as data: nothing outside its folder switches on its name. */
+export interface Capabilities {
+  /** Sources: hand out bytes that need a format, or typed columns. */
+  yields?: 'bytes' | 'columns';
+  batch?: boolean;
+  streaming?: boolean;
+  /** Destinations. */
+  commit_class?: 'transactional' | 'transactional_no_ddl' | 'log' | 'directory' | 'append_only';
+  write_dispositions?: WriteDisposition[];
+  /** Tables by schema and name, or files by path. */
+  holds?: 'tables' | 'files';
+  default_schema?: string;
+  /** Longest identifier in bytes; null: no limit. */
+  max_identifier?: number | null;
+  /** Needs files of one host. */
+  placement?: 'node' | 'any';
+  /** Transforms and checks with a fixed scope; `sql` means it depends on the text. */
+  scope?: Scope | 'sql';
+  /** Checks: needs a column, and may stand under `columns[].checks`. */
+  column_check?: boolean;
+}
+
+export interface Spec<S extends Schema = Schema> {
+  kind: ComponentKind;
+  type: string;
+  title: string;
+  /** One or two sentences, shown by editors. */
+  text: string;
+  /** The component's own keys; for a source or destination those that every one has (`type`, `connection`) are not repeated. */
+  settings: S;
+  /** Sources and destinations: keys of the system's connection, which may also stand inline. */
+  connection?: Schema;
+  /** Names of the settings and connection keys whose values are secrets. */
+  secrets: string[];
+  capabilities: Capabilities;
+  /** YAML snippets that validate. */
+  examples: string[];
+  /** More Markdown for the reference page: type mapping, rules. */
+  notes?: string;
+}

@@ -1,0 +1,3 @@
+/** A plain JSON value: what may cross a thread, a process or a database column. */
+export type Json = null | boolean | number | string | Json[] | { [key: string]: Json };
+export type JsonObject = { [key: string]: Json };

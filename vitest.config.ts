@@ -1,0 +1,18 @@
+import { defineConfig } from 'vitest/config';
+
+export default defineConfig({
+  resolve: { conditions: ['source'] },
+  ssr: { resolve: { conditions: ['source', 'node', 'import', 'module', 'default'] } },
+  test: {
+    include: [
+      'core/src/**/*.test.ts',
+      'core/test/**/*.test.ts',
+      'runner/src/**/*.test.ts',
+      'runner/test/**/*.test.ts',
+      'lsp/**/*.test.ts',
+    ],
+    testTimeout: 60_000,
+    hookTimeout: 60_000,
+    pool: 'forks',
+  },
+});
