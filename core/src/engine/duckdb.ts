@@ -70,7 +70,7 @@ class DuckEngine implements OwnedEngine {
 
   async describe(sql: string): Promise<Column[]> {
     const rows = await this.rows(`DESCRIBE ${sql}`);
-    return rows.map((row) => ({ name: String(row['column_name']), type: fromDuckType(String(row['column_type'])) }));
+    return rows.map((row) => ({ name: String(row.column_name), type: fromDuckType(String(row.column_type)) }));
   }
 
   interrupt(): void {
