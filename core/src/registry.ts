@@ -4,5 +4,17 @@ import type { Check, Destination, FormatReader, Source, Transform } from './mode
 export const sources: Readonly<Record<string, { load: () => Promise<Source> }>> = {};
 export const destinations: Readonly<Record<string, { load: () => Promise<Destination> }>> = {};
 export const formats: Readonly<Record<string, { load: () => Promise<FormatReader> }>> = {};
-export const transforms: Readonly<Record<string, { load: () => Promise<Transform> }>> = {};
-export const checks: Readonly<Record<string, { load: () => Promise<Check> }>> = {};
+export const transforms: Readonly<Record<string, { load: () => Promise<Transform> }>> = {
+  filter: { load: async () => (await import('./transforms/filter/transform.ts')).filter },
+  select: { load: async () => (await import('./transforms/select/transform.ts')).select },
+  drop: { load: async () => (await import('./transforms/drop/transform.ts')).drop },
+  derive: { load: async () => (await import('./transforms/derive/transform.ts')).derive },
+  dedupe: { load: async () => (await import('./transforms/dedupe/transform.ts')).dedupe },
+  sql: { load: async () => (await import('./transforms/sql/transform.ts')).sql },
+};
+export const checks: Readonly<Record<string, { load: () => Promise<Check> }>> = {
+  not_null: { load: async () => (await import('./checks/not_null/check.ts')).notNull },
+  unique: { load: async () => (await import('./checks/unique/check.ts')).unique },
+  expression: { load: async () => (await import('./checks/expression/check.ts')).expression },
+  row_count: { load: async () => (await import('./checks/row_count/check.ts')).rowCount },
+};

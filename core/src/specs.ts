@@ -1,9 +1,31 @@
+import { expressionSpec } from './checks/expression/spec.ts';
+import { notNullSpec } from './checks/not_null/spec.ts';
+import { rowCountSpec } from './checks/row_count/spec.ts';
+import { uniqueSpec } from './checks/unique/spec.ts';
 import { sourceSpec as localSource } from './connectors/local/spec.ts';
 import type { Spec } from './model/component.ts';
+import { dedupeSpec } from './transforms/dedupe/spec.ts';
+import { deriveSpec } from './transforms/derive/spec.ts';
+import { dropSpec } from './transforms/drop/spec.ts';
+import { filterSpec } from './transforms/filter/spec.ts';
+import { selectSpec } from './transforms/select/spec.ts';
+import { sqlSpec } from './transforms/sql/spec.ts';
 
 /** Every component by kind and type, as data: no SDK and no native module is loaded by this file. */
 export const sources: Readonly<Record<string, Spec>> = { local: localSource };
 export const destinations: Readonly<Record<string, Spec>> = {};
 export const formats: Readonly<Record<string, Spec>> = {};
-export const transforms: Readonly<Record<string, Spec>> = {};
-export const checks: Readonly<Record<string, Spec>> = {};
+export const transforms: Readonly<Record<string, Spec>> = {
+  filter: filterSpec,
+  select: selectSpec,
+  drop: dropSpec,
+  derive: deriveSpec,
+  dedupe: dedupeSpec,
+  sql: sqlSpec,
+};
+export const checks: Readonly<Record<string, Spec>> = {
+  not_null: notNullSpec,
+  unique: uniqueSpec,
+  expression: expressionSpec,
+  row_count: rowCountSpec,
+};

@@ -1,7 +1,7 @@
 import type { Schema } from '../spec/schema.ts';
 import type { CheckStep, DestinationUse, WriteDisposition } from './job.ts';
 import type { JsonObject } from './json.ts';
-import type { Checkpoint, FileIdentity, StreamKey } from './run.ts';
+import type { Checkpoint, Counts, FileIdentity, StreamKey } from './run.ts';
 import type { Column, DataType } from './type.ts';
 
 /**
@@ -135,24 +135,41 @@ export interface FormatReader {
 
 export type Scope = 'row' | 'run';
 
+/** What a text of user SQL is: one value, one SELECT over `input`, or what stands after ORDER BY. */
+export type SqlForm = 'expression' | 'query' | 'order';
+
 export interface Transform {
   /** Row: split by split; run: once over the stream's landed rows of the epoch. */
   scope(settings: JsonObject): Scope;
   /** A SELECT over the relation `input` (quoted as "input"). Columns that begin with `_sluice_` must pass through. */
   sql(settings: JsonObject, input: readonly Column[]): string;
+  /** Row steps that yield exactly one row for each: rows need not be counted around them. */
+  keepsRows?: boolean;
   /** Texts of user SQL in the settings, for the cage to inspect before any of it runs. */
-  userSql(settings: JsonObject): { sql: string; form: 'expression' | 'query' }[];
+  userSql(settings: JsonObject): { sql: string; form: SqlForm }[];
+  /**
+   * Run steps whose answer for a row depends only on rows with the same values in these columns: the engine may run the step
+   * on each hash partition of them. null: only the whole relation will do.
+   */
+  partitionKey?(settings: JsonObject): string[] | null;
 }
 
 export interface Check {
   scope(step: CheckStep): Scope;
-  /** Row checks and `unique`: a boolean expression over the relation's columns that is true for a failing row. */
+  /**
+   * A boolean expression over the relation's columns that is true for a failing row. In run scope it may call a window
+   * function, so it has to stand in a select list, not in WHERE.
+   */
   failing?(step: CheckStep, columns: readonly Column[]): string;
   /** Table checks: a SELECT of one row `failed` BOOLEAN, `detail` VARCHAR over the relation `input`. */
   verdict?(step: CheckStep, columns: readonly Column[]): string;
+  /** Table checks that the number of rows alone decides: they gate the commit without a pass over the rows. */
+  byCount?(step: CheckStep, rows: number): { failed: boolean; detail: string };
   /** A message for one failing row or the table, without the values of masked columns. */
   describe(step: CheckStep): string;
-  userSql(step: CheckStep): { sql: string; form: 'expression' }[];
+  userSql(step: CheckStep): { sql: string; form: SqlForm }[];
+  /** As for transforms. */
+  partitionKey?(step: CheckStep): string[] | null;
 }
 
 // ---------------------------------------------------------------- destinations
@@ -163,6 +180,8 @@ export interface DestinationContext extends Context {
   use: DestinationUse;
   projectDir: string;
   runId: string;
+  /** What `commit` may use where no engine is handed in; the destination's own cautious default where left out. */
+  budget?: { threads: number; memory: number };
 }
 
 export interface Addresses {
@@ -179,6 +198,8 @@ export interface Opened {
   commitId: string | null;
   /** The destination table as it stands; null when it does not exist. */
   table: Column[] | null;
+  /** Counts of the last commit, as it stored them. */
+  counts?: Partial<Counts> | null;
   /** Which addresses differ from the stored ones (the checkpoint is then null: a full load); empty where none. */
   changed: (keyof Addresses)[];
 }
@@ -190,6 +211,8 @@ export interface EpochCommit {
   fence: number;
   baseSeq: number;
   checkpoint: Checkpoint;
+  /** What is known of the epoch's counts; stored with `rows_written` as the destination found it, for a run that dies after COMMIT. */
+  counts?: Counts;
   addresses: Addresses;
   /** Files to enter in the ledger; with `forgetLedger` all older entries go first. */
   files: FileIdentity[];
@@ -202,6 +225,8 @@ export interface EpochCommit {
   disposition: WriteDisposition;
   primaryKey: string[];
   deletes: 'hard' | 'soft' | null;
+  /** A replace of one window: only rows with from <= column < to go (ISO 8601 instants); left out: the whole table. */
+  window?: { column: string; from: string; to: string };
 }
 
 /** Rows ready to be written. `sql` yields `columns` in order and, with deletes, `_sluice_delete` BOOLEAN last. */
@@ -211,6 +236,8 @@ export interface ReadyRows {
   columns: Column[];
   /** A SELECT of QUARANTINE_COLUMNS, all text but row_number and byte_offset BIGINT; null where nothing is set aside. */
   quarantine: string | null;
+  /** Called with the rows written, before COMMIT: throws where a check or limit forbids the epoch. */
+  gate?: (rowsWritten: number) => void;
 }
 
 export interface StageRequest {
@@ -239,6 +266,10 @@ export interface DestinationSession {
    * path of the file. null where the system arbitrates itself.
    */
   readonly lock: string | null;
+  /** Folders that `load` and `stage` write to through a task's engine: opened in its cage. */
+  readonly folders: readonly string[];
+  /** Files that `attach`, `load` and `detach` open through a task's engine: opened in its cage. */
+  readonly files: readonly string[];
   /** Reach, read and write rights; throws a SluiceError. */
   test(): Promise<void>;
   /** Step 1: one transaction raises the fence. Creates schema and `_sluice_*` tables where missing. */
@@ -247,7 +278,10 @@ export interface DestinationSession {
   inspect(): Promise<(Opened & { files: number }) | null>;
   /** The file ledger of this stream by path. */
   ledger(): Promise<Map<string, FileIdentity>>;
-  /** Statements to run on a task's engine before it is caged (ATTACH); their undoing runs in `detach`. */
+  /**
+   * Statements to run on a task's engine (ATTACH); their undoing runs in `detach`. With `files` and `folders` opened both may run
+   * inside the cage, so that the lock is held for the load and no longer. `load` attaches and detaches by itself where it is not done.
+   */
   attach(engine: Engine): Promise<void>;
   detach(engine: Engine): Promise<void>;
   /** One-task epoch: rows straight into the destination table, and the epoch's commit, in one transaction. */

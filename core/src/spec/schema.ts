@@ -45,6 +45,7 @@ export interface Schema {
 export type TextKind =
   | 'sql-expression'
   | 'sql-query'
+  | 'sql-order'
   | 'cron'
   | 'timezone'
   | 'glob'
