@@ -18,6 +18,8 @@ export interface EngineOptions {
 export interface OwnedEngine extends Engine {
   /** Stops the running query; it fails with an interrupt error. */
   interrupt(): void;
+  /** Share of the running query that is done, 0 to 1. */
+  progress(): number;
   close(): void;
 }
 
@@ -75,6 +77,10 @@ class DuckEngine implements OwnedEngine {
 
   interrupt(): void {
     this.#connection.interrupt();
+  }
+
+  progress(): number {
+    return Math.max(0, this.#connection.progress.percentage) / 100;
   }
 
   close(): void {

@@ -145,6 +145,8 @@ export interface Transform {
   sql(settings: JsonObject, input: readonly Column[]): string;
   /** Row steps that yield exactly one row for each: rows need not be counted around them. */
   keepsRows?: boolean;
+  /** Row steps that may yield more rows than they take. */
+  addsRows?: boolean;
   /** Texts of user SQL in the settings, for the cage to inspect before any of it runs. */
   userSql(settings: JsonObject): { sql: string; form: SqlForm }[];
   /**

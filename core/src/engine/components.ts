@@ -1,0 +1,38 @@
+import type { Stream } from '../model/job.ts';
+import { SluiceError } from '../model/error.ts';
+import * as registry from '../registry.ts';
+import type { LoadedCheck, LoadedStep } from './pipeline.ts';
+import { inspectUserSql } from './cage/inspect.ts';
+import type { Engine } from '../model/component.ts';
+
+/** Loads the implementations of a stream's transforms and checks and lets the cage inspect all their user SQL. */
+export async function loadSteps(stream: Stream, engine: Engine): Promise<{ steps: LoadedStep[]; checks: LoadedCheck[] }> {
+  const steps: LoadedStep[] = [];
+  for (const step of stream.transform) {
+    const transform = await pick(registry.transforms, 'transform', step.type);
+    for (const { sql, form } of transform.userSql(step.settings)) await inspectUserSql(engine, sql, form);
+    steps.push({ step, transform });
+  }
+  const checks: LoadedCheck[] = [];
+  for (const [index, step] of stream.checks.entries()) {
+    const check = await pick(registry.checks, 'check', step.type);
+    for (const { sql, form } of check.userSql(step)) await inspectUserSql(engine, sql, form);
+    checks.push({ step, check, index });
+  }
+  return { steps, checks };
+}
+
+/** Loads one component by type; throws config errors that name the types there are. */
+export async function pick<T>(
+  map: Readonly<Record<string, { load: () => Promise<T> }>>,
+  kind: string,
+  type: string,
+): Promise<T> {
+  const entry = Object.hasOwn(map, type) ? map[type] : undefined;
+  if (!entry) {
+    throw new SluiceError('component/unknown', 'config', `There is no ${kind} of type ${type}`, {
+      hint: `Known: ${Object.keys(map).join(', ')}.`,
+    });
+  }
+  return entry.load();
+}

@@ -1,0 +1,402 @@
+import type {
+  Addresses,
+  DestinationSession,
+  EpochCommit,
+  Opened,
+  SourceSession,
+  Split,
+  StageToken,
+  TaskLog,
+} from '../model/component.ts';
+import { SluiceError } from '../model/error.ts';
+import { faultPoint } from '../model/fault.ts';
+import type { Stream } from '../model/job.ts';
+import type { JsonObject } from '../model/json.ts';
+import { addCounts, type Checkpoint, type Counts, type FileIdentity, type StreamKey, zeroCounts } from '../model/run.ts';
+import type { Column } from '../model/type.ts';
+import * as registry from '../registry.ts';
+import { loadSteps, pick } from './components.ts';
+import { openEngine } from './duckdb.ts';
+import type { Landed } from './land.ts';
+import { newSplits, sampleOf, taskChunks } from './splits.ts';
+import type { StreamPlan } from './stream-plan.ts';
+import { enforceLimits, gateVerdict, type TaskCommon, type TaskInput, type TaskOutput } from './task.ts';
+
+export type Phase = 'open' | 'list' | 'sniff' | 'load' | 'finish' | 'commit' | 'done';
+
+/** What an epoch needs from the process that runs it: threads for tasks, locks, and the state store. */
+export interface EpochPorts {
+  runTask(input: TaskInput, progress: (share: number) => void): Promise<TaskOutput>;
+  /** Holds the named lock while `work` runs; null needs none. */
+  withLock<T>(name: string | null, work: () => Promise<T>): Promise<T>;
+  recordTasks(stream: string, epoch: number, splits: Split[][]): Promise<void>;
+  recordIntent(stream: string, epoch: number, destination: JsonObject): Promise<void>;
+  recordToken(stream: string, epoch: number, task: number, token: JsonObject, counts: Counts): Promise<void>;
+  /** From here a stop no longer discards the epoch. Throws where the lease is lost. */
+  committing(stream: string): Promise<void>;
+  /** Everything staged for these runs was aborted or committed. */
+  settled(stream: string, runIds: string[]): Promise<void>;
+  finished(stream: string, done: { seq: number; commitId: string; checkpoint: Checkpoint; counts: Counts }): Promise<void>;
+  phase(stream: string, phase: Phase, detail?: string): void;
+  progress(stream: string, done: { bytes: number; total: number | null; tasksDone: number; tasks: number }): void;
+  log: TaskLog;
+}
+
+export interface StreamRun extends Omit<TaskCommon, 'threads'> {
+  addresses: Addresses;
+  renamedFrom: string[];
+  fullRefresh: boolean;
+  attempt: number;
+  workers: { min: number; max: number };
+  cores: number;
+  /** Runs of this job that died and may have left staging behind. */
+  deadRuns: string[];
+  signal: AbortSignal;
+}
+
+export interface StreamOutcome {
+  counts: Counts;
+  checkpoint: Checkpoint | null;
+  /** Nothing was there to load: nothing was committed. */
+  empty: boolean;
+}
+
+const EPOCH = 1;
+
+/** Runs one epoch of one stream by the commit protocol. Throws SluiceErrors; then nothing of the epoch is visible. */
+export async function runStream(run: StreamRun, ports: EpochPorts): Promise<StreamOutcome> {
+  const { stream } = run;
+  const context = { projectDir: run.projectDir, signal: run.signal, log: ports.log };
+  const destination = await pick(registry.destinations, 'destination', stream.destination.type);
+  const source = await pick(registry.sources, 'source', stream.source.type);
+  const session = await destination.connect({ ...context, key: run.key, use: stream.destination, runId: run.runId });
+  const from = await source.connect({ ...context, settings: stream.source.settings });
+  try {
+    return await new Epoch(run, ports, session, from).run();
+  } finally {
+    await from.close();
+    await session.close();
+  }
+}
+
+class Epoch {
+  readonly #run: StreamRun;
+  readonly #ports: EpochPorts;
+  readonly #session: DestinationSession;
+  readonly #source: SourceSession;
+  readonly #commitId: string;
+
+  constructor(run: StreamRun, ports: EpochPorts, session: DestinationSession, source: SourceSession) {
+    this.#run = run;
+    this.#ports = ports;
+    this.#session = session;
+    this.#source = source;
+    this.#commitId = `${run.runId}/${run.stream.name}/${EPOCH}`;
+  }
+
+  get #stream(): Stream {
+    return this.#run.stream;
+  }
+
+  async run(): Promise<StreamOutcome> {
+    const opened = await this.#open();
+    if (opened.commitId === this.#commitId) return this.#alreadyCommitted(opened);
+    await this.#clearDeadRuns();
+    const full = this.#run.fullRefresh;
+    if (opened.changed.length > 0 && opened.seq > 0) {
+      this.#ports.log('warn', `The ${opened.changed.join(' and ')} of this stream changed: it loads everything anew`, { stream: this.#stream.name });
+    }
+    const fresh = full || opened.checkpoint === null;
+    const splits = await this.#list(fresh);
+    if (splits.length === 0) return this.#noData(opened);
+    try {
+      return await this.#load(opened, splits, fresh);
+    } catch (error) {
+      await this.#abort();
+      throw error;
+    }
+  }
+
+  async #open(): Promise<Opened> {
+    this.#ports.phase(this.#stream.name, 'open');
+    await faultPoint('protocol.open.before');
+    const opened = await this.#locked(() => this.#session.open(this.#run.addresses, this.#run.renamedFrom));
+    await faultPoint('protocol.open.after');
+    return opened;
+  }
+
+  #locked<T>(work: () => Promise<T>): Promise<T> {
+    return this.#ports.withLock(this.#session.lock, work);
+  }
+
+  /** A run that died may have staged rows: they go before this one stages its own. */
+  async #clearDeadRuns(): Promise<void> {
+    for (const runId of this.#run.deadRuns) await this.#locked(() => this.#session.abort(runId));
+    await this.#ports.settled(this.#stream.name, this.#run.deadRuns);
+  }
+
+  /** An attempt before this one committed and died before it could say so. */
+  async #alreadyCommitted(opened: Opened): Promise<StreamOutcome> {
+    const counts = { ...zeroCounts(), ...(opened.counts ?? {}) };
+    const checkpoint = opened.checkpoint ?? {};
+    await this.#finish(opened.seq, counts, checkpoint);
+    return { counts, checkpoint, empty: false };
+  }
+
+  async #list(fresh: boolean): Promise<Split[]> {
+    this.#ports.phase(this.#stream.name, 'list');
+    await faultPoint('protocol.list.before');
+    const usesLedger = this.#stream.incremental.type === 'files' && !fresh;
+    const known = usesLedger ? await this.#locked(() => this.#session.ledger()) : new Map<string, FileIdentity>();
+    const splits = await newSplits(this.#source.splits(), known, this.#stream);
+    await faultPoint('protocol.list.after');
+    return splits;
+  }
+
+  #noData(opened: Opened): StreamOutcome {
+    const { on_no_data: policy, name } = this.#stream;
+    const message = 'There is nothing new to load';
+    if (policy === 'fail') {
+      throw new SluiceError('source/no-data', 'data', `${message}, and on_no_data is fail`, {
+        where: { stream: name },
+        hint: 'Check the path, or set `on_no_data: succeed`.',
+      });
+    }
+    this.#ports.log(policy === 'warn' ? 'warn' : 'info', message, { stream: name });
+    return { counts: zeroCounts(), checkpoint: opened.checkpoint, empty: true };
+  }
+
+  async #load(opened: Opened, splits: Split[], fresh: boolean): Promise<StreamOutcome> {
+    const table = this.#run.fullRefresh ? null : opened.table;
+    const chunks = taskChunks(splits, this.#run.workers);
+    await this.#ports.recordTasks(this.#stream.name, EPOCH, chunks);
+    let plan = await this.#prepare(splits, table);
+    await faultPoint('protocol.intent.before');
+    const { type, connection, schema, table: name } = this.#stream.destination;
+    await this.#ports.recordIntent(this.#stream.name, EPOCH, { type, connection, schema, table: name });
+    await faultPoint('protocol.intent.after');
+    // Each round either commits or ends with wider types; types only widen, towards text, so the rounds are few.
+    for (;;) {
+      const commit = this.#commitOf(opened, splits, plan, fresh);
+      const outcome = await this.#round(plan, chunks, commit, opened);
+      if (!('widen' in outcome)) return outcome;
+      await this.#abort();
+      plan = await this.#widen(plan, outcome.widen, table);
+    }
+  }
+
+  async #prepare(splits: Split[], table: Column[] | null): Promise<StreamPlan> {
+    this.#ports.phase(this.#stream.name, 'sniff');
+    const output = await this.#ports.runTask({ ...this.#common(1), type: 'prepare', splits: sampleOf(splits), table }, () => {});
+    if (output.type !== 'planned') throw new Error(`prepare gave ${output.type}`);
+    for (const line of output.plan.evidence) this.#ports.log('debug', line, { stream: this.#stream.name });
+    for (const line of output.plan.warnings) this.#ports.log('warn', line, { stream: this.#stream.name });
+    return output.plan;
+  }
+
+  async #widen(plan: StreamPlan, columns: Column[], table: Column[] | null): Promise<StreamPlan> {
+    const names = columns.map((c) => c.name).join(', ');
+    this.#ports.log('info', `Values beyond the sample need wider types (${names}): loading again`, { stream: this.#stream.name });
+    const output = await this.#ports.runTask({ ...this.#common(1), type: 'widen', plan, columns, table }, () => {});
+    if (output.type !== 'planned') throw new Error(`widen gave ${output.type}`);
+    return output.plan;
+  }
+
+  #common(tasks: number): TaskCommon {
+    const { key, runId, loadedAt, projectDir, stream, spool, memory, cores } = this.#run;
+    const threads = Math.max(1, Math.floor(cores / tasks));
+    return { key, runId, loadedAt, projectDir, stream, spool, threads, memory: Math.floor(memory / tasks) };
+  }
+
+  #commitOf(opened: Opened, splits: Split[], plan: StreamPlan, fresh: boolean): EpochCommit {
+    const { destination, incremental } = this.#stream;
+    const files = splits.flatMap((s) => (s.file ? [s.file] : []));
+    return {
+      commitId: this.#commitId,
+      epoch: EPOCH,
+      fence: opened.fence,
+      baseSeq: opened.seq,
+      checkpoint: incremental.type === 'files' ? { files: files.length } : {},
+      addresses: this.#run.addresses,
+      files: incremental.type === 'files' ? files : [],
+      forgetLedger: fresh,
+      columns: [],
+      addColumns: plan.addColumns,
+      alterColumns: plan.alterColumns,
+      disposition: this.#run.fullRefresh ? 'replace' : destination.write_disposition,
+      primaryKey: destination.primary_key,
+      deletes: destination.deletes?.mode ?? null,
+    };
+  }
+
+  async #round(
+    plan: StreamPlan,
+    chunks: Split[][],
+    commit: EpochCommit,
+    opened: Opened,
+  ): Promise<StreamOutcome | { widen: Column[] }> {
+    this.#ports.phase(this.#stream.name, 'load', `${chunks.length} tasks`);
+    if (chunks.length === 1) return this.#loadOne(plan, chunks[0] ?? [], null, commit, opened);
+    if (plan.runScopeFrom === null) return this.#stageAll(plan, chunks, commit);
+    const outputs = await this.#all(chunks, (splits, task) => ({ ...this.#common(chunks.length), type: 'land', plan, splits, task }));
+    const widen = widened(outputs);
+    if (widen) return { widen };
+    const landed = outputs.flatMap((o) => (o.type === 'landed' ? [o.landed] : []));
+    this.#ports.phase(this.#stream.name, 'finish');
+    return this.#loadOne(plan, chunks.flat(), landed, commit, opened);
+  }
+
+  /** The last or only task: it writes into the destination and commits in one transaction. */
+  async #loadOne(
+    plan: StreamPlan,
+    splits: Split[],
+    landed: Landed[] | null,
+    commit: EpochCommit,
+    opened: Opened,
+  ): Promise<StreamOutcome | { widen: Column[] }> {
+    await faultPoint('protocol.commit.before');
+    const input: TaskInput = {
+      ...this.#common(1),
+      type: 'load',
+      plan,
+      splits: landed ? [] : splits,
+      landed,
+      names: splits.map((s) => ({ ordinal: s.ordinal, name: s.file?.path ?? '' })),
+      checkpoint: this.#run.fullRefresh ? null : opened.checkpoint,
+      commit,
+      maxRejected: this.#stream.limits.max_rejected,
+    };
+    const total = totalBytes(splits);
+    const report = (share: number) =>
+      this.#ports.progress(this.#stream.name, { bytes: Math.round((total ?? 0) * share), total, tasksDone: 0, tasks: 1 });
+    const output = await this.#locked(() => this.#settleUnknown(() => this.#ports.runTask(input, report)));
+    if (output.type === 'widen') return { widen: output.columns };
+    if (output.type !== 'loaded') throw new Error(`load gave ${output.type}`);
+    await faultPoint('protocol.commit.after');
+    return this.#done(commit.baseSeq + 1, output.counts, output.checkpoint, splits);
+  }
+
+  async #stageAll(plan: StreamPlan, chunks: Split[][], commit: EpochCommit): Promise<StreamOutcome | { widen: Column[] }> {
+    const outputs = await this.#all(chunks, (splits, task) => ({
+      ...this.#common(chunks.length),
+      type: 'stage',
+      plan,
+      splits,
+      task,
+      attempt: this.#run.attempt,
+      epoch: EPOCH,
+      disposition: commit.disposition,
+    }));
+    const widen = widened(outputs);
+    if (widen) return { widen };
+    const staged = outputs.flatMap((o) => (o.type === 'staged' ? [o] : []));
+    const counts = staged.reduce((sum, o) => addCounts(sum, o.counts), zeroCounts());
+    enforceLimits(counts, this.#stream.limits.max_rejected, this.#stream);
+    await this.#gateCounts(counts.rows_written);
+    this.#ports.phase(this.#stream.name, 'commit');
+    await faultPoint('protocol.committing.before');
+    await this.#ports.committing(this.#stream.name);
+    await faultPoint('protocol.commit.before');
+    const columns = staged[0]?.columns ?? [];
+    const tokens = staged.map((o) => o.token);
+    await this.#locked(() => this.#commitStaged({ ...commit, columns }, tokens, counts));
+    await faultPoint('protocol.commit.after');
+    return this.#done(commit.baseSeq + 1, counts, commit.checkpoint, chunks.flat());
+  }
+
+  async #commitStaged(commit: EpochCommit, tokens: StageToken[], counts: Counts): Promise<void> {
+    try {
+      await this.#session.commit({ ...commit, counts }, tokens);
+    } catch (error) {
+      if (!(error instanceof SluiceError) || error.code !== 'commit/unknown') throw error;
+      const now = await this.#session.open(this.#run.addresses, this.#run.renamedFrom);
+      if (now.commitId !== this.#commitId) throw error;
+    }
+  }
+
+  /** A load whose COMMIT got no answer: the stored commitId tells whether it happened. */
+  async #settleUnknown(work: () => Promise<TaskOutput>): Promise<TaskOutput> {
+    try {
+      return await work();
+    } catch (error) {
+      if (!(error instanceof SluiceError) || error.code !== 'commit/unknown') throw error;
+      const now = await this.#session.open(this.#run.addresses, this.#run.renamedFrom);
+      if (now.commitId !== this.#commitId) throw error;
+      return { type: 'loaded', counts: { ...zeroCounts(), ...(now.counts ?? {}) }, checkpoint: now.checkpoint ?? {}, repeated: true };
+    }
+  }
+
+  async #gateCounts(rows: number): Promise<void> {
+    const engine = await openEngine({ spool: this.#run.spool, threads: 1, memory: 50_000_000 });
+    try {
+      const { checks } = await loadSteps(this.#stream, engine);
+      for (const { step, check } of checks) {
+        const verdict = check.byCount?.(step, rows);
+        if (verdict?.failed) gateVerdict(this.#stream, step, `${check.describe(step)}: ${verdict.detail}`, this.#ports.log);
+      }
+    } finally {
+      engine.close();
+    }
+  }
+
+  /** Runs a task per chunk; the first failure stops the others' start, and all that run are waited for. */
+  async #all(chunks: Split[][], make: (splits: Split[], task: number) => TaskInput): Promise<TaskOutput[]> {
+    const total = totalBytes(chunks.flat());
+    const shares = chunks.map(() => 0);
+    let done = 0;
+    const report = () => {
+      const bytes = chunks.reduce((sum, chunk, i) => sum + (totalBytes(chunk) ?? 0) * (shares[i] ?? 0), 0);
+      this.#ports.progress(this.#stream.name, { bytes: Math.round(bytes), total, tasksDone: done, tasks: chunks.length });
+    };
+    const work = chunks.map(async (splits, task) => {
+      const output = await this.#ports.runTask(make(splits, task), (share) => {
+        shares[task] = share;
+        report();
+      });
+      if (output.type === 'staged' || output.type === 'landed') {
+        await faultPoint('protocol.token.before');
+        const token = output.type === 'staged' ? output.token : { parts: output.landed.parts, rows: output.landed.rows_read };
+        const counts = output.type === 'staged' ? output.counts : { ...zeroCounts(), rows_read: output.landed.rows_read };
+        await this.#ports.recordToken(this.#stream.name, EPOCH, task, token, counts);
+        await faultPoint('protocol.token.after');
+      }
+      shares[task] = 1;
+      done++;
+      report();
+      return output;
+    });
+    const results = await Promise.allSettled(work);
+    const failed = results.find((r) => r.status === 'rejected');
+    if (failed) throw failed.reason;
+    return results.flatMap((r) => (r.status === 'fulfilled' ? [r.value] : []));
+  }
+
+  async #done(seq: number, counts: Counts, checkpoint: Checkpoint, splits: Split[]): Promise<StreamOutcome> {
+    await this.#finish(seq, counts, checkpoint);
+    await this.#source.committed(splits);
+    return { counts, checkpoint, empty: false };
+  }
+
+  async #finish(seq: number, counts: Counts, checkpoint: Checkpoint): Promise<void> {
+    await faultPoint('protocol.finish.before');
+    await this.#ports.finished(this.#stream.name, { seq, commitId: this.#commitId, checkpoint, counts });
+    await this.#ports.settled(this.#stream.name, [this.#run.runId]);
+    await faultPoint('protocol.finish.after');
+    this.#ports.phase(this.#stream.name, 'done');
+  }
+
+  async #abort(): Promise<void> {
+    await this.#locked(() => this.#session.abort(this.#run.runId)).catch((error: Error) => {
+      this.#ports.log('warn', `Staging could not be removed now (${error.message}); the next run removes it`, { stream: this.#stream.name });
+    });
+  }
+}
+
+function widened(outputs: TaskOutput[]): Column[] | null {
+  const columns = outputs.flatMap((o) => (o.type === 'widen' ? o.columns : []));
+  return columns.length > 0 ? columns : null;
+}
+
+function totalBytes(splits: readonly Split[]): number | null {
+  return splits.every((s) => s.bytes !== null) ? splits.reduce((sum, s) => sum + (s.bytes ?? 0), 0) : null;
+}

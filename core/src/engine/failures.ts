@@ -1,0 +1,76 @@
+import type { Engine } from '../model/component.ts';
+import { type ErrorPlace, SluiceError } from '../model/error.ts';
+import { BAD_VALUE, FAILED_CHECK, NULL_VALUE, WIDEN } from './pipeline.ts';
+
+/** What our own SQL raised, by its prefix and index. */
+export interface RaisedMark {
+  kind: 'widen' | 'bad' | 'null' | 'check';
+  index: number;
+}
+
+const MARKS: [string, RaisedMark['kind']][] = [
+  [WIDEN, 'widen'],
+  [BAD_VALUE, 'bad'],
+  [NULL_VALUE, 'null'],
+  [FAILED_CHECK, 'check'],
+];
+
+export function raisedMark(error: unknown): RaisedMark | null {
+  const message = error instanceof Error ? error.message : '';
+  for (const [prefix, kind] of MARKS) {
+    const at = message.indexOf(prefix);
+    if (at >= 0) return { kind, index: Number.parseInt(message.slice(at + prefix.length), 10) };
+  }
+  return null;
+}
+
+const ENGINE_FAULTS: [RegExp, string, 'config' | 'terminal' | 'transient' | 'data', string, string][] = [
+  [/INTERRUPT/, 'run/cancelled', 'terminal', 'The run was stopped', ''],
+  [
+    /No space left on device|could not be written.*disk|Could not write.*space|failed to offload data block/i,
+    'engine/disk-full',
+    'terminal',
+    'The disk is full',
+    'Free space where the project keeps its spool (`.sluice/spool`) and where the destination lies, then run again: nothing was committed.',
+  ],
+  [
+    /Out of Memory|failed to allocate|could not allocate block/i,
+    'engine/out-of-memory',
+    'terminal',
+    'The run needs more memory than its budget',
+    'Raise `compute.memory`, or lower `compute.workers.max` so that each task gets a larger share.',
+  ],
+];
+
+/** Turns an engine's error into one that speaks to the user; errors that are ours already pass through. */
+export function engineFailure(error: unknown, where: ErrorPlace): SluiceError {
+  if (error instanceof SluiceError) return error;
+  const message = error instanceof Error ? error.message : String(error);
+  for (const [pattern, code, kind, text, hint] of ENGINE_FAULTS) {
+    if (pattern.test(message)) {
+      return new SluiceError(code, kind, `${text}: ${firstLine(message)}`, { where, cause: error, ...(hint ? { hint } : {}) });
+    }
+  }
+  if ((error as NodeJS.ErrnoException).code === 'ENOSPC') {
+    return new SluiceError('engine/disk-full', 'terminal', `The disk is full: ${firstLine(message)}`, { where, cause: error });
+  }
+  if (/^(Binder|Parser|Catalog) Error/.test(message)) {
+    const hint = 'Check the SQL and the column names of this job; `sluice preview` shows the columns that a step sees.';
+    return new SluiceError('sql/bind', 'config', firstLine(message), { where, cause: error, hint });
+  }
+  if (/^(Conversion|Out of Range|Invalid Input) Error/.test(message)) {
+    const hint = 'A value of the data does not suit this SQL: guard it with try_cast, or filter it before.';
+    return new SluiceError('sql/value', 'data', firstLine(message), { where, cause: error, hint });
+  }
+  return new SluiceError('engine/failed', 'terminal', firstLine(message), { where, cause: error });
+}
+
+function firstLine(message: string): string {
+  return message.split('\n', 1)[0] ?? message;
+}
+
+/** The columns of the narrowest relation that holds the failing rows, found by a second pass over the same SQL. */
+export async function firstRow(engine: Engine, sql: string): Promise<Record<string, string | number | boolean | null> | null> {
+  const rows = await engine.rows(`SELECT * FROM (${sql}) LIMIT 1`);
+  return rows[0] ?? null;
+}

@@ -1,0 +1,114 @@
+import { join } from 'node:path';
+import type { Engine, FormatReader, LocalFile } from '../model/component.ts';
+import { SluiceError } from '../model/error.ts';
+import type { OnFailure, Stream } from '../model/job.ts';
+import { ident, literal, literalList } from '../model/sql.ts';
+import { type RunFacts, typedSql } from './pipeline.ts';
+import { FILE, RAW, REJECT, ROW, type StreamPlan } from './stream-plan.ts';
+
+/** What a task wrote into its spool: typed rows with their marks, and the rows that could not be split into columns. */
+export interface Landed {
+  parts: string[];
+  rejects: string[];
+  rows_read: number;
+  /** Bad rows among the parts. */
+  rows_marked: number;
+  /** Rows that never became columns. */
+  rows_unsplit: number;
+  bytes_read: number;
+  bytes_landed: number;
+}
+
+export interface LandInput {
+  stream: Stream;
+  plan: StreamPlan;
+  reader: FormatReader;
+  files: readonly LocalFile[];
+  facts: RunFacts;
+  /** Names the parts, so that tasks do not meet. */
+  name: string;
+}
+
+/** Lands files as typed Parquet parts with `_sluice_file`, `_sluice_row` and the mark of each bad row. */
+export async function land(engine: Engine, input: LandInput): Promise<Landed> {
+  const { stream, plan, reader, files, facts } = input;
+  const skipBadRows = stream.on_bad_row !== 'fail';
+  const scan = await reader.scan(files, plan.sniffed, plan.formatSettings, engine, { rowNumbers: true, skipBadRows });
+  const part = join(engine.spool, `${input.name}.parquet`);
+  const typed = typedSql(scan.sql, plan, files, facts, { mark: true, hidden: true, rowNumbers: true });
+  const kept = await engine.changed(`COPY (${typed}) TO ${literal(part)} (FORMAT parquet, COMPRESSION lz4_raw)`);
+  const rejects: string[] = [];
+  let unsplit = 0;
+  if (skipBadRows && scan.rejects !== null) {
+    const file = join(engine.spool, `${input.name}.rejects.parquet`);
+    unsplit = await engine.changed(`COPY (${unsplitSql(scan.rejects, files)}) TO ${literal(file)} (FORMAT parquet)`);
+    if (unsplit > 0) rejects.push(file);
+  }
+  const [stats] = await engine.rows(
+    `SELECT count(*) FILTER (WHERE ${ident(REJECT)} IS NOT NULL) AS marked FROM read_parquet(${literal(part)})`,
+  );
+  const marked = Number(stats?.marked ?? 0);
+  if (marked > 0 && stream.on_bad_row === 'fail') throw await markedRow(engine, part, stream, files);
+  return {
+    parts: [part],
+    rejects,
+    rows_read: kept + unsplit,
+    rows_marked: marked,
+    rows_unsplit: unsplit,
+    bytes_read: files.reduce((sum, f) => sum + f.size, 0),
+    bytes_landed: await landedBytes(engine, part),
+  };
+}
+
+async function landedBytes(engine: Engine, part: string): Promise<number> {
+  const [row] = await engine.rows(
+    `SELECT coalesce(sum(total_uncompressed_size), 0) AS bytes FROM parquet_metadata(${literal(part)})`,
+  );
+  return Number(row?.bytes ?? 0);
+}
+
+function unsplitSql(rejects: string, files: readonly LocalFile[]): string {
+  return (
+    `SELECT code, reason, ${pathOf(files)} AS path, line AS row_number, byte_offset, "row" FROM (${rejects}) AS unsplit`
+  );
+}
+
+/** The source's own name of a row's file. */
+export function pathOf(files: readonly { ordinal: number; name: string }[]): string {
+  if (files.length === 0) return 'NULL::VARCHAR';
+  const pairs = files.map((f) => `(${f.ordinal}, ${literal(f.name)})`).join(', ');
+  return `(SELECT name FROM (VALUES ${pairs}) AS names(ordinal, name) WHERE ordinal = ${ident(FILE)})`;
+}
+
+async function markedRow(engine: Engine, part: string, stream: Stream, files: readonly LocalFile[]): Promise<SluiceError> {
+  const [row] = await engine.rows(
+    `SELECT ${ident(REJECT)} AS reject, ${ident(FILE)} AS file, ${ident(ROW)} AS row, ${ident(RAW)} AS raw ` +
+      `FROM read_parquet(${literal(part)}) WHERE ${ident(REJECT)} IS NOT NULL ORDER BY ${ident(FILE)}, ${ident(ROW)} LIMIT 1`,
+  );
+  const path = files.find((f) => f.ordinal === Number(row?.file))?.name ?? '';
+  return badRow(stream, String(row?.reject ?? ''), path, Number(row?.row ?? 0));
+}
+
+/** The error of a row that breaks a declared type, with its place. */
+export function badRow(stream: Stream, reject: string, path: string, row: number): SluiceError {
+  const column = reject.slice(reject.indexOf(':') + 1);
+  const code = reject.slice(0, reject.indexOf(':'));
+  const rule = stream.columns.find((c) => c.name === column);
+  const what = code === 'type/null' ? 'is empty, and nullable is false' : 'does not fit its declared type';
+  return new SluiceError(code, 'data', `${path}, row ${row}: ${column} ${what}`, {
+    where: { stream: stream.name, path, row, column },
+    hint: `Correct the value, or set \`on_bad_row: quarantine\` to set such rows aside${rule?.format ? ` (the pattern is ${rule.format})` : ''}.`,
+  });
+}
+
+export function keepsRejected(policy: OnFailure): boolean {
+  return policy === 'quarantine';
+}
+
+/** Rows of landed parts that passed, with their hidden columns. */
+export function goodRows(parts: readonly string[]): string {
+  return (
+    `SELECT * EXCLUDE (${ident(REJECT)}, ${ident(RAW)}) FROM read_parquet(${literalList(parts)}) ` +
+    `WHERE ${ident(REJECT)} IS NULL`
+  );
+}

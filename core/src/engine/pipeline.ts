@@ -1,0 +1,161 @@
+import type { Check, Engine, LocalFile, Transform } from '../model/component.ts';
+import { toDuckType } from '../model/duck.ts';
+import type { CheckStep, Step } from '../model/job.ts';
+import { ident, literal } from '../model/sql.ts';
+import type { Column } from '../model/type.ts';
+import { FILE, HIDDEN, type PlannedColumn, RAW, REJECT, ROW, type StreamPlan } from './stream-plan.ts';
+import { guardedCast } from './typing/cast.ts';
+
+/** Prefixes of the errors that our own SQL raises; `failures.ts` turns them into what the user reads. */
+export const WIDEN = 'sluice-widen:';
+export const BAD_VALUE = 'sluice-bad:';
+export const NULL_VALUE = 'sluice-null:';
+export const FAILED_CHECK = 'sluice-check:';
+
+export interface RunFacts {
+  runId: string;
+  /** ISO instant of the run's start, for `metadata: loaded_at`. */
+  loadedAt: string;
+}
+
+/** SQL of a column's guarded value and of the test that says a value broke its type. */
+export function guard(column: PlannedColumn): { value: string; bad: string } {
+  const { type, format, decimal, thousands, scale } = column;
+  const rule = { type, format, decimal, thousands, scale, inferred: !column.declared };
+  return guardedCast(ident(column.from ?? ''), column.raw, rule);
+}
+
+/**
+ * The scan's rows under the job's names and types. `mark` keeps bad rows and says in `_sluice_reject` why (for landing);
+ * otherwise the first bad value ends the query.
+ */
+export function typedSql(
+  scanSql: string,
+  plan: StreamPlan,
+  files: readonly LocalFile[],
+  facts: RunFacts,
+  options: { mark: boolean; hidden: boolean; rowNumbers: boolean },
+): string {
+  const items = plan.columns.map((column, index) => {
+    const sql = column.from === null ? metadataSql(column, files, facts) : valueSql(column, index, options.mark);
+    return `${sql} AS ${ident(column.name)}`;
+  });
+  if (options.hidden) {
+    items.push(`${ident(FILE)}`, options.rowNumbers ? ident(ROW) : `NULL::BIGINT AS ${ident(ROW)}`);
+  }
+  if (options.mark) {
+    const reject = rejectSql(plan);
+    items.push(`${reject} AS ${ident(REJECT)}`, `CASE WHEN ${reject} IS NOT NULL THEN ${rawRowSql(plan)} END AS ${ident(RAW)}`);
+  }
+  return `SELECT ${items.join(', ')} FROM (${scanSql})`;
+}
+
+function valueSql(column: PlannedColumn, index: number, mark: boolean): string {
+  const { value, bad } = guard(column);
+  if (bad === 'false' && (mark || column.nullable)) return value;
+  const cases: string[] = [];
+  if (!column.declared) cases.push(`WHEN ${bad} THEN error('${WIDEN}${index}')`);
+  else if (!mark) cases.push(`WHEN ${bad} THEN error('${BAD_VALUE}${index}')`);
+  if (!column.nullable && !mark) cases.push(`WHEN ${ident(column.from ?? '')} IS NULL THEN error('${NULL_VALUE}${index}')`);
+  return cases.length > 0 ? `CASE ${cases.join(' ')} ELSE ${value} END` : value;
+}
+
+function rejectSql(plan: StreamPlan): string {
+  const cases = plan.columns.flatMap((column) => {
+    if (column.from === null) return [];
+    const { bad } = guard(column);
+    const found = [];
+    if (column.declared && bad !== 'false') found.push(`WHEN ${bad} THEN ${literal(`type/value:${column.name}`)}`);
+    if (!column.nullable) found.push(`WHEN ${ident(column.from)} IS NULL THEN ${literal(`type/null:${column.name}`)}`);
+    return found;
+  });
+  return cases.length > 0 ? `CASE ${cases.join(' ')} END` : 'NULL::VARCHAR';
+}
+
+function rawRowSql(plan: StreamPlan): string {
+  const names = plan.sniffed.columns.map((c) => `${ident(c.name)} := ${ident(c.name)}`);
+  return names.length > 0 ? `to_json(struct_pack(${names.join(', ')}))::VARCHAR` : `'{}'`;
+}
+
+function metadataSql(column: PlannedColumn, files: readonly LocalFile[], facts: RunFacts): string {
+  const type = toDuckType(column.type);
+  switch (column.metadata) {
+    case 'path':
+      return `${fileMap(files, (f) => literal(f.name))}::${type}`;
+    case 'modified_at':
+      return `${fileMap(files, (f) => (f.modified_at === null ? 'NULL' : `${literal(f.modified_at)}::TIMESTAMPTZ`))}::${type}`;
+    case 'row_number':
+      return `${ident(ROW)}::${type}`;
+    case 'loaded_at':
+      return `${literal(facts.loadedAt)}::TIMESTAMPTZ::${type}`;
+    case 'run_id':
+      return `${literal(facts.runId)}::${type}`;
+    default:
+      return `NULL::${type}`;
+  }
+}
+
+/** A value per file, by the ordinal that every row carries: a list, because a map is searched row by row. */
+function fileMap(files: readonly LocalFile[], value: (file: LocalFile) => string): string {
+  if (files.length === 0) return 'NULL';
+  const byOrdinal = new Map(files.map((f) => [f.ordinal, f]));
+  const first = Math.min(...byOrdinal.keys());
+  const last = Math.max(...byOrdinal.keys());
+  const values: string[] = [];
+  for (let i = first; i <= last; i++) {
+    const file = byOrdinal.get(i);
+    values.push(file ? value(file) : 'NULL');
+  }
+  return `list_extract([${values.join(', ')}], ${ident(FILE)} - ${first} + 1)`;
+}
+
+/** An empty relation with the given columns, to bind SQL against before any row is read. */
+export function emptySql(columns: readonly Column[]): string {
+  const items = columns.map((c) => `NULL::${toDuckType(c.type)} AS ${ident(c.name)}`);
+  return `SELECT ${items.join(', ')} WHERE false`;
+}
+
+/** Puts one step over a relation. Steps that keep no hidden columns get new ones. */
+export function stepSql(inputSql: string, transform: Transform, step: Step, input: readonly Column[]): string {
+  return `SELECT * FROM (WITH "input" AS NOT MATERIALIZED (${inputSql}) ${transform.sql(step.settings, input)})`;
+}
+
+export interface LoadedStep {
+  step: Step;
+  transform: Transform;
+}
+
+export interface LoadedCheck {
+  step: CheckStep;
+  check: Check;
+  index: number;
+}
+
+/** Puts row steps over a relation one after the other and says which columns come out, hidden ones included. */
+export async function stepsSql(
+  engine: Engine,
+  inputSql: string,
+  columns: readonly Column[],
+  steps: readonly LoadedStep[],
+): Promise<{ sql: string; columns: Column[] }> {
+  let sql = inputSql;
+  let current = [...columns];
+  for (const { step, transform } of steps) {
+    sql = stepSql(sql, transform, step, current);
+    current = await engine.describe(stepSql(emptySql(current), transform, step, current));
+  }
+  return { sql, columns: current };
+}
+
+export function visible(columns: readonly Column[]): Column[] {
+  return columns.filter((c) => !HIDDEN.has(c.name));
+}
+
+/** Hidden columns with what a step may have dropped put back. */
+export function withHidden(sql: string, columns: readonly Column[], rowNumbers: boolean): string {
+  const has = (name: string) => columns.some((c) => c.name === name);
+  const extra: string[] = [];
+  if (!has(FILE)) extra.push(`0::INTEGER AS ${ident(FILE)}`);
+  if (!has(ROW)) extra.push(rowNumbers ? `row_number() OVER () AS ${ident(ROW)}` : `NULL::BIGINT AS ${ident(ROW)}`);
+  return extra.length > 0 ? `SELECT *, ${extra.join(', ')} FROM (${sql})` : sql;
+}

@@ -1,0 +1,238 @@
+import type { Engine, FormatReader, LocalFile, RawColumn } from '../model/component.ts';
+import { SluiceError } from '../model/error.ts';
+import type { ColumnRule, Stream } from '../model/job.ts';
+import type { Column, DataType } from '../model/type.ts';
+import * as formatSpecs from '../registry.ts';
+import { loadSteps, pick } from './components.ts';
+import { decideContract } from './contract.ts';
+import { emptySql, type LoadedCheck, type LoadedStep, stepsSql, visible } from './pipeline.ts';
+import type { PlannedColumn, StreamPlan } from './stream-plan.ts';
+import { FILE, ROW } from './stream-plan.ts';
+import { type InferredColumn, inferTypes } from './typing/infer.ts';
+import { widerType } from './typing/widen.ts';
+
+/** Rows per file and in all that inference looks at; every later value is guarded all the same. */
+const SAMPLE_ROWS = 20_480;
+
+export interface PrepareInput {
+  stream: Stream;
+  /** Files of the sample, already readable: spread over all splits. */
+  files: readonly LocalFile[];
+  table: readonly Column[] | null;
+}
+
+/** Fixes format, dialect, columns and types of a stream before its first task, and binds its transforms. */
+export async function prepare(engine: Engine, input: PrepareInput): Promise<StreamPlan> {
+  const { stream, files } = input;
+  const format = stream.format ?? sniffFormat(files);
+  const reader = await pick(formatSpecs.formats, 'format', format.type);
+  const sniffed = await reader.sniff(files, format.settings, engine);
+  const inferred = await inferColumns(engine, reader, files, sniffed, format.settings);
+  const warnings: string[] = [];
+  const columns = planColumns(stream, sniffed.columns, inferred, input.table, warnings);
+  const evidence = [...(stream.format ? [] : [`format ${format.type}, by the file names`]), ...sniffed.evidence];
+  const plan: StreamPlan = {
+    schemaVersion: 1,
+    format: format.type,
+    formatSettings: format.settings,
+    sniffed,
+    columns,
+    output: [],
+    contract: [],
+    addColumns: [],
+    alterColumns: [],
+    runScopeFrom: null,
+    direct: false,
+    cursor: cursorName(stream, columns),
+    evidence,
+    warnings,
+  };
+  return bind(engine, stream, plan, input.table);
+}
+
+/** Works out what follows from the columns' types: the transforms' output, the contract, the way of the rows. */
+export async function bind(engine: Engine, stream: Stream, plan: StreamPlan, table: readonly Column[] | null): Promise<StreamPlan> {
+  const { steps, checks } = await loadSteps(stream, engine);
+  const landed: Column[] = plan.columns.map((c) => ({ name: c.name, type: c.type }));
+  const hidden: Column[] = [
+    { name: FILE, type: { kind: 'int' } },
+    { name: ROW, type: { kind: 'bigint' } },
+  ];
+  const bound = await stepsSql(engine, emptySql([...landed, ...hidden]), [...landed, ...hidden], steps);
+  const output = visible(bound.columns);
+  requireColumns(stream, output);
+  const decision = decideContract(output, stream.destination.write_disposition === 'replace' ? null : table, stream);
+  return {
+    ...plan,
+    output,
+    ...decision,
+    runScopeFrom: runScopeFrom(stream, steps, checks, plan),
+    direct: isDirect(stream, steps, checks, plan, decision.contract),
+  };
+}
+
+/** The plan with wider types for some columns, one schema version later. */
+export async function widenPlan(
+  engine: Engine,
+  stream: Stream,
+  plan: StreamPlan,
+  types: readonly Column[],
+  table: readonly Column[] | null,
+): Promise<StreamPlan> {
+  const wider = new Map(types.map((c) => [c.name, c.type]));
+  const columns = plan.columns.map((c) => {
+    const type = wider.get(c.name);
+    return type && !c.declared ? { ...c, type: widerType(c.type, type) } : c;
+  });
+  return bind(engine, stream, { ...plan, columns, schemaVersion: plan.schemaVersion + 1 }, table);
+}
+
+function sniffFormat(files: readonly LocalFile[]): { type: string; settings: Record<string, never> } {
+  const extension = /\.([a-z0-9]+)$/i.exec(files[0]?.name ?? '')?.[1]?.toLowerCase() ?? '';
+  const type = { tsv: 'csv', txt: 'csv', pq: 'parquet', ndjson: 'json', jsonl: 'json' }[extension] ?? extension;
+  if (Object.hasOwn(formatSpecs.formats, type)) return { type, settings: {} };
+  throw new SluiceError('format/unknown', 'config', `Cannot tell the format of ${files[0]?.name ?? 'the source'} by its name`, {
+    hint: `Write \`format:\` under source; known: ${Object.keys(formatSpecs.formats).join(', ')}.`,
+  });
+}
+
+async function inferColumns(
+  engine: Engine,
+  reader: FormatReader,
+  files: readonly LocalFile[],
+  sniffed: StreamPlan['sniffed'],
+  settings: StreamPlan['formatSettings'],
+): Promise<InferredColumn[]> {
+  const untyped = sniffed.columns.filter((c) => c.type === null);
+  if (untyped.length === 0) return [];
+  const perFile = Math.max(1000, Math.floor(SAMPLE_ROWS / Math.max(1, files.length)));
+  const parts: string[] = [];
+  for (const file of files) {
+    const scan = await reader.scan([file], sniffed, settings, engine, { rowNumbers: false, limit: perFile, skipBadRows: true });
+    parts.push(`(SELECT * FROM (${scan.sql}) LIMIT ${perFile})`);
+  }
+  return inferTypes(engine, parts.join(' UNION ALL '), sniffed.columns);
+}
+
+function planColumns(
+  stream: Stream,
+  raw: readonly RawColumn[],
+  inferred: readonly InferredColumn[],
+  table: readonly Column[] | null,
+  warnings: string[],
+): PlannedColumn[] {
+  const rules = new Map(stream.columns.filter((c) => c.from !== null).map((c) => [c.from ?? '', c]));
+  const guesses = new Map(inferred.map((c) => [c.name, c]));
+  const existing = new Map((table ?? []).map((c) => [c.name, c.type]));
+  const planned = raw.map((column) => {
+    const rule = rules.get(column.name);
+    rules.delete(column.name);
+    const guess = guesses.get(column.name);
+    if (guess?.ambiguousDate && !rule?.type) {
+      warnings.push(`Column ${column.name} holds dates whose day and month cannot be told apart: it stays text. Declare its type and \`format\`.`);
+    }
+    const name = rule?.name ?? column.name;
+    const type = rule?.type ?? startingType(column.type ?? guess?.type ?? { kind: 'text' }, column.type, existing.get(name));
+    return fromRule(rule, { name, from: column.name, raw: column.type, type, declared: rule?.type != null });
+  });
+  const missing = [...rules.values()];
+  if (missing.length > 0) throw missingColumns(stream, missing, raw);
+  const metadata = stream.columns.filter((c) => c.metadata !== null);
+  for (const rule of metadata) {
+    planned.push(fromRule(rule, { name: rule.name, from: null, raw: null, type: rule.type ?? METADATA_TYPES[rule.metadata ?? 'path'] ?? { kind: 'text' }, declared: true }));
+  }
+  const twice = planned.find((c, i) => planned.findIndex((o) => o.name === c.name) !== i);
+  if (twice) {
+    throw new SluiceError('columns/duplicate', 'config', `Two columns are named ${twice.name}`, {
+      where: { stream: stream.name, column: twice.name },
+      hint: 'Give one of them another name under `columns`.',
+    });
+  }
+  return planned;
+}
+
+const METADATA_TYPES: Partial<Record<string, DataType>> = {
+  modified_at: { kind: 'timestamptz' },
+  loaded_at: { kind: 'timestamptz' },
+  window_start: { kind: 'timestamptz' },
+  row_number: { kind: 'bigint' },
+};
+
+/** The table's type rules over the sample's; text of a sample that holds no value takes the table's as well. */
+function startingType(seen: DataType, raw: DataType | null, existing: DataType | undefined): DataType {
+  if (existing === undefined) return seen;
+  return raw === null || existing.kind === seen.kind ? existing : seen;
+}
+
+function fromRule(
+  rule: ColumnRule | undefined,
+  base: Pick<PlannedColumn, 'name' | 'from' | 'raw' | 'type' | 'declared'>,
+): PlannedColumn {
+  return {
+    ...base,
+    nullable: rule?.nullable ?? true,
+    format: rule?.format ?? null,
+    decimal: rule?.decimal ?? null,
+    thousands: rule?.thousands ?? null,
+    scale: rule?.scale ?? null,
+    metadata: rule?.metadata ?? null,
+  };
+}
+
+function missingColumns(stream: Stream, missing: ColumnRule[], raw: readonly RawColumn[]): SluiceError {
+  const names = missing.map((c) => c.from).join(', ');
+  return new SluiceError('columns/missing', 'data', `The source has no column ${names}`, {
+    where: { stream: stream.name, column: missing[0]?.from ?? '' },
+    hint: `Its columns are: ${raw.map((c) => c.name).join(', ')}.`,
+  });
+}
+
+function cursorName(stream: Stream, columns: readonly PlannedColumn[]): string | null {
+  if (stream.incremental.type !== 'cursor') return null;
+  const wanted = stream.incremental.column;
+  const column = columns.find((c) => c.from === wanted);
+  if (column) return column.name;
+  throw new SluiceError('cursor/missing', 'config', `The source has no column ${wanted}, which incremental.column names`, {
+    where: { stream: stream.name, column: wanted },
+    hint: `Its columns are: ${columns.map((c) => c.from).join(', ')}.`,
+  });
+}
+
+function requireColumns(stream: Stream, output: readonly Column[]): void {
+  const names = new Set(output.map((c) => c.name));
+  const missing = stream.destination.primary_key.find((key) => !names.has(key));
+  if (missing === undefined) return;
+  throw new SluiceError('destination/key-missing', 'config', `The rows have no column ${missing}, which primary_key names`, {
+    where: { stream: stream.name, column: missing },
+    hint: `The columns after the transforms are: ${[...names].join(', ')}.`,
+  });
+}
+
+/** Where the stream's rows are needed all at once: a run-scope step or check, a merge, a cursor. */
+function runScopeFrom(stream: Stream, steps: readonly LoadedStep[], checks: readonly LoadedCheck[], plan: StreamPlan): number | null {
+  const step = steps.findIndex(({ step: s, transform }) => transform.scope(s.settings) === 'run');
+  if (step >= 0) return step;
+  const gathered =
+    plan.cursor !== null ||
+    stream.destination.write_disposition === 'merge' ||
+    checks.some(({ step: s, check }) => check.scope(s) === 'run' && !check.byCount);
+  return gathered ? steps.length : null;
+}
+
+function isDirect(
+  stream: Stream,
+  steps: readonly LoadedStep[],
+  checks: readonly LoadedCheck[],
+  plan: StreamPlan,
+  contract: StreamPlan['contract'],
+): boolean {
+  return (
+    plan.cursor === null &&
+    stream.on_bad_row === 'fail' &&
+    stream.destination.write_disposition !== 'merge' &&
+    stream.destination.deletes === null &&
+    steps.every(({ transform }) => transform.keepsRows === true) &&
+    checks.every(({ step, check }) => (check.byCount ? true : check.scope(step) === 'row' && step.on_failure === 'fail')) &&
+    contract.every((c) => c.action === 'keep' || c.action === 'null_value' || c.action === 'drop')
+  );
+}

@@ -1,0 +1,365 @@
+import { mkdir, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import type {
+  DestinationSession,
+  Engine,
+  EpochCommit,
+  LocalFile,
+  ReadyRows,
+  SourceSession,
+  Split,
+  StageToken,
+  TaskLog,
+} from '../model/component.ts';
+import { type ErrorPlace, SluiceError } from '../model/error.ts';
+import { faultPoint } from '../model/fault.ts';
+import type { Stream, WriteDisposition } from '../model/job.ts';
+import { type Checkpoint, type Counts, type StreamKey, zeroCounts } from '../model/run.ts';
+import type { Column } from '../model/type.ts';
+import * as registry from '../registry.ts';
+import { loadSteps, pick } from './components.ts';
+import type { CursorState } from './cursor.ts';
+import { directRows, explainDirect } from './direct.ts';
+import { cage, type OwnedEngine, openEngine } from './duckdb.ts';
+import { engineFailure, raisedMark } from './failures.ts';
+import { type Landed, land } from './land.ts';
+import { prepare, widenPlan } from './prepare.ts';
+import { inFlow, makeReady, type Ready } from './ready.ts';
+import type { StreamPlan } from './stream-plan.ts';
+import { verifyColumns } from './verify.ts';
+
+/** What every task of a stream is told. Plain JSON: it crosses into a worker thread. */
+export interface TaskCommon {
+  key: StreamKey;
+  runId: string;
+  loadedAt: string;
+  projectDir: string;
+  stream: Stream;
+  /** Folder of the run's spool; a task makes its own below it. */
+  spool: string;
+  threads: number;
+  memory: number;
+}
+
+export type TaskInput = TaskCommon &
+  (
+    | { type: 'prepare'; splits: Split[]; table: Column[] | null }
+    | { type: 'widen'; plan: StreamPlan; columns: Column[]; table: Column[] | null }
+    | { type: 'land'; plan: StreamPlan; splits: Split[]; task: number }
+    | { type: 'stage'; plan: StreamPlan; splits: Split[]; task: number; attempt: number; epoch: number; disposition: WriteDisposition }
+    | {
+        type: 'load';
+        plan: StreamPlan;
+        /** Splits to read, or parts that other tasks landed. */
+        splits: Split[];
+        landed: Landed[] | null;
+        /** Files of all rows, read here or landed elsewhere. */
+        names: { ordinal: number; name: string }[];
+        checkpoint: Checkpoint | null;
+        commit: EpochCommit;
+        maxRejected: { rows: number | null; ratio: number | null } | null;
+      }
+  );
+
+export type TaskOutput =
+  | { type: 'planned'; plan: StreamPlan }
+  | { type: 'widen'; columns: Column[] }
+  | { type: 'landed'; landed: Landed }
+  | { type: 'staged'; token: StageToken; counts: Counts; columns: Column[] }
+  | { type: 'loaded'; counts: Counts; checkpoint: Checkpoint; repeated: boolean };
+
+export interface TaskHooks {
+  signal: AbortSignal;
+  log: TaskLog;
+  /** Called now and then while a query runs: share done of the task, 0 to 1. */
+  progress(share: number): void;
+}
+
+/** Runs one task in this thread with an engine of its own. Throws SluiceErrors; leaves no folder behind but landed parts. */
+export async function runTask(input: TaskInput, hooks: TaskHooks): Promise<TaskOutput> {
+  hooks.signal.throwIfAborted();
+  const spool = join(input.spool, taskName(input));
+  await rm(spool, { recursive: true, force: true });
+  await mkdir(spool, { recursive: true });
+  const engine = await openEngine({ spool, threads: input.threads, memory: input.memory });
+  const stop = watch(engine, hooks);
+  const where = { job: input.key.job, stream: input.stream.name, run: input.runId };
+  try {
+    return await dispatch(engine, input, hooks);
+  } catch (error) {
+    if (hooks.signal.aborted) throw cancelled(where);
+    throw engineFailure(error, where);
+  } finally {
+    stop();
+    engine.close();
+    if (input.type !== 'land') await rm(spool, { recursive: true, force: true });
+  }
+}
+
+function taskName(input: TaskInput): string {
+  const part = 'task' in input ? `-${input.task}` : '';
+  const version = 'plan' in input ? `-v${input.plan.schemaVersion}` : '';
+  return `${input.stream.name.replaceAll(/[^\w.-]/g, '_')}-${input.type}${part}${version}`;
+}
+
+function cancelled(where: ErrorPlace): SluiceError {
+  return new SluiceError('run/cancelled', 'terminal', 'The run was stopped', { where });
+}
+
+/** Interrupts the query when the run is stopped, and reports how far it is. */
+function watch(engine: OwnedEngine, hooks: TaskHooks): () => void {
+  const onAbort = () => engine.interrupt();
+  hooks.signal.addEventListener('abort', onAbort);
+  // The interrupt only reaches a query that runs: a later query must be stopped too.
+  const timer = setInterval(() => {
+    if (hooks.signal.aborted) engine.interrupt();
+    else hooks.progress(engine.progress());
+  }, 250);
+  return () => {
+    clearInterval(timer);
+    hooks.signal.removeEventListener('abort', onAbort);
+  };
+}
+
+async function dispatch(engine: OwnedEngine, input: TaskInput, hooks: TaskHooks): Promise<TaskOutput> {
+  switch (input.type) {
+    case 'prepare':
+      return { type: 'planned', plan: await withFiles(input, hooks, (files) => prepareTask(engine, input, files)) };
+    case 'widen':
+      await cage(engine, { files: [], folders: [] });
+      return { type: 'planned', plan: await widenPlan(engine, input.stream, input.plan, input.columns, input.table) };
+    case 'land':
+      return withFiles(input, hooks, (files) => landTask(engine, input, files));
+    case 'stage':
+      return withFiles(input, hooks, (files) => stageTask(engine, input, files, hooks));
+    case 'load':
+      return withFiles(input, hooks, (files) => loadTask(engine, input, files, hooks));
+  }
+}
+
+async function prepareTask(engine: Engine, input: TaskInput & { type: 'prepare' }, files: LocalFile[]): Promise<StreamPlan> {
+  return prepare(engine, { stream: input.stream, files, table: input.table });
+}
+
+/** Makes a task's splits readable for as long as `work` runs. */
+async function withFiles<T>(
+  input: TaskCommon & { splits: Split[] },
+  hooks: TaskHooks,
+  work: (files: LocalFile[], session: SourceSession | null) => Promise<T>,
+): Promise<T> {
+  if (input.splits.length === 0) return work([], null);
+  const source = await pick(registry.sources, 'source', input.stream.source.type);
+  const session = await source.connect({
+    settings: input.stream.source.settings,
+    projectDir: input.projectDir,
+    signal: hooks.signal,
+    log: hooks.log,
+  });
+  try {
+    const files: LocalFile[] = [];
+    for (const split of input.splits) files.push(await session.fetch(split, join(input.spool, 'files')));
+    return await work(files, session);
+  } finally {
+    await session.close();
+  }
+}
+
+async function connect(input: TaskCommon, hooks: TaskHooks): Promise<DestinationSession> {
+  const destination = await pick(registry.destinations, 'destination', input.stream.destination.type);
+  return destination.connect({
+    key: input.key,
+    use: input.stream.destination,
+    projectDir: input.projectDir,
+    runId: input.runId,
+    signal: hooks.signal,
+    log: hooks.log,
+  });
+}
+
+type Reading = TaskCommon & { plan: StreamPlan };
+
+/** Runs `work`; where a value breaks an inferred type, finds every column that breaks over all files of the task. */
+async function guarded(
+  engine: Engine,
+  input: Reading,
+  files: LocalFile[],
+  work: () => Promise<TaskOutput>,
+): Promise<TaskOutput> {
+  try {
+    return await work();
+  } catch (error) {
+    const mark = raisedMark(error);
+    const reader = await pick(registry.formats, 'format', input.plan.format);
+    if (mark?.kind === 'widen') {
+      return { type: 'widen', columns: await verifyColumns(engine, input.stream, input.plan, reader, files) };
+    }
+    if (mark) throw await explainDirect(engine, input.stream, input.plan, reader, files, mark, factsOf(input));
+    if (error instanceof SluiceError) throw error;
+    throw (await reader.explain(error as Error, files, input.plan.sniffed)) ?? error;
+  }
+}
+
+function factsOf(input: TaskCommon): { runId: string; loadedAt: string } {
+  return { runId: input.runId, loadedAt: input.loadedAt };
+}
+
+async function landFiles(engine: Engine, input: Reading, files: LocalFile[]): Promise<Landed> {
+  const reader = await pick(registry.formats, 'format', input.plan.format);
+  return land(engine, { stream: input.stream, plan: input.plan, reader, files, facts: factsOf(input), name: 'landed' });
+}
+
+async function landTask(engine: Engine, input: TaskInput & { type: 'land' }, files: LocalFile[]): Promise<TaskOutput> {
+  await faultPoint('land.before');
+  return guarded(engine, input, files, async () => {
+    const landed = await landFiles(engine, input, files);
+    await faultPoint('land.after');
+    return { type: 'landed', landed };
+  });
+}
+
+async function stageTask(
+  engine: Engine,
+  input: TaskInput & { type: 'stage' },
+  files: LocalFile[],
+  hooks: TaskHooks,
+): Promise<TaskOutput> {
+  const session = await connect(input, hooks);
+  try {
+    await session.attach(engine);
+    await cage(engine, { files: files.map((f) => f.path), folders: session.folders });
+    return await guarded(engine, input, files, async () => {
+      const { rows, counts, open } = await readyRows(engine, input, files, null, null, hooks);
+      const request = {
+        epoch: input.epoch,
+        task: input.task,
+        attempt: input.attempt,
+        columns: rows.columns,
+        disposition: input.disposition,
+      };
+      const token = await session.stage(request, rows);
+      return { type: 'staged', token, counts: settle(counts, open, token.rows), columns: rows.columns };
+    });
+  } finally {
+    await session.close();
+  }
+}
+
+async function loadTask(
+  engine: Engine,
+  input: TaskInput & { type: 'load' },
+  files: LocalFile[],
+  hooks: TaskHooks,
+): Promise<TaskOutput> {
+  const session = await connect(input, hooks);
+  try {
+    await session.attach(engine);
+    const landedFolders = (input.landed ?? []).flatMap((l) => [...l.parts, ...l.rejects]);
+    await cage(engine, { files: [...files.map((f) => f.path), ...landedFolders], folders: session.folders });
+    return await guarded(engine, input, files, async () => {
+      const { rows, counts, open, cursor } = await readyRows(engine, input, files, input.landed, input.checkpoint, hooks);
+      enforceLimits(counts, input.maxRejected, input.stream);
+      rows.gate = await gate(input, hooks, engine);
+      const checkpoint = nextCheckpoint(input.commit.checkpoint, cursor);
+      const commit = { ...input.commit, checkpoint, columns: rows.columns, counts };
+      const result = await session.load(commit, rows);
+      const settled = settle(counts, open, result.rows_written);
+      return { type: 'loaded', counts: { ...settled, ...destinationCounts(result) }, checkpoint, repeated: result.repeated };
+    });
+  } finally {
+    await session.detach(engine).catch(() => undefined);
+    await session.close();
+  }
+}
+
+function nextCheckpoint(base: Checkpoint, cursor: CursorState | null): Checkpoint {
+  return cursor === null ? base : { ...base, cursor: { value: cursor.value, ties: cursor.ties } };
+}
+
+function destinationCounts(result: { rows_inserted?: number; rows_updated?: number; rows_deleted?: number }): Partial<Counts> {
+  const counts: Partial<Counts> = {};
+  for (const name of ['rows_inserted', 'rows_updated', 'rows_deleted'] as const) {
+    const value = result[name];
+    if (value !== undefined) counts[name] = value;
+  }
+  return counts;
+}
+
+/** Rows by the direct way, or landed first where something diverts or counts them. */
+async function readyRows(
+  engine: Engine,
+  input: Reading,
+  files: LocalFile[],
+  landed: Landed[] | null,
+  checkpoint: Checkpoint | null,
+  hooks: TaskHooks,
+): Promise<Ready> {
+  const { steps, checks } = await loadSteps(input.stream, engine);
+  const { stream, plan } = input;
+  const reader = await pick(registry.formats, 'format', plan.format);
+  if (landed === null && plan.direct) {
+    const rows = await directRows(engine, { stream, plan, reader, files, steps, checks, facts: factsOf(input) });
+    const bytes = files.reduce((sum, f) => sum + f.size, 0);
+    return { rows, counts: { ...zeroCounts(), bytes_read: bytes }, open: true, cursor: null };
+  }
+  const all = landed ?? [await landFiles(engine, input, files)];
+  const names = files.length > 0 ? files : ((input as Partial<TaskInput & { type: 'load' }>).names ?? []);
+  return makeReady(engine, { stream, plan, steps, checks, landed: joinLanded(all), files: names, checkpoint, log: hooks.log });
+}
+
+function joinLanded(all: Landed[]): Landed {
+  const sum = (pick: (l: Landed) => number) => all.reduce((total, l) => total + pick(l), 0);
+  return {
+    parts: all.flatMap((l) => l.parts),
+    rejects: all.flatMap((l) => l.rejects),
+    rows_read: sum((l) => l.rows_read),
+    rows_marked: sum((l) => l.rows_marked),
+    rows_unsplit: sum((l) => l.rows_unsplit),
+    bytes_read: sum((l) => l.bytes_read),
+    bytes_landed: sum((l) => l.bytes_landed),
+  };
+}
+
+/** Completes the counts by what was written: on the direct way every row read is one written. */
+function settle(counts: Counts, open: boolean, written: number): Counts {
+  if (!open) return { ...counts, rows_written: written };
+  if (counts.rows_read === 0) return { ...counts, rows_read: written, rows_written: written };
+  return { ...counts, rows_written: written, rows_filtered: counts.rows_filtered + inFlow(counts) - written };
+}
+
+/** Checks that only the number of rows decides, told to the destination as its last question before COMMIT. */
+async function gate(input: TaskInput & { type: 'load' }, hooks: TaskHooks, engine: Engine): Promise<ReadyRows['gate'] & {}> {
+  const { checks } = await loadSteps(input.stream, engine);
+  return (rows: number) => {
+    for (const { step, check } of checks) {
+      const verdict = check.byCount?.(step, rows);
+      if (verdict?.failed !== true) continue;
+      gateVerdict(input.stream, step, `${check.describe(step)}: ${verdict.detail}`, hooks.log);
+    }
+  };
+}
+
+/** Warns or throws, as the check's on_failure says. */
+export function gateVerdict(stream: Stream, step: { type: string; on_failure: string }, message: string, log: TaskLog): void {
+  if (step.on_failure === 'warn') {
+    log('warn', message, { stream: stream.name, check: step.type });
+    return;
+  }
+  throw new SluiceError(`check/${step.type}`, 'data', message, {
+    where: { stream: stream.name },
+    hint: 'Nothing was committed. Correct the data, or set `on_failure: warn`.',
+  });
+}
+
+/** Fails the stream where more rows were rejected than its limits allow. */
+export function enforceLimits(counts: Counts, limits: { rows: number | null; ratio: number | null } | null, stream: Stream): void {
+  const { rows_rejected: rejected, rows_read: read } = counts;
+  if (limits === null || rejected === 0) return;
+  const overRows = limits.rows !== null && rejected > limits.rows;
+  const overRatio = limits.ratio !== null && read > 0 && rejected / read > limits.ratio;
+  if (!overRows && !overRatio) return;
+  const bound = overRows ? `${limits.rows} rows` : `a ratio of ${limits.ratio}`;
+  throw new SluiceError('limits/rejected', 'data', `${rejected} of ${read} rows were rejected, more than ${bound}`, {
+    where: { stream: stream.name },
+    hint: 'Nothing was committed. Look at the rows with `sluice preview`, correct the data or the columns, or raise `limits.max_rejected`.',
+  });
+}
