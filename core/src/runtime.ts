@@ -1,1 +1,8 @@
-export {};
+/** The engine's door: it loads native modules, so editors and `validate` never import it. */
+export { openEngine, type OwnedEngine } from './engine/duckdb.ts';
+export { type EpochPorts, type Phase, runStream, type StreamOutcome, type StreamRun } from './engine/epoch.ts';
+export { runTask, type TaskHooks, type TaskInput, type TaskOutput } from './engine/task.ts';
+export type { Destination, DestinationSession, TaskLog } from './model/component.ts';
+export { SluiceError, type SluiceErrorJson } from './model/error.ts';
+export { faultPoint } from './model/fault.ts';
+export * as registry from './registry.ts';

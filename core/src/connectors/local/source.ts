@@ -1,0 +1,127 @@
+import { constants } from 'node:fs';
+import { access, readdir, realpath, stat } from 'node:fs/promises';
+import { isAbsolute, join, resolve, sep } from 'node:path';
+import picomatch from 'picomatch';
+import type { LocalFile, Source, SourceContext, SourceSession, Split } from '../../model/component.ts';
+import { SluiceError } from '../../model/error.ts';
+import type { Infer } from '../../spec/schema.ts';
+import type { sourceSpec } from './spec.ts';
+
+type Settings = Infer<typeof sourceSpec.settings> & { root?: string };
+
+export const source: Source = {
+  async connect(ctx) {
+    return new LocalSession(ctx);
+  },
+};
+
+class LocalSession implements SourceSession {
+  readonly #ctx: SourceContext;
+  readonly #settings: Settings;
+  readonly #root: string;
+
+  constructor(ctx: SourceContext) {
+    this.#ctx = ctx;
+    this.#settings = ctx.settings as unknown as Settings;
+    this.#root = resolve(ctx.projectDir, this.#settings.root ?? '.');
+  }
+
+  async test(): Promise<void> {
+    for await (const _ of this.splits()) return;
+  }
+
+  async *splits(): AsyncIterable<Split> {
+    const { path, exclude } = this.#settings;
+    const scan = picomatch.scan(toSlashes(path));
+    const fixed = scan.isGlob ? scan.base : toSlashes(path);
+    const start = isAbsolute(fixed) ? fixed : join(this.#root, fixed);
+    const nameOf = (full: string) => (isAbsolute(path) ? toSlashes(full) : toSlashes(full.slice(this.#root.length + 1)));
+    const wanted = scan.isGlob ? picomatch(toSlashes(path), { dot: false }) : () => true;
+    const unwanted = exclude && exclude.length > 0 ? picomatch([...exclude]) : () => false;
+    const latest = Date.now() - minAgeMs(this.#settings);
+    let ordinal = 0;
+    for (const full of await this.#walk(start, scan.isGlob)) {
+      const name = scan.isGlob ? nameOf(full) : toSlashes(path);
+      if (!wanted(name) || unwanted(name)) continue;
+      const found = await stat(full).catch(gone);
+      if (!found?.isFile() || found.mtimeMs > latest) continue;
+      const file = { path: name, size: found.size, modified_at: found.mtime.toISOString(), etag: null };
+      yield { ordinal: ordinal++, bytes: found.size, file, detail: { full } };
+    }
+  }
+
+  /** All files below a folder by name order, each real folder once, so that a link that points upward ends. */
+  async #walk(start: string, isGlob: boolean): Promise<string[]> {
+    const found = await stat(start).catch(gone);
+    if (!found) return [];
+    if (found.isFile()) return [start];
+    if (!isGlob) {
+      throw new SluiceError('source/not-a-file', 'config', `${start} is a folder, not a file`, {
+        hint: 'Write a pattern, such as `path: folder/*.csv`.',
+      });
+    }
+    const files: string[] = [];
+    const seen = new Set<string>();
+    const visit = async (folder: string): Promise<void> => {
+      this.#ctx.signal.throwIfAborted();
+      const real = await realpath(folder);
+      if (seen.has(real)) return;
+      seen.add(real);
+      const entries = await readdir(folder, { withFileTypes: true }).catch((error: Error) => {
+        throw unreadable(folder, error);
+      });
+      for (const entry of entries.sort((a, b) => (a.name < b.name ? -1 : 1))) {
+        const full = join(folder, entry.name);
+        const target = entry.isSymbolicLink() ? await stat(full).catch(gone) : entry;
+        if (target?.isDirectory()) await visit(full);
+        else if (target?.isFile()) files.push(full);
+      }
+    };
+    await visit(start);
+    return files;
+  }
+
+  async fetch(split: Split): Promise<LocalFile> {
+    const path = String(split.detail.full);
+    const name = split.file?.path ?? path;
+    await access(path, constants.R_OK).catch((error: Error) => {
+      throw unreadable(name, error);
+    });
+    const found = await stat(path);
+    return { path, name, size: found.size, modified_at: found.mtime.toISOString(), ordinal: split.ordinal };
+  }
+
+  async committed(): Promise<void> {}
+  async close(): Promise<void> {}
+}
+
+function minAgeMs(settings: Settings): number {
+  const value = (settings as { min_age?: unknown }).min_age;
+  if (typeof value !== 'string') return 0;
+  const match = /^(\d+)([smhd])$/.exec(value);
+  const unit = { s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 }[match?.[2] ?? 's'] ?? 0;
+  return Number(match?.[1] ?? 0) * unit;
+}
+
+function unreadable(name: string, cause: Error & { code?: string }): SluiceError {
+  const missing = cause.code === 'ENOENT';
+  return new SluiceError(
+    missing ? 'source/gone' : 'source/unreadable',
+    missing ? 'transient' : 'config',
+    missing ? `${name} was there when files were listed and is gone now` : `Cannot read ${name}: ${cause.code ?? cause.message}`,
+    {
+      where: { path: name },
+      hint: missing ? 'Run again; a file that another program moves away can be held back with `min_age`.' : 'Give the user that runs sluice the right to read it.',
+      cause,
+    },
+  );
+}
+
+function gone(error: NodeJS.ErrnoException): null {
+  if (error.code === 'ENOENT' || error.code === 'ENOTDIR' || error.code === 'ELOOP') return null;
+  throw unreadable(error.path ?? 'path', error);
+}
+
+function toSlashes(path: string): string {
+  return sep === '/' ? path : path.replaceAll(sep, '/');
+}
