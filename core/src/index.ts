@@ -8,6 +8,7 @@ export type { Diagnostic, Fix, Range, Severity } from './model/diagnostic.ts';
 export { type ErrorKind, type ErrorPlace, SluiceError, type SluiceErrorJson } from './model/error.ts';
 export type * from './model/job.ts';
 export type { Json, JsonObject } from './model/json.ts';
+export { addCounts, type Checkpoint, type Counts, type FileIdentity, type StreamKey, zeroCounts } from './model/run.ts';
 export { type Column, type DataType, formatType, parseType, sameType } from './model/type.ts';
 export { renderFrame } from './text/frame.ts';
 export type { Document, Entry, ListNode, MapNode, Node, ScalarNode } from './text/node.ts';

@@ -27,13 +27,19 @@ export interface LandInput {
   facts: RunFacts;
   /** Names the parts, so that tasks do not meet. */
   name: string;
+  /** Rows to read at the most, for a preview. */
+  limit?: number;
 }
 
 /** Lands files as typed Parquet parts with `_sluice_file`, `_sluice_row` and the mark of each bad row. */
 export async function land(engine: Engine, input: LandInput): Promise<Landed> {
   const { stream, plan, reader, files, facts } = input;
   const skipBadRows = stream.on_bad_row !== 'fail';
-  const scan = await reader.scan(files, plan.sniffed, plan.formatSettings, engine, { rowNumbers: true, skipBadRows });
+  const scan = await reader.scan(files, plan.sniffed, plan.formatSettings, engine, {
+    rowNumbers: true,
+    skipBadRows,
+    ...(input.limit === undefined ? {} : { limit: input.limit }),
+  });
   const part = join(engine.spool, `${input.name}.parquet`);
   const typed = typedSql(scan.sql, plan, files, facts, { mark: true, hidden: true, rowNumbers: true });
   const kept = await engine.changed(`COPY (${typed}) TO ${literal(part)} (FORMAT parquet, COMPRESSION lz4_raw)`);

@@ -103,7 +103,7 @@ function minAgeMs(settings: Settings): number {
   return Number(match?.[1] ?? 0) * unit;
 }
 
-function unreadable(name: string, cause: Error & { code?: string }): SluiceError {
+function unreadable(name: string, cause: NodeJS.ErrnoException): SluiceError {
   const missing = cause.code === 'ENOENT';
   return new SluiceError(
     missing ? 'source/gone' : 'source/unreadable',

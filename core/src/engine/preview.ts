@@ -1,0 +1,118 @@
+import { mkdir, rm } from 'node:fs/promises';
+import type { LocalFile, SourceSession, Split, TaskLog } from '../model/component.ts';
+import type { Stream } from '../model/job.ts';
+import type { Column } from '../model/type.ts';
+import * as registry from '../registry.ts';
+import { loadSteps, pick } from './components.ts';
+import { cage, openEngine } from './duckdb.ts';
+import { engineFailure, raisedMark } from './failures.ts';
+import { land } from './land.ts';
+import { prepare, widenPlan } from './prepare.ts';
+import { makeReady } from './ready.ts';
+import { newSplits, sampleOf } from './splits.ts';
+import type { StreamPlan } from './stream-plan.ts';
+import { verifyColumns } from './verify.ts';
+
+export interface PreviewInput {
+  stream: Stream;
+  projectDir: string;
+  /** Folder for this preview's files; removed afterwards. */
+  spool: string;
+  rows: number;
+  memory: number;
+  threads: number;
+  signal: AbortSignal;
+  log: TaskLog;
+}
+
+export interface Preview {
+  columns: Column[];
+  /** Integers beyond 2^53 and decimals as exact text, nested values as JSON text. */
+  rows: (string | number | boolean | null)[][];
+  plan: StreamPlan;
+  rejected: number;
+  /** Rows of the source that the preview read. */
+  read: number;
+}
+
+/** Takes the first rows of a stream through columns, transforms and checks; nothing is written anywhere else. */
+export async function previewStream(input: PreviewInput): Promise<Preview> {
+  const source = await pick(registry.sources, 'source', input.stream.source.type);
+  const { projectDir, signal, log } = input;
+  const session = await source.connect({ settings: input.stream.source.settings, projectDir, signal, log });
+  await mkdir(input.spool, { recursive: true });
+  try {
+    return await previewFiles(input, session);
+  } catch (error) {
+    throw engineFailure(error, { stream: input.stream.name });
+  } finally {
+    await session.close();
+    await rm(input.spool, { recursive: true, force: true });
+  }
+}
+
+async function previewFiles(input: PreviewInput, session: SourceSession): Promise<Preview> {
+  const stream = lenient(input.stream);
+  const splits = await newSplits(session.splits(), new Map(), { ...stream, incremental: { type: 'none' } });
+  const files = await fetchAll(session, sampleOf(splits), input.spool);
+  const sniffer = await openEngine({ spool: input.spool, threads: input.threads, memory: input.memory });
+  let plan: StreamPlan;
+  try {
+    plan = await prepare(sniffer, { stream, files, table: null });
+  } finally {
+    sniffer.close();
+  }
+  for (;;) {
+    const engine = await openEngine({ spool: input.spool, threads: input.threads, memory: input.memory });
+    const reader = await pick(registry.formats, 'format', plan.format);
+    try {
+      await cage(engine, { files: files.map((f) => f.path), folders: [] });
+      return await previewRows(engine, input, stream, plan, files);
+    } catch (error) {
+      if (raisedMark(error)?.kind !== 'widen') throw (await reader.explain(error as Error, files, plan.sniffed)) ?? error;
+      plan = await widenPlan(engine, stream, plan, await verifyColumns(engine, stream, plan, reader, files), null);
+    } finally {
+      engine.close();
+    }
+  }
+}
+
+/** A preview shows what a run would stop at, instead of stopping. */
+function lenient(stream: Stream): Stream {
+  return {
+    ...stream,
+    on_bad_row: stream.on_bad_row === 'fail' ? 'warn' : stream.on_bad_row,
+    checks: stream.checks.map((c) => (c.on_failure === 'fail' ? { ...c, on_failure: 'warn' as const } : c)),
+    limits: { max_rejected: null },
+  };
+}
+
+async function fetchAll(session: SourceSession, splits: Split[], spool: string): Promise<LocalFile[]> {
+  const files: LocalFile[] = [];
+  for (const split of splits) files.push(await session.fetch(split, spool));
+  return files;
+}
+
+async function previewRows(
+  engine: Awaited<ReturnType<typeof openEngine>>,
+  input: PreviewInput,
+  stream: Stream,
+  plan: StreamPlan,
+  files: LocalFile[],
+): Promise<Preview> {
+  const { steps, checks } = await loadSteps(stream, engine);
+  const reader = await pick(registry.formats, 'format', plan.format);
+  const facts = { runId: '00000000-0000-0000-0000-000000000000', loadedAt: new Date().toISOString() };
+  const limit = Math.max(1000, input.rows * 10);
+  const landed = await land(engine, { stream, plan, reader, files, facts, name: 'preview', limit });
+  const ready = await makeReady(engine, { stream, plan, steps, checks, landed, files, checkpoint: null, log: input.log });
+  const found = await engine.rows(`SELECT * FROM (${ready.rows.sql}) LIMIT ${input.rows}`);
+  const rows = found.map((row) => ready.rows.columns.map((c) => cell(row[c.name])));
+  return { columns: ready.rows.columns, rows, plan, rejected: ready.counts.rows_rejected, read: landed.rows_read };
+}
+
+function cell(value: unknown): string | number | boolean | null {
+  if (value === null || value === undefined) return null;
+  if (typeof value === 'string' || typeof value === 'number' || typeof value === 'boolean') return value;
+  return JSON.stringify(value);
+}

@@ -1,0 +1,47 @@
+import { createHash } from 'node:crypto';
+import type { JsonObject, Stream } from '@sluice/core';
+import { destinations, sources } from '@sluice/core/specs';
+
+export interface Addresses {
+  source: string;
+  incremental: string;
+  destination: string;
+}
+
+/** Settings that say where a source is, not which part of it is read: a new pattern keeps the ledger, another store does not. */
+const NOT_ADDRESS: ReadonlySet<string> = new Set([
+  'path',
+  'exclude',
+  'min_age',
+  'after_load',
+  'compression',
+  'password',
+  'user',
+]);
+
+/**
+ * Hashes of what a checkpoint belongs to. References stay symbols and secrets are left out: a new password changes nothing.
+ */
+export function addressesOf(stream: Stream): Addresses {
+  const { incremental, destination, source } = stream;
+  const rule = incremental.type === 'cursor' || incremental.type === 'window' ? incremental.column : null;
+  return {
+    source: hash({ type: source.type, settings: address(source.settings, sources[source.type]?.secrets ?? []) }),
+    incremental: hash({ type: incremental.type, column: rule }),
+    destination: hash({
+      type: destination.type,
+      settings: address(destination.settings, destinations[destination.type]?.secrets ?? []),
+      schema: destination.schema,
+      table: destination.table,
+    }),
+  };
+}
+
+function address(settings: JsonObject, secrets: readonly string[]): JsonObject {
+  const left = Object.entries(settings).filter(([key]) => !NOT_ADDRESS.has(key) && (key === 'url' || !secrets.includes(key)));
+  return Object.fromEntries(left.sort(([a], [b]) => (a < b ? -1 : 1)));
+}
+
+function hash(value: JsonObject): string {
+  return createHash('sha256').update(JSON.stringify(value)).digest('hex');
+}

@@ -1,0 +1,67 @@
+import type { Checkpoint, Column, Counts, Job, JsonObject, SluiceErrorJson } from '@sluice/core';
+
+export interface RunRequest {
+  /** Folder of the project: relative paths of the job start here. */
+  projectDir: string;
+  job: Job;
+  vars: Record<string, string>;
+  /** Values for `${env:…}`: the process environment with `.env` laid under it. Never logged or stored. */
+  env: Record<string, string>;
+  /** One stream of the job; null: all. */
+  stream: string | null;
+  fullRefresh: boolean;
+  kind: 'manual' | 'scheduled' | 'backfill' | 'replay';
+  /** URL of the state store from `state_store`, null: DATABASE_URL, else the embedded server. */
+  stateStore: string | null;
+}
+
+export type RunEvent =
+  | { type: 'started'; run_id: string; job: string }
+  | { type: 'waiting'; for: string; holder: string }
+  | { type: 'phase'; stream: string; phase: 'open' | 'list' | 'sniff' | 'load' | 'finish' | 'commit' | 'done'; detail?: string }
+  | {
+      type: 'progress';
+      stream: string;
+      rows: number;
+      bytes: number;
+      total_bytes: number | null;
+      tasks_done: number;
+      tasks: number;
+    }
+  | {
+      type: 'log';
+      level: 'debug' | 'info' | 'warn' | 'error';
+      message: string;
+      stream: string | null;
+      fields?: JsonObject;
+    }
+  | { type: 'retry'; attempt: number; delay_ms: number; error: SluiceErrorJson };
+
+export interface StreamResult {
+  stream: string;
+  status: 'succeeded' | 'failed' | 'cancelled' | 'skipped';
+  counts: Counts;
+  checkpoint: Checkpoint | null;
+  /** The table or folder that was written, for messages. */
+  destination: string;
+  error: SluiceErrorJson | null;
+}
+
+export interface RunResult {
+  run_id: string;
+  job: string;
+  status: 'succeeded' | 'failed' | 'cancelled';
+  attempts: number;
+  counts: Counts;
+  duration_ms: number;
+  destination: string;
+  streams: StreamResult[];
+  error: SluiceErrorJson | null;
+}
+
+export interface PreviewResult {
+  columns: Column[];
+  rows: (string | number | boolean | null)[][];
+  notes: string[];
+  rejected: number;
+}

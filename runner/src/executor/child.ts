@@ -1,0 +1,80 @@
+import { type ChildProcess, fork } from 'node:child_process';
+import { existsSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import { SluiceError, type SluiceErrorJson } from '@sluice/core';
+import type { RunEvent, StreamResult } from './api.ts';
+import type { FromExecutor, ToExecutor } from './messages.ts';
+
+export interface AttemptResult {
+  streams: StreamResult[];
+  error: SluiceErrorJson | null;
+}
+
+export interface ChildHooks {
+  on(event: RunEvent): void;
+  /** Called on each sign of life. */
+  alive(): void;
+}
+
+/** How long a stopped executor may take to interrupt its queries before it is killed. */
+const STOP_GRACE_MS = 10_000;
+
+/**
+ * Runs one attempt in an executor process and waits for its end. `signal` stops it: first by asking, then by killing. An
+ * executor that dies without an answer is a transient failure: what it staged is removed by the next attempt.
+ */
+export function runAttempt(
+  message: Extract<ToExecutor, { type: 'run' }>,
+  hooks: ChildHooks,
+  signal: AbortSignal,
+): Promise<AttemptResult> {
+  const tasks = message.request.job.compute.workers.max;
+  const child = fork(executorPath(), [], {
+    // A DuckDB query holds one of libuv's threads for as long as it runs.
+    env: { ...process.env, UV_THREADPOOL_SIZE: String(Math.min(1024, tasks * 2 + 8)) },
+    stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
+    serialization: 'advanced',
+  });
+  return new Promise((resolve) => {
+    let result: AttemptResult | null = null;
+    let tail = '';
+    const stop = () => askToStop(child);
+    if (signal.aborted) stop();
+    signal.addEventListener('abort', stop, { once: true });
+    child.stderr?.on('data', (chunk: Buffer) => {
+      tail = (tail + chunk.toString('utf8')).slice(-2000);
+    });
+    child.on('message', (answer: FromExecutor) => {
+      hooks.alive();
+      if (answer.type === 'event') hooks.on(answer.event);
+      else if (answer.type === 'result') result = { streams: answer.streams, error: answer.error };
+    });
+    child.on('exit', (code, by) => {
+      signal.removeEventListener('abort', stop);
+      resolve(result ?? { streams: [], error: died(code, by, tail, signal.aborted) });
+    });
+    child.send(message satisfies ToExecutor);
+  });
+}
+
+function askToStop(child: ChildProcess): void {
+  if (child.connected) child.send({ type: 'stop' } satisfies ToExecutor);
+  const timer = setTimeout(() => child.kill('SIGKILL'), STOP_GRACE_MS);
+  child.once('exit', () => clearTimeout(timer));
+}
+
+function died(code: number | null, by: string | null, tail: string, stopped: boolean): SluiceErrorJson {
+  if (stopped) return new SluiceError('run/cancelled', 'terminal', 'The run was stopped').toJSON();
+  const how = by ? `by ${by}` : `with exit status ${code}`;
+  const last = tail.trim().split('\n').at(-1) ?? '';
+  const detail = by === 'SIGKILL' && last === '' ? 'the system may have run out of memory' : last;
+  return new SluiceError('run/executor-died', 'transient', `The executor process ended ${how}${detail ? `: ${detail}` : ''}`, {
+    hint: 'Nothing uncommitted is visible; run again. If it was memory, lower `compute.memory` or `compute.workers`.',
+  }).toJSON();
+}
+
+function executorPath(): string {
+  const beside = fileURLToPath(new URL('./executor.js', import.meta.url));
+  if (existsSync(beside)) return beside;
+  return fileURLToPath(new URL('../../dist/executor.js', import.meta.url));
+}

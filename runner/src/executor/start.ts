@@ -1,0 +1,168 @@
+import { hostname } from 'node:os';
+import { addCounts, SluiceError, type SluiceErrorJson, zeroCounts } from '@sluice/core';
+import { openStateStore, type Store } from '../store/store.ts';
+import type { RunEvent, RunRequest, RunResult, StreamResult } from './api.ts';
+import { type AttemptResult, runAttempt } from './child.ts';
+
+/** Whoever holds a run's lease renews it this often; after LEASE_MS without, others may take the job. */
+const LEASE_MS = 10_000;
+const RENEW_MS = 2_500;
+
+/**
+ * Runs a job now, in an executor of its own, holding the job's lease while it runs. Retries transient failures as the job
+ * says. Resolves also for failed runs; throws only where no run could be started (`run/busy`, `store/…`).
+ */
+export async function startRun(request: RunRequest, on: (event: RunEvent) => void, signal: AbortSignal): Promise<RunResult> {
+  const started = Date.now();
+  const store = await openStateStore({ projectDir: request.projectDir, stateStore: request.stateStore });
+  try {
+    const { job } = request;
+    const owner = `${hostname()}/${process.pid}`;
+    const claim = await store.claimJob({
+      project: job.project,
+      target: job.target,
+      job: job.name,
+      kind: request.kind,
+      owner,
+      leaseMs: LEASE_MS,
+      jobHash: job.hash,
+      definition: job,
+    });
+    on({ type: 'started', run_id: claim.run, job: job.name });
+    const run = new Run(request, on, store, claim.run, claim.deadRuns, owner);
+    return await run.finish(await run.attempts(signal), started);
+  } finally {
+    await store.close();
+  }
+}
+
+interface Ended {
+  streams: StreamResult[];
+  error: SluiceErrorJson | null;
+  attempts: number;
+}
+
+class Run {
+  readonly #request: RunRequest;
+  readonly #on: (event: RunEvent) => void;
+  readonly #store: Store;
+  readonly #id: string;
+  readonly #deadRuns: string[];
+  readonly #owner: string;
+
+  constructor(request: RunRequest, on: (event: RunEvent) => void, store: Store, id: string, deadRuns: string[], owner: string) {
+    this.#request = request;
+    this.#on = on;
+    this.#store = store;
+    this.#id = id;
+    this.#deadRuns = deadRuns;
+    this.#owner = owner;
+  }
+
+  /** Attempts until one succeeds, none is left, or the failure is one that trying again cannot mend. */
+  async attempts(signal: AbortSignal): Promise<Ended> {
+    const { retries } = this.#request.job;
+    const done = new Map<string, StreamResult>();
+    for (let attempt = 1; ; attempt++) {
+      const result = await this.#attempt(attempt, [...done.keys()], signal);
+      for (const stream of result.streams) done.set(stream.stream, stream);
+      const failed = result.streams.find((s) => s.status === 'failed' || s.status === 'cancelled');
+      const error = result.error ?? failed?.error ?? null;
+      const again = error?.kind === 'transient' && attempt <= retries.max && !signal.aborted;
+      if (!again) return { streams: [...done.values()], error, attempts: attempt };
+      for (const stream of result.streams) if (stream.status === 'failed') done.delete(stream.stream);
+      const factor = retries.backoff === 'exponential' ? 2 ** (attempt - 1) : 1;
+      const delay_ms = retries.delay_ms * factor;
+      this.#on({ type: 'retry', attempt: attempt + 1, delay_ms, error });
+      await this.#pause(delay_ms, signal);
+    }
+  }
+
+  async #attempt(attempt: number, doneStreams: string[], signal: AbortSignal): Promise<AttemptResult> {
+    const stop = new AbortController();
+    const onAbort = () => stop.abort();
+    signal.addEventListener('abort', onAbort);
+    if (signal.aborted) stop.abort();
+    const { timeout_ms: timeout } = this.#request.job;
+    let cause: SluiceError | null = null;
+    const end = (error: SluiceError) => {
+      cause ??= error;
+      stop.abort();
+    };
+    const timer = timeout === null ? null : setTimeout(() => end(timedOut(timeout)), timeout);
+    const lease = this.#keepLease(() => end(leaseLost()));
+    try {
+      await this.#store.startAttempt({ run: this.#id, attempt });
+      const result = await runAttempt(
+        {
+          type: 'run',
+          request: this.#request,
+          runId: this.#id,
+          attempt,
+          storeUrl: this.#store.url,
+          deadRuns: this.#deadRuns,
+          doneStreams,
+        },
+        { on: this.#on, alive: lease.alive },
+        stop.signal,
+      );
+      return cause === null ? result : { ...result, error: (cause as SluiceError).toJSON() };
+    } finally {
+      if (timer) clearTimeout(timer);
+      lease.end();
+      signal.removeEventListener('abort', onAbort);
+    }
+  }
+
+  /** Renews the lease while the executor gives signs of life: one that hangs or is stopped loses it. */
+  #keepLease(lost: () => void): { alive: () => void; end: () => void } {
+    let last = Date.now();
+    const timer = setInterval(async () => {
+      if (Date.now() - last > LEASE_MS) return;
+      const kept = await this.#store.renew({ run: this.#id, owner: this.#owner, leaseMs: LEASE_MS }).catch(() => true);
+      if (!kept) lost();
+    }, RENEW_MS);
+    return {
+      alive: () => {
+        last = Date.now();
+      },
+      end: () => clearInterval(timer),
+    };
+  }
+
+  async #pause(ms: number, signal: AbortSignal): Promise<void> {
+    const lease = this.#keepLease(() => {});
+    const beat = setInterval(lease.alive, RENEW_MS);
+    await new Promise<void>((resolve) => {
+      const timer = setTimeout(resolve, ms);
+      signal.addEventListener('abort', () => {
+        clearTimeout(timer);
+        resolve();
+      });
+    });
+    clearInterval(beat);
+    lease.end();
+  }
+
+  async finish({ streams, error, attempts }: Ended, started: number): Promise<RunResult> {
+    const counts = streams.reduce((sum, s) => addCounts(sum, s.counts), zeroCounts());
+    const cancelled = error?.code === 'run/cancelled';
+    const status = error === null ? 'succeeded' : cancelled ? 'cancelled' : 'failed';
+    await this.#store.finishRun({ run: this.#id, owner: this.#owner, state: status, counts, error });
+    const destination = streams.map((s) => s.destination).join(', ');
+    const { name: job } = this.#request.job;
+    return { run_id: this.#id, job, status, attempts, counts, duration_ms: Date.now() - started, destination, streams, error };
+  }
+}
+
+function timedOut(ms: number): SluiceError {
+  return new SluiceError('run/timeout', 'transient', `The attempt took longer than its timeout of ${ms / 1000} s`, {
+    hint: 'Raise `timeout`, or look at the log for what took long.',
+  });
+}
+
+function leaseLost(): SluiceError {
+  return new SluiceError('run/lease-lost', 'terminal', 'The lease of this run was lost: another process has taken over the job', {
+    hint: 'Nothing is lost: the destination lets only one of the two commit.',
+  });
+}
