@@ -1,0 +1,224 @@
+import type { Spec } from '../model/component.ts';
+import { type Schema, schema } from '../spec/schema.ts';
+import { RUNTIME_SCHEMAS } from './host.ts';
+
+/** The components that a language is made of. */
+export interface Components {
+  sources: Readonly<Record<string, Spec>>;
+  destinations: Readonly<Record<string, Spec>>;
+  formats: Readonly<Record<string, Spec>>;
+}
+
+const contractMode = schema({
+  type: 'string',
+  enum: ['evolve', 'freeze', 'discard_row', 'discard_value', 'quarantine'],
+  'x-enum-text': [
+    'The table follows the rows.',
+    'The stream fails before it commits.',
+    'The row is left out.',
+    'The value is left out, the row is kept.',
+    'The row is set aside.',
+  ],
+});
+
+const disposition = schema({
+  type: 'string',
+  enum: ['append', 'replace', 'merge'],
+  'x-enum-text': [
+    'Rows are added.',
+    'The table is swapped for the new rows once they are all there.',
+    'Rows are inserted or updated by key.',
+  ],
+  'x-value-synonyms': {
+    upsert: 'merge',
+    update: 'merge',
+    incremental: 'append',
+    insert: 'append',
+    full_refresh: 'replace',
+    overwrite: 'replace',
+    truncate: 'replace',
+    full: 'replace',
+    scd2: 'merge',
+  },
+  default: 'append',
+  description: 'What happens to the rows that are already there.',
+});
+
+const TYPE_SYNONYMS = {
+  postgresql: 'postgres',
+  pg: 'postgres',
+  mssql: 'sqlserver',
+  mariadb: 'mysql',
+  filesystem: 'local',
+  file: 'local',
+  files: 'local',
+  fs: 'local',
+  rest_api: 'http',
+  rest: 'http',
+  api: 'http',
+  google_sheets: 'gdrive',
+  google_drive: 'gdrive',
+  sqlite3: 'sqlite',
+  duck: 'duckdb',
+  aws_s3: 's3',
+};
+
+const FORMAT_SYNONYMS = { tsv: 'csv', jsonl: 'json', ndjson: 'json', excel: 'sheets', xlsx: 'sheets', pq: 'parquet' };
+
+const connection: Schema = {
+  type: 'string',
+  'x-kind': 'connection',
+  minLength: 1,
+  description: 'Name of a connection of sluice.yaml.',
+};
+
+const onNoData: Schema = {
+  type: 'string',
+  enum: ['succeed', 'warn', 'fail'],
+  'x-enum-text': ['The run succeeds and commits nothing.', 'The same, with a warning.', 'The stream fails.'],
+  default: 'succeed',
+  description: 'There is no file to load. A table that would be replaced stays as it is.',
+};
+
+/** Keys that every destination of tables has beside its own. */
+const tableKeys = schema({
+  type: 'object',
+  properties: {
+    schema: { type: 'string', minLength: 1, description: "Schema of the table. Left out: the system's own default." },
+    table: { type: 'string', minLength: 1, description: "Left out: the stream's name." },
+    primary_key: {
+      type: 'array',
+      'x-shorthand': '',
+      items: { type: 'string', minLength: 1, 'x-kind': 'column' },
+      minItems: 1,
+      uniqueItems: true,
+      description: 'Columns that tell rows apart, by their names after `columns`.',
+    },
+    schema_contract: {
+      type: 'object',
+      additionalProperties: false,
+      properties: {
+        columns: { ...contractMode, default: 'evolve', description: 'The rows have a column that the table lacks.' },
+        data_type: {
+          ...contractMode,
+          default: 'freeze',
+          description: "The rows need another type than the table's column has.",
+        },
+      },
+      description: 'Whether the table may change.',
+    },
+  },
+} as const).properties;
+
+const SYNONYMS = {
+  kind: 'type',
+  conn: 'connection',
+  write_mode: 'write_disposition',
+  mode: 'write_disposition',
+  load_mode: 'write_disposition',
+  update_strategy: 'write_disposition',
+  materialized: 'write_disposition',
+  unique_key: 'primary_key',
+  key: 'primary_key',
+  keys: 'primary_key',
+  merge_key: 'primary_key',
+  table_name: 'table',
+  dataset: 'schema',
+  contract: 'schema_contract',
+};
+
+/** Schemas of `source` and `destination`: one closed object for each component that there is. */
+export function componentSchemas(components: Components): { source: Schema; destination: Schema } {
+  return {
+    source: union(components.sources, 'Where rows come from.', (spec) =>
+      spec.capabilities.yields === 'bytes' ? { format: formatSchema(components), on_no_data: onNoData } : {},
+    ),
+    destination: union(
+      components.destinations,
+      'Where rows go. Left out: DuckDB at `.sluice/warehouse.duckdb`.',
+      destinationKeys,
+    ),
+  };
+}
+
+function destinationKeys(spec: Spec): Readonly<Record<string, Schema>> {
+  const known = spec.capabilities.write_dispositions ?? disposition.enum;
+  const texts = disposition.enum.flatMap((value, i) => (known.includes(value) ? [disposition['x-enum-text'][i]!] : []));
+  return {
+    ...(spec.capabilities.holds === 'files' ? {} : tableKeys),
+    write_disposition: {
+      ...disposition,
+      enum: disposition.enum.filter((value) => known.includes(value)),
+      'x-enum-text': texts,
+    },
+  };
+}
+
+function union(
+  specs: Readonly<Record<string, Spec>>,
+  description: string,
+  keys: (spec: Spec) => Readonly<Record<string, Schema>>,
+): Schema {
+  const of: Record<string, Schema> = {};
+  for (const [type, spec] of Object.entries(specs)) {
+    const settings: Schema = spec.settings;
+    of[type] = {
+      type: 'object',
+      title: spec.title,
+      description: spec.text,
+      properties: { connection, ...keys(spec), ...spec.connection?.properties, ...settings.properties },
+      required: settings.required ?? [],
+      additionalProperties: false,
+      'x-synonyms': { ...SYNONYMS, ...spec.connection?.['x-synonyms'], ...settings['x-synonyms'] },
+    };
+  }
+  const result: Schema = {
+    type: 'object',
+    description,
+    'x-union': { key: 'type', of },
+    'x-value-synonyms': TYPE_SYNONYMS,
+    'x-synonyms': SYNONYMS,
+  };
+  RUNTIME_SCHEMAS.add(result);
+  return result;
+}
+
+function formatSchema(components: Components): Schema {
+  const of: Record<string, Schema> = {};
+  for (const [type, spec] of Object.entries(components.formats)) {
+    of[type] = { ...(spec.settings as Schema), title: spec.title, description: spec.text };
+  }
+  return {
+    type: 'object',
+    description: 'How the files are written. Left out: told by the name and content of the files, and said.',
+    'x-union': { key: 'type', of },
+    'x-shorthand': 'type',
+    'x-value-synonyms': FORMAT_SYNONYMS,
+  };
+}
+
+/** Schema of one entry of `connections` in sluice.yaml: the connection keys of every system. */
+export function connectionSchema(components: Components): Schema {
+  const of: Record<string, Schema> = {};
+  for (const specs of [components.sources, components.destinations]) {
+    for (const [type, spec] of Object.entries(specs)) {
+      const own: Schema = spec.connection ?? { type: 'object', properties: {}, additionalProperties: false };
+      const earlier = of[type];
+      of[type] = {
+        ...own,
+        title: spec.title,
+        properties: { ...earlier?.properties, ...own.properties },
+        required: [...new Set([...(earlier?.required ?? []), ...(own.required ?? [])])],
+        'x-synonyms': { ...earlier?.['x-synonyms'], ...own['x-synonyms'] },
+      };
+    }
+  }
+  const result: Schema = {
+    type: 'object',
+    description: 'A system and how to reach it.',
+    'x-union': { key: 'type', of },
+    'x-value-synonyms': TYPE_SYNONYMS,
+  };
+  RUNTIME_SCHEMAS.add(result);
+  return result;
+}

@@ -1,0 +1,59 @@
+import type { Fix } from '../model/diagnostic.ts';
+import type { Schema } from '../spec/schema.ts';
+import type { Entry, MapNode } from '../text/node.ts';
+import type { Host } from './host.ts';
+import { listWords, meant } from './suggest.ts';
+
+/** Keys of the language that this version does not have yet. */
+const LATER: ReadonlySet<string> = new Set([
+  'access',
+  'api',
+  'channels',
+  'deletes',
+  'masking',
+  'mask',
+  'naming',
+  'notify',
+  'processing',
+  'scale',
+  'secrets',
+  'sla',
+]);
+
+/** Reports a key that the schema does not have, with what was probably meant. */
+export function reportUnknownKey(
+  host: Host,
+  map: MapNode,
+  entry: Entry,
+  schema: Schema,
+  known: readonly string[],
+): void {
+  const key = entry.key.source;
+  const suggestion = meant(key, known, schema['x-synonyms']);
+  const message = unknownMessage(key, suggestion, known, schema);
+  const free = suggestion !== undefined && !map.entries.some((other) => other.key.source === suggestion);
+  const fix = free && !entry.merged ? renameKey(entry, suggestion) : undefined;
+  host.report('schema/unknown-key', entry.key, message, { fix });
+}
+
+function unknownMessage(key: string, suggestion: string | undefined, known: readonly string[], schema: Schema): string {
+  if (suggestion !== undefined) return `\`${key}\` is no key here; did you mean \`${suggestion}\`?`;
+  if (LATER.has(key)) return `\`${key}\` is not built yet: it would do nothing.`;
+  const home = homeOf(key, schema);
+  if (home) return `\`${key}\` is no key here; it stands under \`${home}\`.`;
+  if (known.length === 0) return `\`${key}\` is no key here; there are none.`;
+  return `\`${key}\` is no key here; possible are ${listWords(known)}.`;
+}
+
+/** The key of this mapping under which a key would be right. */
+function homeOf(key: string, schema: Schema): string | undefined {
+  for (const [name, inner] of Object.entries(schema.properties ?? {})) {
+    const unions = Object.values(inner['x-union']?.of ?? {});
+    if ([inner, ...unions].some((s) => s.properties && Object.hasOwn(s.properties, key))) return name;
+  }
+  return undefined;
+}
+
+function renameKey(entry: Entry, to: string): Fix {
+  return { title: `Rename to \`${to}\``, edits: [{ range: entry.key.range, text: to }] };
+}

@@ -1,0 +1,128 @@
+import type { Schema } from '../spec/schema.ts';
+import * as specs from '../specs.ts';
+import { connectionSchema } from './component-schemas.ts';
+import { PARTIAL_SCHEMAS, RUNTIME_SCHEMAS } from './host.ts';
+import { jobSchema, limits } from './job-schema.ts';
+
+const variable: Schema = {
+  type: 'object',
+  additionalProperties: false,
+  properties: {
+    default: { type: 'string', description: 'Value where neither the target nor `--var` gives one.' },
+    description: { type: 'string' },
+  },
+};
+
+const set: Schema = {
+  ...jobSchema,
+  title: 'Job defaults',
+  description: 'Keys of a job; what the job says itself wins.',
+  properties: Object.fromEntries(
+    Object.entries(jobSchema.properties ?? {}).filter(
+      ([key]) => key !== 'name' && key !== 'renamed_from' && key !== 'streams',
+    ),
+  ),
+  required: [],
+};
+
+PARTIAL_SCHEMAS.add(set);
+
+const stateStore: Schema = {
+  type: 'string',
+  'x-kind': 'secret',
+  description: 'URL of the Postgres that holds the state. Empty or left out: DATABASE_URL, else an embedded server.',
+};
+RUNTIME_SCHEMAS.add(stateStore);
+
+/** Every key of sluice.yaml. */
+export const projectSchema: Schema = {
+  type: 'object',
+  title: 'Sluice project',
+  description: 'A project: connections, targets and defaults of the jobs of a repository.',
+  additionalProperties: false,
+  required: ['version', 'name'],
+  'x-synonyms': {
+    job: 'jobs',
+    models: 'jobs',
+    paths: 'jobs',
+    vars: 'variables',
+    environments: 'targets',
+    profiles: 'targets',
+    database: 'state_store',
+    state: 'state_store',
+    default: 'defaults',
+  },
+  properties: {
+    version: { type: 'integer', enum: [1], description: 'Version of the job language.' },
+    name: {
+      type: 'string',
+      pattern: '^[a-z][a-z0-9_-]{0,62}$',
+      description: 'Name of the project: state belongs to it.',
+    },
+    requires: {
+      type: 'string',
+      minLength: 1,
+      description: 'Versions of Sluice that this project runs with, such as `>=0.1 <1`.',
+    },
+    jobs: {
+      type: 'array',
+      items: { type: 'string', 'x-kind': 'glob', minLength: 1 },
+      minItems: 1,
+      'x-shorthand': '',
+      default: ['jobs/**/*.{yaml,yml}', '**/*.sluice.yaml'],
+      description: 'Where the job files are.',
+    },
+    state_store: stateStore,
+    variables: { type: 'object', additionalProperties: variable, description: 'Values for `${var:name}`.' },
+    connections: { type: 'object', additionalProperties: connectionSchema(specs), description: 'Systems by name.' },
+    targets: {
+      type: 'object',
+      description: 'Environments by name.',
+      additionalProperties: {
+        type: 'object',
+        additionalProperties: false,
+        properties: {
+          default: { type: 'boolean', default: false, description: 'The target where none is named.' },
+          variables: {
+            type: 'object',
+            additionalProperties: { type: 'string' },
+            description: 'Values over those of `variables`.',
+          },
+        },
+      },
+    },
+    defaults: {
+      type: 'array',
+      description: 'Laid under the jobs, in order.',
+      items: {
+        type: 'object',
+        additionalProperties: false,
+        required: ['set'],
+        properties: {
+          match: {
+            type: 'object',
+            additionalProperties: false,
+            minProperties: 1,
+            description: 'Which jobs. Left out: all of them.',
+            properties: {
+              path: {
+                type: 'array',
+                items: { type: 'string', 'x-kind': 'glob' },
+                'x-shorthand': '',
+                description: 'Patterns of the job file, from the project folder.',
+              },
+              tags: {
+                type: 'array',
+                items: { type: 'string' },
+                'x-shorthand': '',
+                description: 'Jobs that carry all of these.',
+              },
+            },
+          },
+          set,
+        },
+      },
+    },
+    limits,
+  },
+};

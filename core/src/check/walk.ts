@@ -1,0 +1,283 @@
+import type { Schema } from '../spec/schema.ts';
+import type { Entry, ListNode, MapNode, Node, ScalarNode } from '../text/node.ts';
+import { type Host, PARTIAL_SCHEMAS, type Place, RUNTIME_SCHEMAS } from './host.ts';
+import { reportUnknownKey } from './keys.ts';
+import { scalarValue, typesOf } from './scalars.ts';
+import { listWords, meant } from './suggest.ts';
+import { joinSplitEntries, joinSplitItems } from './traps.ts';
+
+/**
+ * Holds a node against a schema, reports what does not fit, and returns the node in its one normal form: shorthands
+ * written out, scalars as the schema's type, unknown keys left out. null where nothing usable is left. The same walk
+ * serves checks, compilation, hover and completion.
+ */
+export function walk(node: Node, schema: Schema, host: Host, outer: Place): Node | null {
+  host.visit?.(node, schema);
+  const place = placeIn(schema, outer);
+  if (node.kind === 'scalar' && node.style === 'empty') return emptyValue(node, schema, host);
+  if (node.kind === 'scalar' && node.style === 'plain' && node.value === null) return node;
+  if (schema['x-step']) return walkStep(node, schema, host, place);
+  const types = typesOf(schema);
+  const shorthand = schema['x-shorthand'];
+  if (shorthand === '' && types.includes('array') && node.kind !== 'list')
+    return walk(listOf(node), schema, host, place);
+  if (shorthand && isSwitch(node, schema, shorthand)) return wrongKind(node, schema, host);
+  if (shorthand && node.kind !== 'map') return walk(mapOf(shorthand, node), schema, host, place);
+  if (schema['x-union'])
+    return node.kind === 'map' ? walkUnion(node, schema, host, place) : wrongKind(node, schema, host);
+  if (node.kind === 'map' && types.includes('object')) return walkMap(node, schema, host, place);
+  if (node.kind === 'list' && types.includes('array')) return walkList(node, schema, host, place);
+  if (node.kind === 'scalar' && types.some((type) => type !== 'object' && type !== 'array')) {
+    return scalarValue(node, schema, host, place);
+  }
+  return wrongKind(node, schema, host);
+}
+
+/** `not_null: true` is no list of columns. */
+function isSwitch(node: Node, schema: Schema, shorthand: string): boolean {
+  if (node.kind !== 'scalar' || node.style !== 'plain' || typeof node.value !== 'boolean') return false;
+  const meant = schema.properties?.[shorthand];
+  return meant !== undefined && typesOf(meant).includes('array');
+}
+
+function placeIn(schema: Schema, outer: Place): Place {
+  if (PARTIAL_SCHEMAS.has(schema)) return { ...outer, partial: true };
+  return RUNTIME_SCHEMAS.has(schema) ? { ...outer, runtime: true } : outer;
+}
+
+/** Stands for a value that was reported: its key is given, and nothing more is to be said about it. */
+function hole(node: Node): ScalarNode {
+  return {
+    kind: 'scalar',
+    file: node.file,
+    range: node.range,
+    path: node.path,
+    value: null,
+    source: '',
+    style: 'empty',
+  };
+}
+
+function listOf(node: Node): ListNode {
+  return { kind: 'list', file: node.file, range: node.range, path: node.path, items: [node], flow: true };
+}
+
+function mapOf(key: string, value: Node): MapNode {
+  const { file, range, path } = value;
+  return { kind: 'map', file, range, path, entries: [{ key: keyNode(key, value), value, merged: false }], flow: true };
+}
+
+function keyNode(key: string, at: Node): ScalarNode {
+  return { kind: 'scalar', file: at.file, range: at.range, path: at.path, value: key, source: key, style: 'plain' };
+}
+
+function emptyValue(node: ScalarNode, schema: Schema, host: Host): null {
+  const key = keyBefore(node);
+  const isBag = typesOf(schema).includes('object') && (schema.required ?? []).length === 0 && !schema['x-union'];
+  const fix =
+    isBag && !schema['x-step'] ? { title: 'Write `{}`', edits: [{ range: node.range, text: ' {}' }] } : undefined;
+  host.report('schema/empty-value', node, key ? `\`${key}\` has no value.` : 'This list entry is empty.', {
+    fix,
+    range: emptyRange(node, host),
+  });
+  return null;
+}
+
+function keyBefore(node: Node): string {
+  const last = node.path
+    .slice(node.path.lastIndexOf('/') + 1)
+    .replaceAll('~1', '/')
+    .replaceAll('~0', '~');
+  return /^\d+$/.test(last) ? '' : last;
+}
+
+/** An empty value has no width: its key or dash is shown. */
+function emptyRange(node: ScalarNode, host: Host): { start: number; end: number } {
+  const { text } = host.document;
+  let end = Math.min(node.range.start, text.length);
+  while (end > 0 && /\s/.test(text[end - 1]!)) end--;
+  const start = text.slice(0, end).search(/[^\s{[,]+$/);
+  return { start: start < 0 ? Math.max(0, end - 1) : start, end: Math.max(end, 1) };
+}
+
+const KIND_TEXT = { scalar: 'a single value', map: 'a mapping', list: 'a list' } as const;
+const TYPE_TEXT: Readonly<Record<string, string>> = {
+  string: 'a text',
+  integer: 'a whole number',
+  number: 'a number',
+  boolean: 'true or false',
+  object: 'a mapping of keys',
+  array: 'a list',
+};
+
+function wrongKind(node: Node, schema: Schema, host: Host): null {
+  const wanted = typesOf(schema)
+    .map((type) => TYPE_TEXT[type] ?? type)
+    .join(' or ');
+  host.report(
+    'schema/type',
+    node,
+    `${wanted[0]?.toUpperCase()}${wanted.slice(1)} is expected here, not ${KIND_TEXT[node.kind]}.`,
+  );
+  return null;
+}
+
+function walkList(node: ListNode, schema: Schema, host: Host, place: Place): Node {
+  const items: Node[] = [];
+  // What stands in a list is never merged with anything, so nothing can still come from elsewhere.
+  const inside = { ...place, partial: false };
+  for (const item of joinSplitItems(host, node)) {
+    const value = schema.items ? walk(item, schema.items, host, inside) : item;
+    if (value) items.push(value);
+  }
+  if (schema.minItems !== undefined && node.items.length < schema.minItems) {
+    host.report(
+      'schema/length',
+      node,
+      schema.minItems === 1 ? 'This list is empty.' : `At least ${schema.minItems} entries are expected.`,
+    );
+  }
+  if (schema.uniqueItems) reportRepeated(items, host);
+  return { ...node, items };
+}
+
+function reportRepeated(items: readonly Node[], host: Host): void {
+  const seen = new Set<string>();
+  for (const item of items) {
+    if (item.kind !== 'scalar') continue;
+    const text = String(item.value);
+    if (seen.has(text)) host.report('schema/repeated', item, `\`${text}\` stands in this list already.`);
+    seen.add(text);
+  }
+}
+
+function walkMap(node: MapNode, schema: Schema, host: Host, place: Place): MapNode {
+  const properties = schema.properties ?? {};
+  const known = Object.keys(properties);
+  const others = typeof schema.additionalProperties === 'object' ? schema.additionalProperties : null;
+  const entries: Entry[] = [];
+  for (const entry of joinSplitEntries(host, node)) {
+    const key = entry.key.source;
+    const own = Object.hasOwn(properties, key) ? properties[key] : others;
+    if (!own) {
+      if (!isFree(node, key)) reportUnknownKey(host, node, entry, schema, known);
+      continue;
+    }
+    const value = walk(entry.value, own, host, place) ?? hole(entry.value);
+    entries.push({ ...entry, value });
+  }
+  const result: MapNode = { ...node, entries };
+  if (!place.partial) requireKeys(result, node, schema, host);
+  return result;
+}
+
+/** Top-level keys that begin with `x-` hold anchors. */
+function isFree(node: MapNode, key: string): boolean {
+  return node.path === '' && key.startsWith('x-');
+}
+
+/** Reports required keys that a mapping lacks; `written` is the mapping before unusable values were left out. */
+export function requireKeys(map: MapNode, written: MapNode, schema: Schema, host: Pick<Host, 'report'>): void {
+  for (const key of schema.required ?? []) {
+    const entry = written.entries.find((e) => e.key.source === key) ?? map.entries.find((e) => e.key.source === key);
+    const isNull = entry?.value.kind === 'scalar' && entry.value.value === null && entry.value.style === 'plain';
+    if (!entry || isNull) host.report('schema/required', map, `\`${key}\` is missing.`, firstLine(map));
+  }
+  if (schema.minProperties !== undefined && written.entries.length < schema.minProperties) {
+    const known = Object.keys(schema.properties ?? {});
+    host.report('schema/required', map, `At least one of ${listWords(known)} is expected here.`, firstLine(map));
+  }
+}
+
+/** A mapping's first key stands for the whole, so that a missing key does not underline half the file. */
+function firstLine(map: MapNode): { range?: { start: number; end: number } } {
+  const first = map.entries.find((entry) => !entry.merged && entry.key.file === map.file)?.key.range;
+  return !map.flow && first && first.start >= map.range.start && first.end <= map.range.end ? { range: first } : {};
+}
+
+function walkUnion(node: MapNode, schema: Schema, host: Host, place: Place): Node | null {
+  const union = schema['x-union']!;
+  const entry = node.entries.find((e) => e.key.source === union.key);
+  const written = entry?.value.kind === 'scalar' && entry.value.value !== null ? entry.value : undefined;
+  if (entry && !written) {
+    walk(entry.value, { type: 'string' }, host, place);
+    return null;
+  }
+  const type = written ? host.text(written, written.source, false) : host.typeOf(schema, node);
+  const known = Object.keys(union.of);
+  if (type === undefined) {
+    if (!place.partial)
+      host.report('schema/required', node, `\`${union.key}\` is missing: ${listWords(known)}.`, firstLine(node));
+    return null;
+  }
+  const chosen = Object.hasOwn(union.of, type) ? union.of[type]! : null;
+  if (!chosen) {
+    if (written) reportUnknownType(written, type, schema, known, host);
+    return null;
+  }
+  if (written) host.visit?.(written, { type: 'string', enum: known });
+  const rest = { ...node, entries: node.entries.filter((e) => e !== entry) };
+  const walked = walkMap(
+    rest,
+    { ...chosen, 'x-synonyms': { ...schema['x-synonyms'], ...chosen['x-synonyms'] } },
+    host,
+    place,
+  );
+  const at = written ?? node;
+  const typeEntry: Entry = {
+    key: entry?.key ?? keyNode(union.key, at),
+    value: { ...keyNode(type, at), style: written?.style ?? 'plain' },
+    merged: entry?.merged ?? false,
+  };
+  return { ...walked, entries: [typeEntry, ...walked.entries] };
+}
+
+function reportUnknownType(node: ScalarNode, type: string, schema: Schema, known: readonly string[], host: Host): void {
+  const suggestion = meant(type, known, schema['x-value-synonyms']);
+  const message = suggestion
+    ? `There is no \`${type}\`; did you mean \`${suggestion}\`?`
+    : `There is no \`${type}\`; possible are ${listWords(known)}.`;
+  const fix = suggestion
+    ? { title: `Use \`${suggestion}\``, edits: [{ range: node.range, text: suggestion }] }
+    : undefined;
+  host.report('schema/unknown-type', node, message, { fix });
+}
+
+function walkStep(node: Node, schema: Schema, host: Host, place: Place): Node | null {
+  const properties = schema.properties ?? {};
+  const known = Object.keys(properties);
+  if (node.kind === 'scalar' && typeof node.value === 'string') {
+    if (Object.hasOwn(properties, node.source)) return walkStep(bareStep(node), schema, host, place);
+    const suggestion = meant(node.source, known, schema['x-synonyms']);
+    host.report(
+      'schema/step',
+      node,
+      `\`${node.source}\` is no step${suggestion ? `; did you mean \`${suggestion}\`?` : `; possible are ${listWords(known)}.`}`,
+    );
+    return null;
+  }
+  if (node.kind !== 'map') return wrongKind(node, schema, host);
+  const [first, second] = node.entries;
+  if (!first) {
+    host.report('schema/step', node, `A step is expected here: ${listWords(known)}.`);
+    return null;
+  }
+  const misplaced =
+    second && Object.hasOwn(properties, second.key.source)
+      ? 'begin it with a dash of its own'
+      : 'indent it under the step that it belongs to';
+  if (second)
+    host.report(
+      'schema/step',
+      second.key,
+      `An entry of this list holds one step; \`${second.key.source}\` is a second key: ${misplaced}.`,
+    );
+  const own = { ...schema, required: [] };
+  return walkMap({ ...node, entries: [first] }, own, host, { ...place, partial: false });
+}
+
+function bareStep(node: ScalarNode): MapNode {
+  const { file, range, path } = node;
+  const value: MapNode = { kind: 'map', file, range, path, entries: [], flow: true };
+  return { ...value, entries: [{ key: node, value, merged: false }] };
+}
