@@ -2,7 +2,9 @@ import type { Check, Destination, FormatReader, Source, Transform } from './mode
 
 /** Every component's implementation by kind and type; each is loaded when it is first used. */
 export const sources: Readonly<Record<string, { load: () => Promise<Source> }>> = {};
-export const destinations: Readonly<Record<string, { load: () => Promise<Destination> }>> = {};
+export const destinations: Readonly<Record<string, { load: () => Promise<Destination> }>> = {
+  duckdb: { load: async () => (await import('./connectors/duckdb/destination.ts')).duckdb },
+};
 export const formats: Readonly<Record<string, { load: () => Promise<FormatReader> }>> = {};
 export const transforms: Readonly<Record<string, { load: () => Promise<Transform> }>> = {
   filter: { load: async () => (await import('./transforms/filter/transform.ts')).filter },

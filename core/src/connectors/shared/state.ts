@@ -1,0 +1,215 @@
+import type { Addresses, CommitResult, EpochCommit, Opened } from '../../model/component.ts';
+import { SluiceError } from '../../model/error.ts';
+import type { Checkpoint, FileIdentity, StreamKey } from '../../model/run.ts';
+import { QUARANTINE_COLUMNS } from '../../model/run.ts';
+import { ident, literal } from '../../model/sql.ts';
+import { type Db, FILES, inPlace, type Place, QUARANTINE, STATE } from './tables.ts';
+
+/** SQL over the `_sluice_*` tables that every destination of tables shares. The caller owns the transaction. */
+export interface StateDoor {
+  db: Db;
+  place: Place;
+  key: StreamKey;
+}
+
+const STATE_COLUMNS = [
+  'fence',
+  'seq',
+  'commit_id',
+  'checkpoint',
+  'counts',
+  'source_address',
+  'incremental_address',
+  'destination_address',
+].join(', ');
+
+export interface StateRow {
+  fence: number;
+  seq: number;
+  commitId: string | null;
+  checkpoint: Checkpoint | null;
+  counts: Omit<CommitResult, 'repeated'> | null;
+  addresses: Addresses | null;
+}
+
+/** The stream's row without a lock on it; null where it never ran. */
+export async function readState(door: StateDoor): Promise<StateRow | null> {
+  const rows = await door.db.rows(
+    `SELECT ${STATE_COLUMNS} FROM ${inPlace(door.place, STATE.name)} WHERE ${keyIs(door.key)}`,
+  );
+  return rows[0] ? toState(rows[0]) : null;
+}
+
+/**
+ * Raises the fence of the stream's row and returns it, making the row where there is none. A row under an older name is
+ * moved first, with its ledger and quarantine, unless the stream has commits of its own under the new name.
+ */
+export async function raiseFence(door: StateDoor, renamedFrom: readonly string[]): Promise<StateRow> {
+  const { db, place, key } = door;
+  const table = inPlace(place, STATE.name);
+  const own = await db.rows(`UPDATE ${table} SET fence = fence + 1 WHERE ${keyIs(key)} RETURNING ${STATE_COLUMNS}`);
+  const row = own[0] ? toState(own[0]) : null;
+  if (row?.commitId != null) return row;
+  for (const old of oldKeys(key, renamedFrom)) {
+    const found = await db.rows(`SELECT fence FROM ${table} WHERE ${keyIs(old)} AND commit_id IS NOT NULL`);
+    if (!found[0]) continue;
+    await db.changed(`DELETE FROM ${table} WHERE ${keyIs(key)}`);
+    const rename = `job = ${literal(key.job)}, stream = ${literal(key.stream)}`;
+    const moved = await db.rows(
+      `UPDATE ${table} SET ${rename}, fence = greatest(fence, ${row?.fence ?? 0}) + 1 WHERE ${keyIs(old)} RETURNING ${STATE_COLUMNS}`,
+    );
+    for (const shape of [FILES, QUARANTINE])
+      await db.changed(`UPDATE ${inPlace(place, shape.name)} SET ${rename} WHERE ${keyIs(old)}`);
+    if (moved[0]) return toState(moved[0]);
+  }
+  if (row) return row;
+  const values = [...keyValues(key), '1', '0', 'current_timestamp'].join(', ');
+  await db.changed(`INSERT INTO ${table} (project, target, job, stream, fence, seq, updated_at) VALUES (${values})`);
+  return { fence: 1, seq: 0, commitId: null, checkpoint: null, counts: null, addresses: null };
+}
+
+/** A plain job's stream has the job's name, so both change together. */
+function oldKeys(key: StreamKey, renamedFrom: readonly string[]): StreamKey[] {
+  return renamedFrom.flatMap((job) => {
+    const same = { ...key, job };
+    return key.stream === key.job ? [{ ...same, stream: job }, same] : [same];
+  });
+}
+
+/** The state as a run sees it: where an address differs from the committed one, the checkpoint is of something else and is left out. */
+export function toOpened(row: StateRow, addresses: Addresses | null): Omit<Opened, 'table'> {
+  const stored = row.addresses;
+  const changed =
+    stored && addresses
+      ? (['source', 'incremental', 'destination'] as const).filter((name) => stored[name] !== addresses[name])
+      : [];
+  const checkpoint = changed.length > 0 ? null : row.checkpoint;
+  return { fence: row.fence, seq: row.seq, commitId: row.commitId, checkpoint, changed };
+}
+
+/**
+ * Tells whether an epoch may be committed, without a lock: the result of a commit that was done already, or null to go on.
+ * Throws commit/fenced where another run holds a newer fence.
+ */
+export async function checkFence(door: StateDoor, epoch: EpochCommit): Promise<CommitResult | null> {
+  return decide(await readState(door), epoch);
+}
+
+function decide(row: StateRow | null, epoch: EpochCommit): CommitResult | null {
+  if (row?.commitId === epoch.commitId) return { ...(row.counts ?? { rows_written: 0 }), repeated: true };
+  if (row?.fence === epoch.fence && row.seq === epoch.baseSeq) return null;
+  throw new SluiceError(
+    'commit/fenced',
+    'terminal',
+    `Another run has taken over this stream in the destination (fence ${row?.fence ?? 'none'} there, ${epoch.fence} here); nothing was committed.`,
+    { hint: 'Nothing is lost: the other run carries on from the last commit.' },
+  );
+}
+
+/**
+ * Writes the epoch's state: only while fence and sequence stand as the epoch knows them. Holds the row's lock until the
+ * transaction ends. Returns null when written, the earlier result where this commit was done before; throws commit/fenced.
+ */
+export async function writeState(
+  door: StateDoor,
+  epoch: EpochCommit,
+  counts: Omit<CommitResult, 'repeated'>,
+): Promise<CommitResult | null> {
+  const { db, place, key } = door;
+  const changed = await db.changed(
+    `UPDATE ${inPlace(place, STATE.name)} SET seq = seq + 1, commit_id = ${literal(epoch.commitId)}, epoch = ${epoch.epoch},
+      checkpoint = ${literal(JSON.stringify(epoch.checkpoint))}, counts = ${literal(JSON.stringify(counts))},
+      source_address = ${literal(epoch.addresses.source)}, incremental_address = ${literal(epoch.addresses.incremental)},
+      destination_address = ${literal(epoch.addresses.destination)}, updated_at = current_timestamp
+    WHERE ${keyIs(key)} AND fence = ${epoch.fence} AND seq = ${epoch.baseSeq}`,
+  );
+  if (changed === 1) return null;
+  const earlier = decide(await readState(door), epoch);
+  if (earlier) return earlier;
+  throw new SluiceError('commit/state', 'terminal', 'The state row of this stream could not be written.');
+}
+
+const LEDGER_BATCH = 500;
+
+/** Enters the epoch's files in the ledger: a path that is there already gets the new size, time and tag. */
+export async function writeLedger(door: StateDoor, epoch: EpochCommit): Promise<void> {
+  const { db, place, key } = door;
+  const table = inPlace(place, FILES.name);
+  if (epoch.forgetLedger) await db.changed(`DELETE FROM ${table} WHERE ${keyIs(key)}`);
+  for (let at = 0; at < epoch.files.length; at += LEDGER_BATCH) {
+    const batch = epoch.files.slice(at, at + LEDGER_BATCH);
+    const paths = batch.map((file) => literal(file.path)).join(', ');
+    if (!epoch.forgetLedger) await db.changed(`DELETE FROM ${table} WHERE ${keyIs(key)} AND path IN (${paths})`);
+    const rows = batch.map((file) => {
+      const values = [
+        ...keyValues(key),
+        literal(file.path),
+        String(file.size),
+        orNull(file.modified_at),
+        orNull(file.etag),
+        literal(epoch.commitId),
+        'current_timestamp',
+      ];
+      return `(${values.join(', ')})`;
+    });
+    await db.changed(
+      `INSERT INTO ${table} (project, target, job, stream, path, size, modified_at, etag, commit_id, committed_at) VALUES ${rows.join(', ')}`,
+    );
+  }
+}
+
+export async function readLedger(door: StateDoor): Promise<Map<string, FileIdentity>> {
+  const rows = await door.db.rows(
+    `SELECT path, size, modified_at, etag FROM ${inPlace(door.place, FILES.name)} WHERE ${keyIs(door.key)}`,
+  );
+  const text = (value: unknown) => (value === null ? null : String(value));
+  return new Map(
+    rows.map((row) => {
+      const path = String(row.path);
+      return [path, { path, size: Number(row.size), modified_at: text(row.modified_at), etag: text(row.etag) }];
+    }),
+  );
+}
+
+export async function countLedger(door: StateDoor): Promise<number> {
+  const rows = await door.db.rows(
+    `SELECT count(*) AS n FROM ${inPlace(door.place, FILES.name)} WHERE ${keyIs(door.key)}`,
+  );
+  return Number(rows[0]?.n ?? 0);
+}
+
+/** Moves rows that were set aside into the quarantine; `select` yields QUARANTINE_COLUMNS. */
+export function insertQuarantine(place: Place, key: StreamKey, runId: string, select: string): string {
+  const own = QUARANTINE_COLUMNS.map((name) => ident(name)).join(', ');
+  const fixed = [...keyValues(key), literal(runId)].join(', ');
+  return `INSERT INTO ${inPlace(place, QUARANTINE.name)} (project, target, job, stream, run_id, ${own}, quarantined_at)
+    SELECT ${fixed}, ${own}, current_timestamp FROM (${select}) AS q`;
+}
+
+export function keyIs(key: StreamKey): string {
+  const [project, target, job, stream] = keyValues(key);
+  return `project = ${project} AND target = ${target} AND job = ${job} AND stream = ${stream}`;
+}
+
+export function keyValues(key: StreamKey): string[] {
+  return [key.project, key.target, key.job, key.stream].map(literal);
+}
+
+function orNull(text: string | null): string {
+  return text === null ? 'NULL' : literal(text);
+}
+
+function toState(row: Record<string, string | number | boolean | null>): StateRow {
+  const { source_address: source, incremental_address: incremental, destination_address: destination } = row;
+  const committed = source != null && incremental != null && destination != null;
+  return {
+    fence: Number(row.fence),
+    seq: Number(row.seq),
+    commitId: row.commit_id == null ? null : String(row.commit_id),
+    checkpoint: row.checkpoint == null ? null : (JSON.parse(String(row.checkpoint)) as Checkpoint),
+    counts: row.counts == null ? null : (JSON.parse(String(row.counts)) as Omit<CommitResult, 'repeated'>),
+    addresses: committed
+      ? { source: String(source), incremental: String(incremental), destination: String(destination) }
+      : null,
+  };
+}
