@@ -2,7 +2,7 @@ import { defineConfig } from 'vitest/config';
 
 export default defineConfig({
   resolve: { conditions: ['source'] },
-  ssr: { resolve: { conditions: ['source', 'node', 'import', 'module', 'default'] } },
+  ssr: { resolve: { conditions: ['source', 'node'] } },
   test: {
     include: [
       'core/src/**/*.test.ts',
@@ -11,6 +11,7 @@ export default defineConfig({
       'runner/test/**/*.test.ts',
       'lsp/**/*.test.ts',
     ],
+    globalSetup: ['core/test/global-setup.ts'],
     testTimeout: 60_000,
     hookTimeout: 60_000,
     pool: 'forks',

@@ -1,0 +1,65 @@
+import { randomBytes } from 'node:crypto';
+import { connect } from 'node:net';
+import pg from 'pg';
+import { inject } from 'vitest';
+
+export interface TestDatabase {
+  /** Connection URL of a database that nobody else uses. */
+  url: string;
+  host: string;
+  port: number;
+  database: string;
+  user: string;
+  password: string;
+  /** Runs SQL in a connection of its own; values arrive as Postgres prints them. */
+  query(sql: string): Promise<Record<string, string | null>[]>;
+  drop(): Promise<void>;
+}
+
+/** Makes a database in the test run's Postgres (or in SLUICE_TEST_POSTGRES or DATABASE_URL). Drop it in `afterAll`. */
+export async function testDatabase(): Promise<TestDatabase> {
+  const admin = await serverUrl();
+  const database = `sluice_test_${randomBytes(6).toString('hex')}`;
+  await query(admin, `CREATE DATABASE ${database}`);
+  const url = new URL(admin);
+  url.pathname = `/${database}`;
+  return {
+    url: url.href,
+    host: url.hostname,
+    port: Number(url.port || 5432),
+    database,
+    user: decodeURIComponent(url.username),
+    password: decodeURIComponent(url.password),
+    query: (sql) => query(url.href, sql),
+    drop: async () => {
+      await query(admin, `DROP DATABASE IF EXISTS ${database} WITH (FORCE)`);
+    },
+  };
+}
+
+function serverUrl(): Promise<string> {
+  return new Promise((resolve, reject) => {
+    let text = '';
+    connect(inject('postgresDoor'), '127.0.0.1')
+      .setEncoding('utf8')
+      .on('data', (more) => {
+        text += more;
+      })
+      .on('error', reject)
+      .on('end', () => {
+        if (text.startsWith('ok ')) resolve(text.slice(3));
+        else reject(new Error(`no Postgres for this test: ${text}`));
+      });
+  });
+}
+
+async function query(url: string, sql: string): Promise<Record<string, string | null>[]> {
+  const client = new pg.Client({ connectionString: url, types: { getTypeParser: () => (value: string) => value } });
+  await client.connect();
+  try {
+    const result = await client.query<Record<string, string | null>>(sql);
+    return Array.isArray(result) ? (result.at(-1)?.rows ?? []) : result.rows;
+  } finally {
+    await client.end();
+  }
+}
