@@ -34,7 +34,7 @@ export const SCALAR_FUNCTIONS: ReadonlySet<string> = words(`
   current_time current_timestamp damerau_levenshtein date_add date_diff date_part date_sub date_trunc datediff datepart
   datesub datetrunc day dayname dayofmonth dayofweek dayofyear days_in_month decade decode degrees divide editdist3
   element_at encode ends_with enum_code enum_first enum_last enum_range enum_range_boundary epoch epoch_ms epoch_ns
-  epoch_us equi_width_bins era error even exp factorial fdiv filter flatten floor fmod format formatreadabledecimalsize
+  epoch_us equi_width_bins era even exp factorial fdiv filter flatten floor fmod format formatreadabledecimalsize
   formatreadablesize format_bytes from_base64 from_binary from_hex from_json from_json_strict gamma gcd gen_random_uuid
   generate_series generate_subscripts get_bit get_current_time get_current_timestamp grade_up greatest
   greatest_common_divisor hamming hash hex hour icu_sort_key ilike_escape instr is_histogram_other_bin isfinite isinf

@@ -10,15 +10,22 @@ export interface SqlToken {
   end: number;
 }
 
+/** The engine's white space: some of Unicode's, not all. What else is not ASCII is a letter to it. */
+const SPACE = String.raw`\u00a0\u2000-\u200b\u202f\u205f\u2060\u3000\ufeff`;
+const LETTER = String.raw`[A-Za-z_]|[^\x00-\x7f${SPACE}]`;
+const NAME = `(?:${LETTER})(?:${LETTER}|[0-9])*`;
+
 const PATTERNS: readonly [SqlToken['kind'] | 'space', RegExp][] = [
-  ['space', /\s+|--[^\n\r]*/y],
-  ['string', /[eE]'(?:[^'\\]|\\[\s\S]|'')*'/y],
-  ['string', /[bBxXnN]?'(?:[^']|'')*'/y],
-  ['string', /\$([A-Za-z_\u0080-\uffff][\w\u0080-\uffff]*)?\$[\s\S]*?\$\1\$/y],
-  ['parameter', /\$[\w\u0080-\uffff]+|\?/y],
-  ['quoted', /"(?:[^"]|"")*"/y],
+  ['space', new RegExp(`[ \\t\\n\\r\\f\\v${SPACE}]+|--[^\\n\\r]*`, 'y')],
+  ['string', /[eE]'[^'\\]*(?:(?:\\[\s\S]|'')[^'\\]*)*'/y],
+  ['bad', /[eE]'/y],
+  ['string', /[bBxXnN]?'[^']*(?:''[^']*)*'/y],
+  ['string', new RegExp(`\\$(${NAME})?\\$[\\s\\S]*?\\$\\1\\$`, 'y')],
+  ['bad', new RegExp(`\\$(?:${NAME})?\\$`, 'y')],
+  ['parameter', new RegExp(`\\$(?:${LETTER}|[0-9])+|\\?`, 'y')],
+  ['quoted', /"[^"]*(?:""[^"]*)*"/y],
   ['number', /(?:\d[\d_]*\.?[\d_]*|\.\d[\d_]*)(?:[eE][+-]?\d+)?/y],
-  ['word', /[A-Za-z_\u0080-\uffff][\w$\u0080-\uffff]*/y],
+  ['word', new RegExp(`(?:${LETTER})(?:${LETTER}|[0-9$])*`, 'y')],
 ];
 
 /** Splits SQL into tokens by the engine's lexical rules; comments and space are left out. Never throws. */
@@ -52,7 +59,7 @@ function readToken(
     if (!match) continue;
     const raw = match[0];
     const text = kind === 'quoted' ? raw.slice(1, -1).replaceAll('""', '"') : raw;
-    return { kind, text, start: at, end: at + raw.length };
+    return { kind, text, start: at, end: kind === 'bad' ? sql.length : at + raw.length };
   }
   const ch = sql[at] ?? '';
   const open = ch === "'" || ch === '"';

@@ -2,8 +2,8 @@ import { isDeepStrictEqual } from 'node:util';
 import { findColumn } from '../../model/columns.ts';
 import type { Engine, Scope, SqlForm } from '../../model/component.ts';
 import { type ErrorPlace, SluiceError } from '../../model/error.ts';
-import { sqlShape, sqlTokens } from '../../model/sql-scope.ts';
-import { wrapExpression } from '../../model/sql-wrap.ts';
+import { sqlScope, sqlShape, sqlTokens } from '../../model/sql-scope.ts';
+import { plainSql, wrapExpression } from '../../model/sql-wrap.ts';
 import type { Column } from '../../model/type.ts';
 import { CageError } from './error.ts';
 import { isTree, parameterError, parseSelect, severalStatements, type Tree } from './parse.ts';
@@ -37,7 +37,8 @@ export async function inspectUserSql(
 ): Promise<Inspected> {
   try {
     checkTokens(text);
-    const part = await parseForm(engine, text, form);
+    if (form === 'order' && sqlScope(text) === 'run') throw aggregateInOrder();
+    const part = await parseForm(engine, plainSql(text), form);
     const findings = walkTree(part, {
       query: form === 'query',
       places: await placeNames(engine),
@@ -153,19 +154,20 @@ function reachesOut(): CageError {
 
 /** The editor's reading by tokens and the engine's by its tree must agree, or the step would run in another scope than was shown. */
 function checkShape(text: string, form: SqlForm, findings: Findings): void {
-  if (form === 'order' && (findings.aggregate || findings.window)) {
-    throw new CageError(
-      'sql/aggregate',
-      'an order cannot call an aggregate or window function',
-      'Derive a column first, and order by it',
-    );
-  }
   const shape = sqlShape(text);
   if (form === 'query' || (shape.aggregate === findings.aggregate && shape.window === findings.window)) return;
   throw new CageError(
     'sql/scope',
     'its aggregate or window calls cannot be told',
     'Write calls plainly: name(arguments) over (…)',
+  );
+}
+
+function aggregateInOrder(): CageError {
+  return new CageError(
+    'sql/aggregate',
+    'an order cannot call an aggregate or window function',
+    'Derive a column first, and order by it',
   );
 }
 

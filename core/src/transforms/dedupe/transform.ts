@@ -2,6 +2,7 @@ import { placeOrder, requireColumns } from '../../model/columns.ts';
 import type { Transform } from '../../model/component.ts';
 import type { JsonObject } from '../../model/json.ts';
 import { ident } from '../../model/sql.ts';
+import { plainSql } from '../../model/sql-wrap.ts';
 import type { Infer } from '../../spec/schema.ts';
 import type { dedupeSettings } from './spec.ts';
 
@@ -11,7 +12,7 @@ export const dedupe: Transform = {
   sql(settings, input) {
     const { key, order_by } = read(settings);
     const partition = requireColumns(input, key, 'dedupe').map((column) => ident(column.name));
-    const order = [...(order_by === undefined ? [] : [`\n${order_by}\n`]), ...placeOrder(input, 'DESC')];
+    const order = [...(order_by === undefined ? [] : [plainSql(order_by)]), ...placeOrder(input, 'DESC')];
     const orderBy = order.length > 0 ? ` ORDER BY ${order.join(', ')}` : '';
     return `SELECT * FROM "input" QUALIFY row_number() OVER (PARTITION BY ${partition.join(', ')}${orderBy}) = 1`;
   },

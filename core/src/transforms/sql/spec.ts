@@ -31,5 +31,6 @@ export const sqlSpec = defineSpec({
   ],
   notes:
     'Runs once over all rows of the run, and needs memory for what the query itself needs. It reads `input` and its own WITH names, nothing else: ' +
-    'no files, no other tables, no settings. The rows that come out are new rows: they no longer know the file and row they came from.',
+    'no files, no other tables, no settings. The rows that come out are new rows: they no longer know the file and row they came from. ' +
+    'Of two columns with one name the second is renamed `name_1`; name it by AS.',
 });
