@@ -48,7 +48,7 @@ export const deriveSpec = defineSpec({
   text: 'Adds computed columns, or replaces columns by computed ones.',
   settings: deriveSettings,
   secrets: [],
-  capabilities: { scope: 'sql' },
+  capabilities: { scope: 'sql', columns: 'add' },
   examples: [
     "derive:\n  - name: full_name\n    expression: first || ' ' || last",
     'derive:\n  - name: net\n    expression: gross / 1.19\n  - name: tax\n    expression: gross - net',

@@ -33,7 +33,7 @@ export const dropSpec = defineSpec({
   text: 'Drops the listed columns and keeps the others.',
   settings: dropSettings,
   secrets: [],
-  capabilities: { scope: 'row' },
+  capabilities: { scope: 'row', columns: 'drop' },
   examples: ['drop: [customer_id, email]', 'drop:\n  - customer_id\n  - email'],
   notes: 'A name that is no column of this step is an error. Names that differ only in case are the same column.',
 });

@@ -33,7 +33,7 @@ export const selectSpec = defineSpec({
   text: 'Keeps the listed columns, in the order of the list, and drops the others.',
   settings: selectSettings,
   secrets: [],
-  capabilities: { scope: 'row' },
+  capabilities: { scope: 'row', columns: 'keep' },
   examples: ['select: [customer_id, email]', 'select:\n  - customer_id\n  - email'],
   notes: 'A name that is no column of this step is an error. Names that differ only in case are the same column.',
 });

@@ -24,7 +24,7 @@ export const sqlSpec = defineSpec({
   text: 'Replaces the relation by the answer of one SELECT over `input`.',
   settings: sqlSettings,
   secrets: [],
-  capabilities: { scope: 'run' },
+  capabilities: { scope: 'run', columns: 'replace' },
   examples: [
     'sql: select country, count(*) as customers from input group by country',
     'sql: |-\n  with latest as (\n    select id, max(updated_at) as updated_at from input group by id\n  )\n  select input.* from input join latest using (id, updated_at)',
