@@ -66,7 +66,7 @@ function checkTokens(text: string): void {
   if (tokens.length === 0) throw new CageError('sql/empty', 'there is no SQL', 'Write the SQL, or remove the step');
   for (const token of tokens) {
     if (token.kind === 'bad') {
-      throw new CageError('sql/syntax', `what ${token.text} opens is not closed`, 'Close the quote or comment');
+      throw new CageError('sql/unclosed', `what ${token.text} opens is not closed`, 'Close the quote or comment');
     }
     if (token.kind === 'parameter') throw parameterError();
     if (token.kind === 'symbol' && token.text === ';') throw severalStatements();
