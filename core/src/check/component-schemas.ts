@@ -129,15 +129,12 @@ const SYNONYMS = {
 
 /** Schemas of `source` and `destination`: one closed object for each component that there is. */
 export function componentSchemas(components: Components): { source: Schema; destination: Schema } {
+  const format = formatSchema(components);
+  const fileKeys = (spec: Spec) => (spec.capabilities.yields === 'bytes' ? { format, on_no_data: onNoData } : {});
+  const text = 'Where rows go. Left out: DuckDB at `.sluice/warehouse.duckdb`.';
   return {
-    source: union(components.sources, 'Where rows come from.', (spec) =>
-      spec.capabilities.yields === 'bytes' ? { format: formatSchema(components), on_no_data: onNoData } : {},
-    ),
-    destination: union(
-      components.destinations,
-      'Where rows go. Left out: DuckDB at `.sluice/warehouse.duckdb`.',
-      destinationKeys,
-    ),
+    source: union(components.sources, 'Where rows come from.', fileKeys, { kind: 'type', conn: 'connection' }),
+    destination: union(components.destinations, text, destinationKeys, SYNONYMS),
   };
 }
 
@@ -158,6 +155,7 @@ function union(
   specs: Readonly<Record<string, Spec>>,
   description: string,
   keys: (spec: Spec) => Readonly<Record<string, Schema>>,
+  synonyms: Readonly<Record<string, string>>,
 ): Schema {
   const of: Record<string, Schema> = {};
   for (const [type, spec] of Object.entries(specs)) {
@@ -169,7 +167,7 @@ function union(
       properties: { connection, ...keys(spec), ...spec.connection?.properties, ...settings.properties },
       required: settings.required ?? [],
       additionalProperties: false,
-      'x-synonyms': { ...SYNONYMS, ...spec.connection?.['x-synonyms'], ...settings['x-synonyms'] },
+      'x-synonyms': { ...synonyms, ...spec.connection?.['x-synonyms'], ...settings['x-synonyms'] },
     };
   }
   const result: Schema = {
@@ -177,7 +175,7 @@ function union(
     description,
     'x-union': { key: 'type', of },
     'x-value-synonyms': TYPE_SYNONYMS,
-    'x-synonyms': SYNONYMS,
+    'x-synonyms': synonyms,
   };
   RUNTIME_SCHEMAS.add(result);
   return result;

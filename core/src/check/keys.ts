@@ -40,16 +40,21 @@ function unknownMessage(key: string, suggestion: string | undefined, known: read
   if (suggestion !== undefined) return `\`${key}\` is no key here; did you mean \`${suggestion}\`?`;
   if (LATER.has(key)) return `\`${key}\` is not built yet: it would do nothing.`;
   const home = homeOf(key, schema);
-  if (home) return `\`${key}\` is no key here; it stands under \`${home}\`.`;
+  if (home) return `\`${key}\` is no key here; it stands under ${home}.`;
   if (known.length === 0) return `\`${key}\` is no key here; there are none.`;
   return `\`${key}\` is no key here; possible are ${listWords(known)}.`;
 }
 
-/** The key of this mapping under which a key would be right. */
+/** Where among the mappings of this one a key, or another tool's word for one, would be right. */
 function homeOf(key: string, schema: Schema): string | undefined {
   for (const [name, inner] of Object.entries(schema.properties ?? {})) {
-    const unions = Object.values(inner['x-union']?.of ?? {});
-    if ([inner, ...unions].some((s) => s.properties && Object.hasOwn(s.properties, key))) return name;
+    for (const variant of [inner, ...Object.values(inner['x-union']?.of ?? {})]) {
+      if (variant.properties && Object.hasOwn(variant.properties, key)) return `\`${name}\``;
+    }
+  }
+  for (const [name, inner] of Object.entries(schema.properties ?? {})) {
+    const words = inner['x-synonyms'];
+    if (words && Object.hasOwn(words, key)) return `\`${name}\` and is called \`${words[key]}\``;
   }
   return undefined;
 }

@@ -1,4 +1,8 @@
 import type { Document } from '../text/node.ts';
+import { textOf } from '../text/node.ts';
+import { buildIndex, type ProjectIndex } from './project-index.ts';
+import { type Scope, scopeOf, targetsOf } from './scope.ts';
+import { type JobView, viewOf } from './view.ts';
 
 /** The texts of a project, parsed; nothing of the disk is read here. */
 export interface ProjectFiles {
@@ -18,9 +22,30 @@ export interface Project {
   readonly targets: readonly string[];
   /** Whether sluice.yaml declares targets: then `daemon`, `plan` and `apply` want one named. */
   readonly hasTargets: boolean;
+  /** sluice.yaml in one target; the default one where left out. */
+  scope(target?: string, vars?: Readonly<Record<string, string>>): Scope;
+  /** What is known of all jobs together: computed when it is first asked for. */
+  index(scope: Scope): ProjectIndex;
+  view(document: Document, scope?: Scope): JobView;
 }
 
 /** Makes the project of a set of files. */
 export function createProject(files: ProjectFiles): Project {
-  return { name: files.name ?? 'project', files, targets: ['default'], hasTargets: false };
+  const targets = targetsOf(files.config);
+  const scope: Project['scope'] = (target, vars = {}) => scopeOf(files.config, target, vars);
+  const view: Project['view'] = (document, wanted) => viewOf(document, wanted ?? scope());
+  const indexes = new Map<Scope, ProjectIndex>();
+  return {
+    name: textOf(files.config?.root, 'name') ?? files.name ?? 'project',
+    files,
+    targets: targets.map((target) => target.name),
+    hasTargets: targets.some((target) => target.key !== null),
+    scope,
+    view,
+    index(wanted) {
+      const known = indexes.get(wanted) ?? buildIndex(files.jobs.map((document) => view(document, wanted)));
+      indexes.set(wanted, known);
+      return known;
+    },
+  };
 }

@@ -11,7 +11,10 @@ export interface ReferenceScope {
   text: string;
 }
 
-/** Checks the references of a text and puts variables in; the others stay symbols where `runtime` allows them. */
+/**
+ * Checks the references of a text and puts variables in; the others stay symbols where `runtime` allows them. The result is
+ * text of the language still: a literal `${` in it, or in a variable's value, is written `$${`.
+ */
 export function putVariables(
   node: ScalarNode,
   text: string,
@@ -23,11 +26,11 @@ export function putVariables(
   let result = '';
   for (const part of textParts(text)) {
     if (part.kind === 'literal') {
-      result += runtime ? escapeReferences(part.text) : part.text;
+      result += escapeReferences(part.text);
       continue;
     }
     const written = text.slice(part.start, part.end);
-    if (part.kind === 'var') result += variable(node, part.name, written, runtime, scope, report);
+    if (part.kind === 'var') result += variable(node, part.name, written, scope, report);
     else {
       reportFault(node, part, written, runtime, scope, report);
       result += written;
@@ -36,16 +39,9 @@ export function putVariables(
   return result;
 }
 
-function variable(
-  node: ScalarNode,
-  name: string,
-  written: string,
-  runtime: boolean,
-  scope: ReferenceScope,
-  report: Report,
-): string {
+function variable(node: ScalarNode, name: string, written: string, scope: ReferenceScope, report: Report): string {
   const value = scope.variables.get(name);
-  if (value !== undefined) return runtime ? escapeReferences(value) : value;
+  if (value !== undefined) return escapeReferences(value);
   const range = rangeIn(node, written, scope.text);
   if (scope.variables.has(name)) {
     report('reference/unknown-variable', node, `The variable \`${name}\` has no value in this target and no default.`, {
@@ -94,7 +90,6 @@ function reportFault(
     );
     return;
   }
-  if (part.kind === 'stream') return;
   if (!runtime) {
     report(
       'reference/place',

@@ -1,3 +1,4 @@
+import type { Fix } from '../model/diagnostic.ts';
 import type { Schema } from '../spec/schema.ts';
 import type { Entry, ListNode, MapNode, Node, ScalarNode } from '../text/node.ts';
 import { type Host, PARTIAL_SCHEMAS, type Place, RUNTIME_SCHEMAS } from './host.ts';
@@ -118,8 +119,17 @@ function wrongKind(node: Node, schema: Schema, host: Host): null {
     'schema/type',
     node,
     `${wanted[0]?.toUpperCase()}${wanted.slice(1)} is expected here, not ${KIND_TEXT[node.kind]}.`,
+    { fix: asList(node, schema, host) },
   );
   return null;
+}
+
+/** `drop: a` is most likely `drop: [a]`. */
+function asList(node: Node, schema: Schema, host: Host): Fix | undefined {
+  const single = node.kind === 'scalar' && typeof node.value === 'string' && /^[\w.-]+$/.test(node.source);
+  if (!single || schema.items?.type !== 'string' || !typesOf(schema).includes('array')) return undefined;
+  const text = `[${host.document.text.slice(node.range.start, node.range.end)}]`;
+  return { title: `Write \`${text}\``, edits: [{ range: node.range, text }] };
 }
 
 function walkList(node: ListNode, schema: Schema, host: Host, place: Place): Node {
@@ -206,8 +216,8 @@ function walkUnion(node: MapNode, schema: Schema, host: Host, place: Place): Nod
   const type = written ? host.text(written, written.source, false) : host.typeOf(schema, node);
   const known = Object.keys(union.of);
   if (type === undefined) {
-    if (!place.partial)
-      host.report('schema/required', node, `\`${union.key}\` is missing: ${listWords(known)}.`, firstLine(node));
+    if (place.partial) return walkMap(node, anyOf(schema), host, place);
+    host.report('schema/required', node, `\`${union.key}\` is missing: ${listWords(known)}.`, firstLine(node));
     return null;
   }
   const chosen = Object.hasOwn(union.of, type) ? union.of[type]! : null;
@@ -230,6 +240,20 @@ function walkUnion(node: MapNode, schema: Schema, host: Host, place: Place): Nod
     merged: entry?.merged ?? false,
   };
   return { ...walked, entries: [typeEntry, ...walked.entries] };
+}
+
+const merged = new WeakMap<Schema, Schema>();
+
+/** The keys of all variants: for an object whose type is decided by what it is laid over. */
+function anyOf(schema: Schema): Schema {
+  let all = merged.get(schema);
+  if (!all) {
+    const variants = Object.values(schema['x-union']!.of).reverse();
+    const properties = Object.assign({}, ...variants.map((variant) => variant.properties)) as Record<string, Schema>;
+    all = { type: 'object', properties, additionalProperties: false, 'x-synonyms': schema['x-synonyms'] ?? {} };
+    merged.set(schema, all);
+  }
+  return all;
 }
 
 function reportUnknownType(node: ScalarNode, type: string, schema: Schema, known: readonly string[], host: Host): void {

@@ -1,7 +1,17 @@
+import { check } from '../check/check.ts';
 import type { Project } from '../check/project.ts';
+import type { Scope } from '../check/scope.ts';
+import { textsOf } from '../check/scope.ts';
+import type { JobView } from '../check/view.ts';
 import type { Diagnostic } from '../model/diagnostic.ts';
-import type { Job } from '../model/job.ts';
-import type { Document } from '../text/node.ts';
+import { SluiceError } from '../model/error.ts';
+import type { Job, Retries, Schedule } from '../model/job.ts';
+import type { Json } from '../model/json.ts';
+import { parseDuration } from '../model/units.ts';
+import { child, type Document, type MapNode, textOf } from '../text/node.ts';
+import { hashJson } from './canonical.ts';
+import { computeOf } from './presets.ts';
+import { streamOf } from './stream.ts';
 
 export interface CompileOptions {
   /** Name of the target; the project's default one where left out. */
@@ -16,7 +26,101 @@ export interface Compiled {
   diagnostics: Diagnostic[];
 }
 
-/** Turns a job file into its Job: defaults, connections, presets and streams laid out. Throws `config/target` on an unknown target. */
-export function compile(document: Document, _project: Project, _options: CompileOptions = {}): Compiled {
-  return { job: null, diagnostics: document.diagnostics };
+/**
+ * Turns a job file into its Job: defaults, connections, presets and streams laid out. Findings of sluice.yaml that are
+ * errors are among the diagnostics with the file named in the message. Throws `config/target` on an unknown target and
+ * `config/variable` on a value for a variable that the project does not declare.
+ */
+export function compile(document: Document, project: Project, options: CompileOptions = {}): Compiled {
+  const scope = scopeFor(project, options);
+  const diagnostics = [...projectErrors(project), ...check(document, project, scope)];
+  const view = project.view(document, scope);
+  const failed = diagnostics.some((diagnostic) => diagnostic.severity === 'error');
+  if (failed || !view.job || view.name === undefined) return { job: null, diagnostics };
+  return { job: jobOf(view, view.job, project), diagnostics };
+}
+
+function scopeFor(project: Project, { target, vars = {} }: CompileOptions): Scope {
+  const scope = project.scope(target, vars);
+  if (scope.target === null) {
+    throw new SluiceError('config/target', 'config', `The project has no target ${target}`, {
+      hint: `There is ${project.targets.join(', ')}.`,
+    });
+  }
+  const declared = project.scope(target).variables;
+  const unknown = Object.keys(vars).find((name) => !declared.has(name));
+  if (unknown !== undefined) {
+    const names = [...declared.keys()];
+    throw new SluiceError('config/variable', 'config', `The project declares no variable ${unknown}`, {
+      hint: names.length > 0 ? `There is ${names.join(', ')}.` : 'Declare it under `variables` in sluice.yaml.',
+    });
+  }
+  return scope;
+}
+
+/** A job cannot be compiled under a broken sluice.yaml: what it inherits is not known. */
+function projectErrors(project: Project): Diagnostic[] {
+  const { config } = project.files;
+  if (!config) return [];
+  return check(config, project)
+    .filter((diagnostic) => diagnostic.severity === 'error')
+    .map((diagnostic) => ({
+      code: diagnostic.code,
+      severity: diagnostic.severity,
+      message: `${config.file}: ${diagnostic.message}`,
+      range: { start: 0, end: 0 },
+      path: '',
+      related: [{ message: diagnostic.message, file: config.file, range: diagnostic.range }],
+    }));
+}
+
+function jobOf(view: JobView, node: MapNode, project: Project): Job {
+  const job: Omit<Job, 'hash'> = {
+    name: view.name ?? '',
+    renamed_from: textsOf(node, 'renamed_from'),
+    project: project.name,
+    target: view.scope.target ?? 'default',
+    file: view.document.file,
+    enabled: textOf(node, 'enabled') !== 'false',
+    description: plainText(textOf(node, 'description')),
+    owner: plainText(textOf(node, 'owner')),
+    tags: textsOf(node, 'tags'),
+    depends_on: textsOf(node, 'depends_on'),
+    streams: view.streams.map((stream) => streamOf(view, stream)),
+    compute: computeOf(child(node, 'compute')),
+    schedule: scheduleOf(node),
+    retries: retriesOf(node),
+    timeout_ms: parseDuration(textOf(node, 'timeout') ?? ''),
+    masking_key: null,
+  };
+  const { file: _, ...hashed } = job;
+  return { ...job, hash: hashJson(hashed as unknown as Json) };
+}
+
+/** Texts for people hold no references, so that an escaped one is shown as meant. */
+function plainText(text: string | undefined): string | null {
+  return text === undefined ? null : text.replaceAll('$${', '${');
+}
+
+function scheduleOf(node: MapNode): Schedule | null {
+  const schedule = child(node, 'schedule');
+  const cron = textOf(schedule, 'cron');
+  if (cron === undefined) return null;
+  return {
+    cron: cron.trim().split(/\s+/).join(' '),
+    timezone: textOf(schedule, 'timezone') ?? 'UTC',
+    start: textOf(schedule, 'start') ?? null,
+    end: textOf(schedule, 'end') ?? null,
+    overlap_policy: (textOf(schedule, 'overlap_policy') ?? 'skip') as Schedule['overlap_policy'],
+    catchup: (textOf(schedule, 'catchup') ?? 'latest') as Schedule['catchup'],
+  };
+}
+
+function retriesOf(node: MapNode): Retries {
+  const retries = child(node, 'retries');
+  return {
+    max: Number(textOf(retries, 'max') ?? 0),
+    delay_ms: parseDuration(textOf(retries, 'delay') ?? '30s') ?? 30_000,
+    backoff: (textOf(retries, 'backoff') ?? 'exponential') as Retries['backoff'],
+  };
 }

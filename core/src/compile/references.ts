@@ -1,5 +1,5 @@
 import type { Json } from '../model/json.ts';
-import { textParts } from '../model/reference.ts';
+import { type TextPart, textParts } from '../model/reference.ts';
 
 /** What references stand for when a run starts. */
 export interface ReferenceValues {
@@ -9,6 +9,8 @@ export interface ReferenceValues {
    * and `echo` put one there.
    */
   file(path: string): string | null;
+  /** Name of the stream, for `${stream:name}`. */
+  stream: string;
 }
 
 export interface Resolved<T> {
@@ -43,12 +45,17 @@ function resolveText(text: string, values: ReferenceValues, missing: Set<string>
       continue;
     }
     const written = text.slice(part.start, part.end);
-    const found =
-      part.kind === 'env' ? fromEnv(part, values) : part.kind === 'file' ? fromFile(part.name, values) : null;
+    const found = valueFor(part, values);
     if (found === null) missing.add(written);
     result += found ?? written;
   }
   return result;
+}
+
+function valueFor(part: Exclude<TextPart, { kind: 'literal' }>, values: ReferenceValues): string | null {
+  if (part.kind === 'env') return fromEnv(part, values);
+  if (part.kind === 'file') return fromFile(part.name, values);
+  return part.kind === 'stream' ? values.stream : null;
 }
 
 /** As in a shell, `:-` also stands in for an empty value. */

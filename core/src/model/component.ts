@@ -325,6 +325,8 @@ export interface Capabilities {
   placement?: 'node' | 'any';
   /** Transforms and checks with a fixed scope; `sql` means it depends on the text. */
   scope?: Scope | 'sql';
+  /** Transforms: what the step does to the columns that its `columns` names; left out: none come, none go. */
+  columns?: 'keep' | 'drop' | 'add' | 'replace';
   /** Checks: needs a column, and may stand under `columns[].checks`. */
   column_check?: boolean;
 }

@@ -1,0 +1,53 @@
+import { child, textOf } from '../text/node.ts';
+import { jobSchema } from './job-schema.ts';
+import { plainOf } from './plain.ts';
+import { textsOf, variantOf } from './scope.ts';
+import type { JobView, StreamView } from './view.ts';
+
+/** What the jobs of a project are to each other. */
+export interface ProjectIndex {
+  byName: ReadonlyMap<string, readonly JobView[]>;
+  /** Streams by the table that they fill. */
+  byTable: ReadonlyMap<string, readonly { view: JobView; stream: StreamView }[]>;
+  /** Jobs by a name that they had before. */
+  byOldName: ReadonlyMap<string, readonly JobView[]>;
+}
+
+/** Brings the jobs of a project together, in the order of their files. */
+export function buildIndex(views: readonly JobView[]): ProjectIndex {
+  const byName = new Map<string, JobView[]>();
+  const byTable = new Map<string, { view: JobView; stream: StreamView }[]>();
+  const byOldName = new Map<string, JobView[]>();
+  for (const view of views) {
+    if (view.name !== undefined) add(byName, view.name, view);
+    for (const old of textsOf(view.root, 'renamed_from')) add(byOldName, old, view);
+    for (const stream of view.streams) {
+      const table = tableOf(view, stream);
+      if (table !== null) add(byTable, table, { view, stream });
+    }
+  }
+  return { byName, byTable, byOldName };
+}
+
+function add<T>(map: Map<string, T[]>, key: string, value: T): void {
+  const list = map.get(key);
+  if (list) list.push(value);
+  else map.set(key, [value]);
+}
+
+/** The address of the table that a stream fills, equal for equal tables; null for destinations that hold no tables. */
+export function tableOf(view: JobView, stream: StreamView): string | null {
+  const destination = child(stream.node, 'destination');
+  const type = textOf(destination, 'type') ?? 'duckdb';
+  const variant = variantOf(jobSchema.properties?.destination, type);
+  if (!variant?.properties?.table || stream.name === '') return null;
+  const connection = textOf(destination, 'connection');
+  const inline = ['path', 'url', 'host', 'port', 'database'].map((key) => textOf(destination, key) ?? '');
+  const system = connection === undefined ? inline : plainOf(view.scope.connections.get(connection)?.node ?? null);
+  return JSON.stringify([
+    type,
+    system,
+    textOf(destination, 'schema') ?? '',
+    textOf(destination, 'table') ?? stream.name,
+  ]);
+}

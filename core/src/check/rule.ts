@@ -1,0 +1,29 @@
+import type { Document } from '../text/node.ts';
+import type { Report } from './host.ts';
+import type { Project } from './project.ts';
+import type { Scope } from './scope.ts';
+import type { JobView, StreamView } from './view.ts';
+
+export interface JobContext {
+  view: JobView;
+  project: Project;
+  report: Report;
+}
+
+export interface StreamContext extends JobContext {
+  stream: StreamView;
+}
+
+export interface ProjectContext {
+  document: Document;
+  scope: Scope;
+  project: Project;
+  report: Report;
+}
+
+/** One thing that the schema cannot say. Each part is called on what its name says; none looks at the disk. */
+export interface Rule {
+  job?(context: JobContext): void;
+  stream?(context: StreamContext): void;
+  project?(context: ProjectContext): void;
+}

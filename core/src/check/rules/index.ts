@@ -1,0 +1,37 @@
+import type { Rule } from '../rule.ts';
+import { checkColumns } from './check-columns.ts';
+import { columnUse } from './column-use.ts';
+import { columns } from './columns.ts';
+import { connections } from './connections.ts';
+import { dependencies } from './dependencies.ts';
+import { incremental } from './incremental.ts';
+import { jobNames } from './job-names.ts';
+import { mergeKey } from './merge-key.ts';
+import { projectVersion } from './project-version.ts';
+import { renamedFrom } from './renamed-from.ts';
+import { schedule } from './schedule.ts';
+import { secrets } from './secrets.ts';
+import { sharedTables } from './shared-tables.ts';
+import { streamNames } from './stream-names.ts';
+import { targets } from './targets.ts';
+import { workers } from './workers.ts';
+
+/** Every rule. Their order does not matter: findings are sorted by place. */
+export const rules: readonly Rule[] = [
+  checkColumns,
+  columnUse,
+  columns,
+  connections,
+  dependencies,
+  incremental,
+  jobNames,
+  mergeKey,
+  projectVersion,
+  renamedFrom,
+  schedule,
+  secrets,
+  sharedTables,
+  streamNames,
+  targets,
+  workers,
+];

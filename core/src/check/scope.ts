@@ -1,0 +1,175 @@
+import picomatch from 'picomatch/posix.js';
+import type { Diagnostic } from '../model/diagnostic.ts';
+import type { Schema } from '../spec/schema.ts';
+import {
+  child,
+  type Document,
+  entryOf,
+  itemsOf,
+  type MapNode,
+  type Node,
+  type ScalarNode,
+  textOf,
+} from '../text/node.ts';
+import type { Host } from './host.ts';
+import { projectSchema } from './project-schema.ts';
+import { putVariables } from './references.ts';
+import { reporter } from './report.ts';
+import { walk } from './walk.ts';
+
+/** One entry of `defaults` of sluice.yaml. */
+interface Defaults {
+  matches(file: string, tags: readonly string[]): boolean;
+  set: MapNode;
+}
+
+export interface Connection {
+  key: ScalarNode;
+  type: string | undefined;
+  node: MapNode;
+}
+
+/** sluice.yaml as a job sees it: in one target, with its variables put in. */
+export interface Scope {
+  /** The target; null where the named one does not exist. */
+  target: string | null;
+  variables: ReadonlyMap<string, string | undefined>;
+  connections: ReadonlyMap<string, Connection>;
+  defaults: readonly Defaults[];
+  limits: Node | undefined;
+  /** sluice.yaml in normal form. */
+  root: MapNode | null;
+  /** Findings of the walk over sluice.yaml. */
+  diagnostics: Diagnostic[];
+}
+
+/** Targets as written, the default one first; one target `default` where there are none. */
+export function targetsOf(config: Document | null): { name: string; isDefault: boolean; key: ScalarNode | null }[] {
+  const targets = child(config?.root, 'targets');
+  if (targets?.kind !== 'map' || targets.entries.length === 0) return [{ name: 'default', isDefault: true, key: null }];
+  const found = targets.entries.map((entry) => ({
+    name: entry.key.source,
+    isDefault: textOf(entry.value, 'default') === 'true' || targets.entries.length === 1,
+    key: entry.key,
+  }));
+  return found.sort((a, b) => Number(b.isDefault) - Number(a.isDefault));
+}
+
+const cache = new WeakMap<object, Map<string, Scope>>();
+const NO_CONFIG = {};
+
+/** The scope of a target; remembered for each parsed sluice.yaml. */
+export function scopeOf(
+  config: Document | null,
+  target: string | undefined,
+  vars: Readonly<Record<string, string>>,
+): Scope {
+  const owner = config ?? NO_CONFIG;
+  const key = JSON.stringify([target ?? null, Object.entries(vars).sort()]);
+  let scopes = cache.get(owner);
+  if (!scopes) {
+    scopes = new Map();
+    cache.set(owner, scopes);
+  }
+  const known = scopes.get(key) ?? makeScope(config, target, vars);
+  scopes.set(key, known);
+  return known;
+}
+
+function makeScope(config: Document | null, wanted: string | undefined, vars: Readonly<Record<string, string>>): Scope {
+  const targets = targetsOf(config);
+  const target = wanted === undefined ? targets[0]?.name : targets.find((t) => t.name === wanted)?.name;
+  const variables = variablesOf(config, target, vars);
+  const diagnostics: Diagnostic[] = [];
+  const root = config?.root && !config.broken ? walkConfig(config, config.root, variables, diagnostics) : null;
+  return {
+    target: target ?? null,
+    variables,
+    connections: connectionsOf(root),
+    defaults: itemsOf(root, 'defaults').flatMap(readDefaults),
+    limits: child(root, 'limits'),
+    root,
+    diagnostics,
+  };
+}
+
+function variablesOf(
+  config: Document | null,
+  target: string | undefined,
+  vars: Readonly<Record<string, string>>,
+): Map<string, string | undefined> {
+  const variables = new Map<string, string | undefined>();
+  const declared = child(config?.root, 'variables');
+  for (const entry of declared?.kind === 'map' ? declared.entries : [])
+    variables.set(entry.key.source, sourceOf(entry.value, 'default'));
+  const own = child(config?.root, 'targets', target ?? '', 'variables');
+  for (const entry of own?.kind === 'map' ? own.entries : []) {
+    if (entry.value.kind === 'scalar' && variables.has(entry.key.source))
+      variables.set(entry.key.source, entry.value.source);
+  }
+  for (const [name, value] of Object.entries(vars)) variables.set(name, value);
+  return variables;
+}
+
+function sourceOf(node: Node, key: string): string | undefined {
+  const found = entryOf(node, key)?.value;
+  return found?.kind === 'scalar' && found.style !== 'empty' ? found.source : undefined;
+}
+
+function walkConfig(
+  config: Document,
+  root: Node,
+  variables: ReadonlyMap<string, string | undefined>,
+  diagnostics: Diagnostic[],
+): MapNode | null {
+  const report = reporter(config, diagnostics);
+  if (root.kind !== 'map') {
+    report('schema/type', root, 'sluice.yaml is a mapping of keys: `version`, `name`, …');
+    return null;
+  }
+  const host: Host = {
+    document: config,
+    report,
+    typeOf: () => undefined,
+    text(node, text, runtime) {
+      if (!/^\/(?:variables|targets)\//.test(node.path))
+        return putVariables(node, text, runtime, { variables, text: config.text }, report);
+      if (text.includes('${')) report('reference/place', node, 'A variable holds a plain value, no reference.');
+      return text;
+    },
+  };
+  return walk(root, projectSchema, host, { partial: false, runtime: false }) as MapNode | null;
+}
+
+function connectionsOf(root: MapNode | null): Map<string, Connection> {
+  const node = child(root, 'connections');
+  const connections = new Map<string, Connection>();
+  for (const entry of node?.kind === 'map' ? node.entries : []) {
+    const map: MapNode =
+      entry.value.kind === 'map' ? entry.value : { ...entry.value, kind: 'map', entries: [], flow: true };
+    connections.set(entry.key.source, { key: entry.key, type: textOf(map, 'type'), node: map });
+  }
+  return connections;
+}
+
+function readDefaults(node: Node): Defaults[] {
+  const set = child(node, 'set');
+  if (set?.kind !== 'map') return [];
+  const paths = textsOf(node, 'match', 'path');
+  const tags = textsOf(node, 'match', 'tags');
+  const matcher = paths.length > 0 ? picomatch(paths, { dot: true }) : () => true;
+  return [{ set, matches: (file, own) => matcher(file) && tags.every((tag) => own.includes(tag)) }];
+}
+
+/** The texts of a list of a key path. */
+export function textsOf(node: Node | null | undefined, ...keys: string[]): string[] {
+  return itemsOf(node, ...keys).flatMap((item) =>
+    item.kind === 'scalar' && item.value !== null ? [String(item.value)] : [],
+  );
+}
+
+/** The object schema of a union's variant, or undefined. */
+export function variantOf(union: Schema | undefined, type: string | undefined): Schema | undefined {
+  const of = union?.['x-union']?.of;
+  return of && type !== undefined && Object.hasOwn(of, type) ? of[type] : undefined;
+}

@@ -1,0 +1,193 @@
+import type { Diagnostic } from '../model/diagnostic.ts';
+import type { Schema } from '../spec/schema.ts';
+import {
+  child,
+  type Document,
+  entryOf,
+  itemsOf,
+  type MapNode,
+  type Node,
+  pointer,
+  type ScalarNode,
+  textOf,
+} from '../text/node.ts';
+import type { Host, Report } from './host.ts';
+import { jobSchema } from './job-schema.ts';
+import { lay, without } from './lay.ts';
+import { putVariables } from './references.ts';
+import { reporter } from './report.ts';
+import { type Scope, textsOf, variantOf } from './scope.ts';
+import { requireKeys, walk } from './walk.ts';
+
+/** The destination where a job names none. */
+const DEFAULT_DESTINATION = 'duckdb';
+
+/** One stream with everything laid under it that it does not say itself. */
+export interface StreamView {
+  name: string;
+  /** The stream's own keys over the job's, over the defaults'. */
+  node: MapNode;
+  /** What is written for it: its entry of `streams`, or the job. */
+  written: MapNode;
+  enabled: boolean;
+}
+
+/** One job file in one scope: its normal form, what follows from it, and what is wrong with it taken by itself. */
+export interface JobView {
+  document: Document;
+  scope: Scope;
+  name: string | undefined;
+  /** The file in normal form; null where it is no mapping. */
+  root: MapNode | null;
+  /** The job without its streams, over the defaults. */
+  job: MapNode | null;
+  streams: StreamView[];
+  diagnostics: Diagnostic[];
+}
+
+const cache = new WeakMap<Document, WeakMap<Scope, JobView>>();
+
+/** The view of a job file; remembered for each parsed document. */
+export function viewOf(document: Document, scope: Scope): JobView {
+  let views = cache.get(document);
+  if (!views) {
+    views = new WeakMap();
+    cache.set(document, views);
+  }
+  const known = views.get(scope) ?? makeView(document, scope);
+  views.set(scope, known);
+  return known;
+}
+
+function makeView(document: Document, scope: Scope): JobView {
+  const diagnostics = [...document.diagnostics];
+  const report = reporter(document, diagnostics);
+  const view: JobView = {
+    document,
+    scope,
+    name: textOf(document.root, 'name'),
+    root: null,
+    job: null,
+    streams: [],
+    diagnostics,
+  };
+  if (document.broken) return view;
+  const written = document.root ?? emptyMap(document);
+  if (written.kind !== 'map') {
+    report('schema/type', written, 'A job is a mapping of keys: `name`, `source`, `destination`, …');
+    return view;
+  }
+  const defaults = scope.defaults
+    .filter((entry) => entry.matches(document.file, textsOf(written, 'tags')))
+    .reduce<Node | null>((under, entry) => lay(under, entry.set), null);
+  view.root = walk(written, jobSchema, jobHost(document, scope, report, defaults), {
+    partial: true,
+    runtime: false,
+  }) as MapNode;
+  view.job = lay(defaults, without(view.root, 'streams')) as MapNode;
+  view.streams = streamsOf(view);
+  requireAll(view, report);
+  return view;
+}
+
+function emptyMap(document: Document): MapNode {
+  return { kind: 'map', file: document.file, range: { start: 0, end: 0 }, path: '', entries: [], flow: false };
+}
+
+function jobHost(document: Document, scope: Scope, report: Report, defaults: Node | null): Host {
+  return {
+    document,
+    report,
+    typeOf: (union, node) => typeOf(union, node, document, scope, defaults),
+    text: (node, text, runtime) =>
+      putVariables(node, text, runtime, { variables: scope.variables, text: document.text }, report),
+  };
+}
+
+/** By the connection, else by what it is laid over, else the default. */
+function typeOf(
+  union: Schema,
+  node: MapNode,
+  document: Document,
+  scope: Scope,
+  defaults: Node | null,
+): string | undefined {
+  const byConnection = scope.connections.get(textOf(node, 'connection') ?? '')?.type;
+  if (byConnection !== undefined) return byConnection;
+  const keys = node.path
+    .replace(/^\/streams\/\d+/, '')
+    .split('/')
+    .slice(1);
+  const isStream = node.path.startsWith('/streams/');
+  const under = isStream ? inheritedType(document.root, keys, scope) : undefined;
+  const inherited = under ?? inheritedType(defaults, keys, scope);
+  return inherited ?? (union === jobSchema.properties?.destination ? DEFAULT_DESTINATION : undefined);
+}
+
+function inheritedType(root: Node | null, keys: readonly string[], scope: Scope): string | undefined {
+  const node = child(root, ...keys);
+  if (node?.kind === 'scalar' && node.value !== null) return String(node.value);
+  return textOf(node, 'type') ?? scope.connections.get(textOf(node, 'connection') ?? '')?.type;
+}
+
+function streamsOf(view: JobView): StreamView[] {
+  const job = view.job!;
+  const entries = itemsOf(view.root, 'streams');
+  if (!entryOf(view.root, 'streams')) {
+    return [{ name: view.name ?? '', node: job, written: view.root!, enabled: true }];
+  }
+  return entries.flatMap((entry) => {
+    if (entry.kind !== 'map') return [];
+    const node = lay(without(job, 'name', 'enabled'), entry) as MapNode;
+    return [{ name: textOf(entry, 'name') ?? '', node, written: entry, enabled: textOf(entry, 'enabled') !== 'false' }];
+  });
+}
+
+/** Asks for required keys in what is left after everything was merged. */
+function requireAll(view: JobView, report: Report): void {
+  const properties = jobSchema.properties!;
+  const root = view.root!;
+  requireKeys(root, root, { required: ['name'] }, { report });
+  for (const key of ['compute', 'schedule', 'retries', 'limits'])
+    requireIn(child(view.job, key), properties[key]!, report);
+  for (const stream of view.streams) {
+    if (stream.written !== root) requireKeys(stream.written, stream.written, { required: ['name'] }, { report });
+    const at = stream.written;
+    if (!entryOf(stream.node, 'source')) requireKeys(at, at, { required: ['source'] }, { report });
+    for (const key of ['source', 'destination', 'incremental']) {
+      const node = child(stream.node, key);
+      const place = child(at, key) ?? child(root, key) ?? node;
+      if (node)
+        requireIn(node, properties[key]!, (code, _, message, options) => report(code, place!, message, options));
+    }
+  }
+}
+
+function requireIn(node: Node | undefined, schema: Schema, report: Report): void {
+  if (node?.kind !== 'map') return;
+  const union = schema['x-union'];
+  if (union) {
+    const type = textOf(node, union.key);
+    const variant = variantOf(schema, type);
+    if (type === undefined && !entryOf(node, union.key)) {
+      requireKeys(node, node, { required: [union.key] }, { report });
+    }
+    if (variant) requireIn(node, variant, report);
+    return;
+  }
+  requireKeys(node, node, schema, { report });
+  for (const [key, inner] of Object.entries(schema.properties ?? {})) requireIn(child(node, key), inner, report);
+}
+
+/** Where a key of a stream is written, for findings on what is missing there: the nearest place in the file. */
+export function placeOf(view: JobView, stream: StreamView, ...keys: string[]): Node {
+  for (let length = keys.length; length > 0; length--) {
+    const path = keys.slice(0, length);
+    const found =
+      entryOf(child(stream.written, ...path.slice(0, -1)), path.at(-1)!) ??
+      entryOf(child(view.root, ...path.slice(0, -1)), path.at(-1)!);
+    if (found) return found.value.kind === 'scalar' ? found.value : found.key;
+  }
+  const name = child(stream.written, 'name') as ScalarNode | undefined;
+  return name ?? { ...emptyMap(view.document), range: { start: 0, end: 0 }, path: pointer('', 'name').slice(0, 0) };
+}
