@@ -4,6 +4,7 @@ import type { Check, Destination, FormatReader, Source, Transform } from './mode
 export const sources: Readonly<Record<string, { load: () => Promise<Source> }>> = {};
 export const destinations: Readonly<Record<string, { load: () => Promise<Destination> }>> = {
   duckdb: { load: async () => (await import('./connectors/duckdb/destination.ts')).duckdb },
+  postgres: { load: async () => (await import('./connectors/postgres/destination.ts')).postgres },
 };
 export const formats: Readonly<Record<string, { load: () => Promise<FormatReader> }>> = {};
 export const transforms: Readonly<Record<string, { load: () => Promise<Transform> }>> = {

@@ -4,6 +4,7 @@ import { rowCountSpec } from './checks/row_count/spec.ts';
 import { uniqueSpec } from './checks/unique/spec.ts';
 import { destinationSpec as duckdbDestination } from './connectors/duckdb/spec.ts';
 import { sourceSpec as localSource } from './connectors/local/spec.ts';
+import { destinationSpec as postgresDestination } from './connectors/postgres/spec.ts';
 import type { Spec } from './model/component.ts';
 import { dedupeSpec } from './transforms/dedupe/spec.ts';
 import { deriveSpec } from './transforms/derive/spec.ts';
@@ -14,7 +15,10 @@ import { sqlSpec } from './transforms/sql/spec.ts';
 
 /** Every component by kind and type, as data: no SDK and no native module is loaded by this file. */
 export const sources: Readonly<Record<string, Spec>> = { local: localSource };
-export const destinations: Readonly<Record<string, Spec>> = { duckdb: duckdbDestination };
+export const destinations: Readonly<Record<string, Spec>> = {
+  duckdb: duckdbDestination,
+  postgres: postgresDestination,
+};
 export const formats: Readonly<Record<string, Spec>> = {};
 export const transforms: Readonly<Record<string, Spec>> = {
   filter: filterSpec,

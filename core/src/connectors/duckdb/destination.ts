@@ -36,8 +36,8 @@ import { type Db, inPlace, OWN_TABLES, STATE } from '../shared/tables.ts';
 import { ALIAS, attachSql, explainOpen, withFile } from './file.ts';
 import { warehousePath } from './path.ts';
 import { queryFile } from './query.ts';
-import { noRows, removeStaging, stageRows, stagingFolder } from './stage.ts';
-import { DUCK, type Input, writeRows } from './write.ts';
+import { removeStaging, stageRows, stagingFolder } from './stage.ts';
+import { DUCK, type Input, type Written, writeRows } from './write.ts';
 
 /** Tables in a DuckDB file. */
 export const duckdb: Destination = {
@@ -158,7 +158,7 @@ class DuckdbSession implements DestinationSession {
     const staging = this.#staging(this.#ctx.runId);
     await mkdir(staging, { recursive: true });
     const result = await this.#withFile(false, async (db) => {
-      const input: Input = parts.length > 0 ? { parts } : { sql: noRows(epoch.columns) };
+      const input: Input | null = parts.length > 0 ? { parts } : null;
       const expected = tokens.reduce((sum, token) => sum + token.rows, 0);
       return this.#write(db, 'commit', epoch, {
         input,
@@ -190,7 +190,8 @@ class DuckdbSession implements DestinationSession {
     step: 'load' | 'commit',
     epoch: EpochCommit,
     work: {
-      input: Input;
+      /** null: a commit without rows leaves the table alone. */
+      input: Input | null;
       quarantine: string | null;
       scratch: string;
       memory: number;
@@ -208,13 +209,9 @@ class DuckdbSession implements DestinationSession {
         return earlier;
       }
       await this.#makeOwnTables(db);
-      const table = ident(ALIAS, this.#schema, this.#ctx.use.table);
-      const existing = await this.#table(db);
-      const written = await writeRows(
-        { db, table, existing, scratch: work.scratch, memory: work.memory },
-        epoch,
-        work.input,
-      );
+      const written = work.input
+        ? await this.#writeRows(db, epoch, { ...work, input: work.input })
+        : { rows_written: 0 };
       work.gate?.(written.rows_written);
       if (work.quarantine) await db.changed(insertQuarantine(door.place, door.key, this.#ctx.runId, work.quarantine));
       await writeLedger(door, epoch);
@@ -228,6 +225,16 @@ class DuckdbSession implements DestinationSession {
       await db.run('ROLLBACK').catch(() => undefined);
       throw committing ? unknownOutcome(error, this.#path) : error;
     }
+  }
+
+  async #writeRows(
+    db: Db,
+    epoch: EpochCommit,
+    work: { input: Input; scratch: string; memory: number },
+  ): Promise<Written> {
+    const table = ident(ALIAS, this.#schema, this.#ctx.use.table);
+    const existing = await this.#table(db);
+    return writeRows({ db, table, existing, scratch: work.scratch, memory: work.memory }, epoch, work.input);
   }
 
   #withFile<T>(readOnly: boolean, work: (db: Db) => Promise<T>): Promise<T> {

@@ -1,9 +1,8 @@
 import { mkdir, open, rename, rm, rmdir } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import type { ReadyRows, StageRequest, StageToken } from '../../model/component.ts';
-import { toDuckType } from '../../model/duck.ts';
 import type { StreamKey } from '../../model/run.ts';
-import { ident, literal } from '../../model/sql.ts';
+import { literal } from '../../model/sql.ts';
 import type { Column } from '../../model/type.ts';
 import { runHash } from '../shared/names.ts';
 import { DELETE_MARK } from '../shared/tables.ts';
@@ -76,10 +75,4 @@ async function syncFolder(path: string): Promise<void> {
 export async function removeStaging(warehouse: string, folder: string): Promise<void> {
   await rm(folder, { recursive: true, force: true });
   await rmdir(stagingRoot(warehouse)).catch(() => undefined);
-}
-
-/** A relation of no rows with the epoch's columns: a commit without staged rows. */
-export function noRows(columns: readonly Column[]): string {
-  const list = columns.map((c) => `CAST(NULL AS ${toDuckType(c.type)}) AS ${ident(c.name)}`);
-  return `SELECT ${list.join(', ')} WHERE false`;
 }

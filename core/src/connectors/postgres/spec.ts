@@ -1,0 +1,94 @@
+import { schema } from '../../spec/schema.ts';
+import { defineSpec } from '../../spec/spec.ts';
+
+export const postgresConnection = schema({
+  type: 'object',
+  properties: {
+    url: {
+      type: 'string',
+      'x-kind': 'secret',
+      minLength: 1,
+      description:
+        '`postgres://user:password@host:port/database`, also with `jdbc:` before it. Other keys beside it win over its parts.',
+      examples: ['${env:WAREHOUSE_URL}'],
+    },
+    host: { type: 'string', minLength: 1, description: 'Name or address, or the folder of a socket (localhost).' },
+    port: { type: 'integer', minimum: 1, maximum: 65535, description: 'Port (5432).' },
+    database: { type: 'string', minLength: 1, description: 'Database (the name of the user).' },
+    user: { type: 'string', minLength: 1, description: 'User (postgres).' },
+    password: { type: 'string', 'x-kind': 'secret', description: 'Password.', examples: ['${env:WAREHOUSE_PASSWORD}'] },
+    ssl: {
+      type: 'string',
+      enum: ['disable', 'prefer', 'require', 'verify-ca', 'verify-full'],
+      'x-enum-text': [
+        'Never encrypted.',
+        'Encrypted where the server offers it; not on this machine itself.',
+        'Always encrypted; the certificate is not checked.',
+        'Encrypted, and the certificate is signed by a known authority.',
+        'As verify-ca, and the certificate is made out to the host.',
+      ],
+      description: 'How the connection is encrypted (prefer).',
+    },
+    ssl_ca: {
+      type: 'string',
+      'x-kind': 'path',
+      minLength: 1,
+      description: 'File with the certificates of the authorities to trust, instead of those that the system trusts.',
+    },
+    options: {
+      type: 'object',
+      additionalProperties: { type: 'string' },
+      description: 'Settings of the session, as after SET.',
+      examples: [{ statement_timeout: '30min' }],
+    },
+  },
+  additionalProperties: false,
+});
+
+export const destinationSpec = defineSpec({
+  kind: 'destination',
+  type: 'postgres',
+  title: 'PostgreSQL',
+  text: 'Tables in a PostgreSQL database (12 or newer), written by COPY in one transaction.',
+  settings: schema({ type: 'object', properties: {}, additionalProperties: false }),
+  connection: postgresConnection,
+  secrets: ['url', 'password'],
+  capabilities: {
+    batch: true,
+    streaming: true,
+    commit_class: 'transactional',
+    write_dispositions: ['append', 'replace', 'merge'],
+    holds: 'tables',
+    default_schema: 'public',
+    max_identifier: 63,
+    placement: 'any',
+  },
+  examples: [
+    'type: postgres\nconnection: warehouse\nschema: analytics\ntable: orders\n',
+    'type: postgres\nurl: ${env:WAREHOUSE_URL}\ntable: orders\nwrite_disposition: merge\nprimary_key: [order_id]\n',
+  ],
+  notes: `| type | column of a new table | |
+|---|---|---|
+| boolean, int, bigint | boolean, integer, bigint | |
+| double | double precision | Infinity and NaN are kept |
+| decimal(p,s) | numeric(p,s) | |
+| text | text | empty text and null stay apart; U+0000, which PostgreSQL cannot hold, makes the row a bad row: the load fails and names row and column |
+| binary | bytea | |
+| date, time, timestamp, timestamptz | the same | infinity and dates before year 1 are kept; the session is in UTC |
+| uuid | uuid | |
+| json, struct<…> | jsonb | numbers keep all digits; \`\\u0000\` is refused as above |
+| list<…> | an array of the item's type | a list of lists, structs or json: jsonb |
+
+A column that is there already keeps its type: text goes into varchar, enum, inet and the like as PostgreSQL reads it.
+A numeric column without precision is taken for decimal(38,10).
+
+- \`append\` with one task copies straight into the table, inside the commit's transaction.
+- \`replace\` loads a new table and puts it in the old one's place; owner, grants and comments are carried over. Where the old table has
+  views on it, indexes, constraints, triggers, defaults, policies, column grants or a publication, or belongs to another role, its rows
+  are deleted and the new ones inserted instead, in the same transaction: all of that stays. Readers see the old rows until the commit.
+- \`merge\` updates by key and inserts the rest; only the columns of the rows are touched. It needs no unique index. A table that
+  it makes gets the key as its primary key. Other writers of the table wait until the commit, readers do not.
+- \`deletes: soft\` keeps the row and sets \`_sluice_deleted\`; its other columns stay as they were.
+- \`open\` ends sessions of an older run of the same stream that are still there, so that a run that hangs cannot hold its locks.
+- Names longer than 63 bytes are refused, because PostgreSQL would cut them.`,
+});
