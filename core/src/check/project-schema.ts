@@ -27,6 +27,9 @@ const set: Schema = {
 
 PARTIAL_SCHEMAS.add(set);
 
+/** Where job files are when sluice.yaml does not say. */
+export const JOB_PATTERNS: readonly string[] = ['jobs/**/*.{yaml,yml}', '**/*.sluice.yaml'];
+
 const stateStore: Schema = {
   type: 'string',
   'x-kind': 'secret',
@@ -69,7 +72,7 @@ export const projectSchema: Schema = {
       items: { type: 'string', 'x-kind': 'glob', minLength: 1 },
       minItems: 1,
       'x-shorthand': '',
-      default: ['jobs/**/*.{yaml,yml}', '**/*.sluice.yaml'],
+      default: JOB_PATTERNS,
       description: 'Where the job files are.',
     },
     state_store: stateStore,

@@ -1,5 +1,5 @@
-import picomatch from 'picomatch/posix.js';
 import type { Diagnostic } from '../model/diagnostic.ts';
+import { globMatcher } from '../model/glob.ts';
 import type { Schema } from '../spec/schema.ts';
 import {
   child,
@@ -12,7 +12,7 @@ import {
   textOf,
 } from '../text/node.ts';
 import type { Host } from './host.ts';
-import { projectSchema } from './project-schema.ts';
+import { JOB_PATTERNS, projectSchema } from './project-schema.ts';
 import { putVariables } from './references.ts';
 import { reporter } from './report.ts';
 import { walk } from './walk.ts';
@@ -157,7 +157,7 @@ function readDefaults(node: Node): Defaults[] {
   if (set?.kind !== 'map') return [];
   const paths = textsOf(node, 'match', 'path');
   const tags = textsOf(node, 'match', 'tags');
-  const matcher = paths.length > 0 ? picomatch(paths, { dot: true }) : () => true;
+  const matcher = paths.length > 0 ? globMatcher(paths) : () => true;
   return [{ set, matches: (file, own) => matcher(file) && tags.every((tag) => own.includes(tag)) }];
 }
 
@@ -172,4 +172,10 @@ export function textsOf(node: Node | null | undefined, ...keys: string[]): strin
 export function variantOf(union: Schema | undefined, type: string | undefined): Schema | undefined {
   const of = union?.['x-union']?.of;
   return of && type !== undefined && Object.hasOwn(of, type) ? of[type] : undefined;
+}
+
+/** The patterns of a project's job files, as sluice.yaml gives them or by default. */
+export function jobPatterns(config: Document): string[] {
+  const patterns = textsOf(scopeOf(config, undefined, {}).root, 'jobs');
+  return patterns.length > 0 ? patterns : [...JOB_PATTERNS];
 }
