@@ -51,6 +51,7 @@ await Promise.all([
       sluice: 'runner/src/cli/sluice.ts',
       executor: 'runner/src/executor/main.ts',
       worker: 'runner/src/executor/worker.ts',
+      supervisor: 'runner/src/store/embedded/supervisor.ts',
     },
   }),
   build({ ...common, plugins: [ours], outfile: 'lsp/dist/server.js', entryPoints: ['lsp/src/server.ts'] }),

@@ -38,7 +38,9 @@ export function addressesOf(stream: Stream): Addresses {
 }
 
 function address(settings: JsonObject, secrets: readonly string[]): JsonObject {
-  const left = Object.entries(settings).filter(([key]) => !NOT_ADDRESS.has(key) && (key === 'url' || !secrets.includes(key)));
+  const left = Object.entries(settings).filter(
+    ([key]) => !NOT_ADDRESS.has(key) && (key === 'url' || !secrets.includes(key)),
+  );
   return Object.fromEntries(left.sort(([a], [b]) => (a < b ? -1 : 1)));
 }
 

@@ -18,7 +18,12 @@ export interface RunRequest {
 export type RunEvent =
   | { type: 'started'; run_id: string; job: string }
   | { type: 'waiting'; for: string; holder: string }
-  | { type: 'phase'; stream: string; phase: 'open' | 'list' | 'sniff' | 'load' | 'finish' | 'commit' | 'done'; detail?: string }
+  | {
+      type: 'phase';
+      stream: string;
+      phase: 'open' | 'list' | 'sniff' | 'load' | 'finish' | 'commit' | 'done';
+      detail?: string;
+    }
   | {
       type: 'progress';
       stream: string;

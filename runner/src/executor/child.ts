@@ -68,9 +68,14 @@ function died(code: number | null, by: string | null, tail: string, stopped: boo
   const how = by ? `by ${by}` : `with exit status ${code}`;
   const last = tail.trim().split('\n').at(-1) ?? '';
   const detail = by === 'SIGKILL' && last === '' ? 'the system may have run out of memory' : last;
-  return new SluiceError('run/executor-died', 'transient', `The executor process ended ${how}${detail ? `: ${detail}` : ''}`, {
-    hint: 'Nothing uncommitted is visible; run again. If it was memory, lower `compute.memory` or `compute.workers`.',
-  }).toJSON();
+  return new SluiceError(
+    'run/executor-died',
+    'transient',
+    `The executor process ended ${how}${detail ? `: ${detail}` : ''}`,
+    {
+      hint: 'Nothing uncommitted is visible; run again. If it was memory, lower `compute.memory` or `compute.workers`.',
+    },
+  ).toJSON();
 }
 
 function executorPath(): string {

@@ -1,14 +1,15 @@
-import { mkdir, rm } from 'node:fs/promises';
 import { readFileSync } from 'node:fs';
+import { mkdir, rm } from 'node:fs/promises';
 import { availableParallelism } from 'node:os';
 import { isAbsolute, join, relative, resolve } from 'node:path';
-import { type Job, type Json, type JsonObject, resolveReferences, type Stream, SluiceError, zeroCounts } from '@sluice/core';
-import { type EpochPorts, faultPoint, runStream, type StreamRun, type TaskLog } from '@sluice/core/runtime';
+import { type Job, type Json, resolveReferences, SluiceError, type Stream, zeroCounts } from '@sluice/core';
+import { runStream, type StreamRun, type TaskLog } from '@sluice/core/runtime';
 import { openStore, type Store } from '../store/store.ts';
 import { addressesOf } from './addresses.ts';
 import type { RunRequest, StreamResult } from './api.ts';
 import type { FromExecutor, ToExecutor } from './messages.ts';
 import { openPool, type TaskPool } from './pool.ts';
+import { portsOf } from './ports.ts';
 import { type Redact, redactDeep, redactorOf } from './redact.ts';
 
 /** Entry of the executor: the child process in which one attempt of a run lives. */
@@ -97,7 +98,10 @@ async function runJob(message: RunMessage, job: Job, redact: Redact): Promise<St
   await mkdir(spool, { recursive: true });
   const log: TaskLog = (level, text, fields = {}) => {
     const stream = typeof fields.stream === 'string' ? fields.stream : null;
-    send({ type: 'event', event: { type: 'log', level, message: redact(text), stream, fields: redactDeep(fields, redact) } });
+    send({
+      type: 'event',
+      event: { type: 'log', level, message: redact(text), stream, fields: redactDeep(fields, redact) },
+    });
   };
   const pool = openPool(job.compute.workers.max, stop.signal, log);
   const results: StreamResult[] = [];
@@ -127,7 +131,13 @@ interface Means {
 }
 
 /** Runs one stream; its failure is its result, so that the other streams go on (I8). */
-async function runOne(message: RunMessage, job: Job, stream: Stream, symbols: Stream, means: Means): Promise<StreamResult> {
+async function runOne(
+  message: RunMessage,
+  job: Job,
+  stream: Stream,
+  symbols: Stream,
+  means: Means,
+): Promise<StreamResult> {
   const { request, runId } = message;
   const { schema, table, type } = stream.destination;
   const destination = `${type}: ${schema ? `${schema}.` : ''}${table}`;
@@ -149,9 +159,25 @@ async function runOne(message: RunMessage, job: Job, stream: Stream, symbols: St
     signal: stop.signal,
   };
   try {
-    const outcome = await runStream(run, portsOf(message, job, means));
+    const outcome = await runStream(
+      run,
+      portsOf({
+        ...means,
+        job,
+        runId,
+        signal: stop.signal,
+        emit: (event) => send({ type: 'event', event }),
+      }),
+    );
     const status = outcome.empty ? 'skipped' : 'succeeded';
-    return { stream: stream.name, status, counts: outcome.counts, checkpoint: outcome.checkpoint, destination, error: null };
+    return {
+      stream: stream.name,
+      status,
+      counts: outcome.counts,
+      checkpoint: outcome.checkpoint,
+      destination,
+      error: null,
+    };
   } catch (error) {
     const known = redactDeep(asSluiceError(error).toJSON(), means.redact);
     const where = { job: job.name, stream: stream.name, ...known.where };
@@ -159,6 +185,13 @@ async function runOne(message: RunMessage, job: Job, stream: Stream, symbols: St
     await means.store
       .failStream({ run: runId, stream: stream.name, state: status, error: { ...known, where } })
       .catch(() => undefined);
-    return { stream: stream.name, status, counts: zeroCounts(), checkpoint: null, destination, error: { ...known, where } };
+    return {
+      stream: stream.name,
+      status,
+      counts: zeroCounts(),
+      checkpoint: null,
+      destination,
+      error: { ...known, where },
+    };
   }
 }

@@ -1,5 +1,5 @@
-import type { RunEvent, RunRequest, StreamResult } from './api.ts';
 import type { SluiceErrorJson } from '@sluice/core';
+import type { RunEvent, RunRequest, StreamResult } from './api.ts';
 
 /** What the parent sends to the executor. */
 export type ToExecutor =

@@ -40,7 +40,12 @@ function decode(text: string): string {
 }
 
 function encodings(value: string): string[] {
-  return [value, encodeURIComponent(value), Buffer.from(value).toString('base64').replace(/=+$/, ''), JSON.stringify(value).slice(1, -1)];
+  return [
+    value,
+    encodeURIComponent(value),
+    Buffer.from(value).toString('base64').replace(/=+$/, ''),
+    JSON.stringify(value).slice(1, -1),
+  ];
 }
 
 /** Applies a redactor to every text of a JSON value. */

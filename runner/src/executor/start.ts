@@ -12,7 +12,11 @@ const RENEW_MS = 2_500;
  * Runs a job now, in an executor of its own, holding the job's lease while it runs. Retries transient failures as the job
  * says. Resolves also for failed runs; throws only where no run could be started (`run/busy`, `store/…`).
  */
-export async function startRun(request: RunRequest, on: (event: RunEvent) => void, signal: AbortSignal): Promise<RunResult> {
+export async function startRun(
+  request: RunRequest,
+  on: (event: RunEvent) => void,
+  signal: AbortSignal,
+): Promise<RunResult> {
   const started = Date.now();
   const store = await openStateStore({ projectDir: request.projectDir, stateStore: request.stateStore });
   try {
@@ -50,7 +54,14 @@ class Run {
   readonly #deadRuns: string[];
   readonly #owner: string;
 
-  constructor(request: RunRequest, on: (event: RunEvent) => void, store: Store, id: string, deadRuns: string[], owner: string) {
+  constructor(
+    request: RunRequest,
+    on: (event: RunEvent) => void,
+    store: Store,
+    id: string,
+    deadRuns: string[],
+    owner: string,
+  ) {
     this.#request = request;
     this.#on = on;
     this.#store = store;
@@ -151,7 +162,17 @@ class Run {
     await this.#store.finishRun({ run: this.#id, owner: this.#owner, state: status, counts, error });
     const destination = streams.map((s) => s.destination).join(', ');
     const { name: job } = this.#request.job;
-    return { run_id: this.#id, job, status, attempts, counts, duration_ms: Date.now() - started, destination, streams, error };
+    return {
+      run_id: this.#id,
+      job,
+      status,
+      attempts,
+      counts,
+      duration_ms: Date.now() - started,
+      destination,
+      streams,
+      error,
+    };
   }
 }
 
@@ -162,7 +183,12 @@ function timedOut(ms: number): SluiceError {
 }
 
 function leaseLost(): SluiceError {
-  return new SluiceError('run/lease-lost', 'terminal', 'The lease of this run was lost: another process has taken over the job', {
-    hint: 'Nothing is lost: the destination lets only one of the two commit.',
-  });
+  return new SluiceError(
+    'run/lease-lost',
+    'terminal',
+    'The lease of this run was lost: another process has taken over the job',
+    {
+      hint: 'Nothing is lost: the destination lets only one of the two commit.',
+    },
+  );
 }

@@ -1,6 +1,6 @@
 import type { MessagePort } from 'node:worker_threads';
-import { runTask, SluiceError, type SluiceErrorJson, type TaskInput, type TaskOutput } from '@sluice/core/runtime';
 import type { JsonObject } from '@sluice/core';
+import { runTask, SluiceError, type SluiceErrorJson, type TaskInput, type TaskOutput } from '@sluice/core/runtime';
 
 /** What the executor sends to a worker thread: a task and the port on which the two talk while it runs. */
 export interface WorkerTask {
@@ -26,7 +26,10 @@ export default async function work({ input, port }: WorkerTask): Promise<WorkerA
     });
     return { output };
   } catch (error) {
-    const known = error instanceof SluiceError ? error : new SluiceError('engine/failed', 'terminal', String(error), { cause: error });
+    const known =
+      error instanceof SluiceError
+        ? error
+        : new SluiceError('engine/failed', 'terminal', String(error), { cause: error });
     return { error: known.toJSON() };
   } finally {
     port.close();

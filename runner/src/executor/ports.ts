@@ -1,0 +1,48 @@
+import type { Job } from '@sluice/core';
+import type { EpochPorts, TaskLog } from '@sluice/core/runtime';
+import type { Store } from '../store/store.ts';
+import type { RunEvent } from './api.ts';
+import type { TaskPool } from './pool.ts';
+
+export interface PortMeans {
+  job: Job;
+  runId: string;
+  store: Store;
+  pool: TaskPool;
+  log: TaskLog;
+  signal: AbortSignal;
+  emit(event: RunEvent): void;
+}
+
+/** What an epoch needs from its surroundings, as this process gives it: the pool's threads, the store's locks and records. */
+export function portsOf({ job, runId, store, pool, log, signal, emit }: PortMeans): EpochPorts {
+  const { project, target, name } = job;
+  return {
+    runTask: (input, progress) => pool.run(input, progress),
+    withLock(lock, work) {
+      if (lock === null) return work();
+      const onWait = (holder: string) => emit({ type: 'waiting', for: lock, holder });
+      return store.withLock(lock, { signal, holder: `job ${name}`, onWait }, work);
+    },
+    recordTasks: (stream, epoch, splits) => store.recordTasks({ run: runId, stream, epoch, splits }),
+    recordIntent: (stream, epoch, destination) => store.recordIntent({ run: runId, stream, epoch, destination }),
+    recordToken: (stream, epoch, task, token, counts) =>
+      store.recordToken({ run: runId, stream, epoch, task, token, counts }),
+    committing: () => store.markCommitting(runId),
+    settled: (stream, runs) => store.settle({ runs, stream }),
+    finished: (stream, done) => store.finishStream({ run: runId, project, target, job: name, stream, ...done }),
+    phase: (stream, phase, detail) =>
+      emit({ type: 'phase', stream, phase, ...(detail === undefined ? {} : { detail }) }),
+    progress: (stream, done) =>
+      emit({
+        type: 'progress',
+        stream,
+        rows: 0,
+        bytes: done.bytes,
+        total_bytes: done.total,
+        tasks_done: done.tasksDone,
+        tasks: done.tasks,
+      }),
+    log,
+  };
+}
