@@ -6,7 +6,9 @@ export const destinations: Readonly<Record<string, { load: () => Promise<Destina
   duckdb: { load: async () => (await import('./connectors/duckdb/destination.ts')).duckdb },
   postgres: { load: async () => (await import('./connectors/postgres/destination.ts')).postgres },
 };
-export const formats: Readonly<Record<string, { load: () => Promise<FormatReader> }>> = {};
+export const formats: Readonly<Record<string, { load: () => Promise<FormatReader> }>> = {
+  csv: { load: async () => (await import('./formats/csv/reader.ts')).csv },
+};
 export const transforms: Readonly<Record<string, { load: () => Promise<Transform> }>> = {
   filter: { load: async () => (await import('./transforms/filter/transform.ts')).filter },
   select: { load: async () => (await import('./transforms/select/transform.ts')).select },

@@ -5,6 +5,7 @@ import { uniqueSpec } from './checks/unique/spec.ts';
 import { destinationSpec as duckdbDestination } from './connectors/duckdb/spec.ts';
 import { sourceSpec as localSource } from './connectors/local/spec.ts';
 import { destinationSpec as postgresDestination } from './connectors/postgres/spec.ts';
+import { csvSpec } from './formats/csv/spec.ts';
 import type { Spec } from './model/component.ts';
 import { dedupeSpec } from './transforms/dedupe/spec.ts';
 import { deriveSpec } from './transforms/derive/spec.ts';
@@ -19,7 +20,7 @@ export const destinations: Readonly<Record<string, Spec>> = {
   duckdb: duckdbDestination,
   postgres: postgresDestination,
 };
-export const formats: Readonly<Record<string, Spec>> = {};
+export const formats: Readonly<Record<string, Spec>> = { csv: csvSpec };
 export const transforms: Readonly<Record<string, Spec>> = {
   filter: filterSpec,
   select: selectSpec,

@@ -1,0 +1,141 @@
+import type { FormatReader, LocalFile, Sniffed } from '../../model/component.ts';
+import { SluiceError } from '../../model/error.ts';
+import { firstFault } from './faults.ts';
+import { type Dialect, key, type Layout, layoutOf, sameLayout } from './layout.ts';
+import { readSample } from './sample.ts';
+import { buildScan } from './scan.ts';
+import { type CsvSettings, readSettings } from './settings.ts';
+import { type FileSniff, sniffFile } from './sniff.ts';
+
+/** Bytes looked at in each of the first files, and in each one after them, where the header is what matters. */
+const FULL_SAMPLE = 256 * 1024;
+const HEAD_SAMPLE = 32 * 1024;
+const FULL_SAMPLES = 16;
+
+export const csv: FormatReader = {
+  async sniff(files, settings) {
+    const read = readSettings(settings);
+    const seen: { file: LocalFile; found: FileSniff | null }[] = [];
+    for (const file of files) seen.push({ file, found: await sniffOne(file, read, seen) });
+    return toSniffed(seen);
+  },
+
+  async scan(files, sniffed, settings, engine, options) {
+    const read = readSettings(settings);
+    const columns = sniffed.columns.map((column) => column.name);
+    const known = await layouts(files, sniffed, read);
+    const filled = known.flatMap(({ file, layout }) => (layout === null ? [] : [{ file, layout }]));
+    return buildScan(filled, columns, read, engine, options);
+  },
+
+  async explain(error, files, sniffed) {
+    if (!isReaderError(error)) return null;
+    const dialect = sniffed.dialect as Dialect;
+    const named = files.filter((file) => error.message.includes(file.path));
+    for (const file of named.length > 0 ? named : files) {
+      const layout = layoutOf(dialect, file.ordinal);
+      const found = layout ? await firstFault(file, layout) : null;
+      if (found) return found;
+    }
+    const [file] = named;
+    const [reason = ''] = error.message.split('\n');
+    return new SluiceError('format/unreadable', 'data', `${file?.name ?? 'A CSV file'} cannot be read: ${reason}`, {
+      ...(file ? { where: { path: file.name } } : {}),
+      hint: 'Declare the dialect (delimiter, quote, escape) under `format`.',
+      cause: error,
+    });
+  },
+};
+
+/** Errors of the engine's CSV reader; other errors of the same query are none of ours. */
+function isReaderError(error: Error): boolean {
+  return /CSV Error on|CSV Parser|CSV File|CSV Reader|read_csv|not utf-8 encoded/i.test(error.message);
+}
+
+async function sniffOne(
+  file: LocalFile,
+  settings: CsvSettings,
+  seen: readonly { found: FileSniff | null }[],
+): Promise<FileSniff | null> {
+  const first = seen.find((entry) => entry.found !== null)?.found ?? null;
+  const sample = await readSample(file, seen.length < FULL_SAMPLES ? FULL_SAMPLE : HEAD_SAMPLE);
+  return sniffFile(file, sample, settings, first);
+}
+
+function toSniffed(seen: readonly { file: LocalFile; found: FileSniff | null }[]): Sniffed {
+  const names = new Map<string, string>();
+  const layouts: Layout[] = [];
+  const places: Dialect['files'] = [];
+  const evidence: string[] = [];
+  for (const { file, found } of seen) {
+    if (found === null) {
+      places.push([file.ordinal, null]);
+      evidence.push(`${file.name} is empty: no rows`);
+      continue;
+    }
+    const before = names.size;
+    for (const name of found.layout.names) if (!names.has(key(name))) names.set(key(name), name);
+    if (before > 0 && names.size > before) {
+      const added = [...names.values()].slice(before).join(', ');
+      evidence.push(`${file.name} has columns that files before it lack (NULL there): ${added}`);
+    }
+    let index = layouts.findIndex((layout) => sameLayout(layout, found.layout));
+    if (index < 0) {
+      index = layouts.push(found.layout) - 1;
+      evidence.push(layoutEvidence(file, found));
+    }
+    places.push([file.ordinal, index]);
+  }
+  for (const layout of layouts) {
+    const own = new Set(layout.names.map(key));
+    const missing = [...names].filter(([name]) => !own.has(name)).map(([, name]) => name);
+    if (missing.length > 0)
+      evidence.push(`files with the columns ${layout.names.join(', ')} lack ${missing.join(', ')}: NULL there`);
+  }
+  const dialect: Dialect = { layouts, files: places };
+  return { dialect, columns: [...names.values()].map((name) => ({ name, type: null })), evidence };
+}
+
+function layoutEvidence(file: LocalFile, found: FileSniff): string {
+  const { layout } = found;
+  const delimiter = layout.names.length === 1 ? 'one column' : `delimiter ${JSON.stringify(layout.delimiter)}`;
+  const header = layout.header ? `header (${found.header})` : `no header (${found.header})`;
+  const skipped = layout.skip > 0 ? `, ${layout.skip} lines skipped` : '';
+  return `${file.name}: ${delimiter}, ${layout.names.length} columns, ${header}${skipped}; seen in ${found.records} rows of its head`;
+}
+
+/** Each file's layout; a file that the dialect does not know is looked at now, and must fit the run's columns. */
+async function layouts(
+  files: readonly LocalFile[],
+  sniffed: Sniffed,
+  settings: CsvSettings,
+): Promise<{ file: LocalFile; layout: Layout | null }[]> {
+  const dialect = sniffed.dialect as Dialect;
+  const columns = new Set(sniffed.columns.map((column) => key(column.name)));
+  const [example] = dialect.layouts;
+  const like = example ? { layout: example, records: 0, header: '' } : null;
+  const found = [];
+  for (const file of files) {
+    let layout = layoutOf(dialect, file.ordinal);
+    if (layout === undefined) {
+      const sample = await readSample(file, HEAD_SAMPLE);
+      layout = sniffFile(file, sample, settings, like)?.layout ?? null;
+      const unknown = layout?.names.filter((name) => !columns.has(key(name))) ?? [];
+      if (unknown.length > 0) throw unknownColumns(file, unknown);
+    }
+    found.push({ file, layout });
+  }
+  return found;
+}
+
+function unknownColumns(file: LocalFile, names: readonly string[]): SluiceError {
+  return new SluiceError(
+    'format/columns',
+    'data',
+    `${file.name} has columns that the run did not see before: ${names.join(', ')}`,
+    {
+      where: { path: file.name },
+      hint: 'Run again: the columns are then found before the first row is read.',
+    },
+  );
+}

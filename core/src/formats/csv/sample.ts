@@ -1,0 +1,114 @@
+import { isUtf8 } from 'node:buffer';
+import { open } from 'node:fs/promises';
+import type { LocalFile } from '../../model/component.ts';
+import { SluiceError } from '../../model/error.ts';
+
+export interface Sample {
+  bytes: Buffer;
+  /** The sample is the whole file. */
+  whole: boolean;
+}
+
+/**
+ * The first bytes of a file, without its byte order mark. Throws `format/encoding` where they are no UTF-8, and
+ * `format/unreadable` where they cannot be read.
+ */
+export async function readSample(file: LocalFile, limit: number): Promise<Sample> {
+  const raw = await readHead(file, limit);
+  if (looksWide(raw)) throw notUtf8(file, 1, 0, 'it looks like UTF-16');
+  const bytes = raw.subarray(bomLength(raw));
+  const whole = raw.length < limit;
+  const bad = invalidUtf8(bytes, whole);
+  if (bad >= 0) {
+    const line =
+      1 +
+      bytes
+        .subarray(0, bad)
+        .toString('latin1')
+        .split(/\r\n|\r|\n/).length -
+      1;
+    throw notUtf8(file, line, bad + bomLength(raw), 'it holds bytes that are no UTF-8');
+  }
+  return { bytes, whole };
+}
+
+async function readHead(file: LocalFile, limit: number): Promise<Buffer> {
+  try {
+    const handle = await open(file.path, 'r');
+    try {
+      const buffer = Buffer.alloc(Math.min(limit, Math.max(1, file.size || limit)));
+      let filled = 0;
+      while (filled < buffer.length) {
+        const { bytesRead } = await handle.read(buffer, filled, buffer.length - filled, filled);
+        if (bytesRead === 0) break;
+        filled += bytesRead;
+      }
+      return buffer.subarray(0, filled);
+    } finally {
+      await handle.close();
+    }
+  } catch (cause) {
+    throw new SluiceError('format/unreadable', 'transient', `${file.name} cannot be read: ${String(cause)}`, {
+      where: { path: file.name },
+      cause,
+    });
+  }
+}
+
+export function notUtf8(file: LocalFile, line: number, offset: number, reason: string): SluiceError {
+  return new SluiceError('format/encoding', 'data', `${file.name}, line ${line}: ${reason}`, {
+    where: { path: file.name, line, byte_offset: offset },
+    hint: 'Save the file as UTF-8; other encodings are not read yet.',
+  });
+}
+
+/** Length of a UTF-8 byte order mark at the start. */
+export function bomLength(bytes: Buffer): number {
+  return bytes[0] === 0xef && bytes[1] === 0xbb && bytes[2] === 0xbf ? 3 : 0;
+}
+
+/** UTF-16 by its mark, or by a zero in every second byte of plain Latin text. */
+function looksWide(bytes: Buffer): boolean {
+  if ((bytes[0] === 0xff && bytes[1] === 0xfe) || (bytes[0] === 0xfe && bytes[1] === 0xff)) return true;
+  const head = bytes.subarray(0, 200);
+  if (head.length < 4) return false;
+  let even = 0;
+  let odd = 0;
+  for (let i = 0; i < head.length; i++) {
+    if (head[i] !== 0) continue;
+    if (i % 2 === 0) even++;
+    else odd++;
+  }
+  const half = head.length / 2;
+  return (odd > half * 0.8 && even === 0) || (even > half * 0.8 && odd === 0);
+}
+
+/** Place of the first byte that is no UTF-8, or -1; a character cut off at the end counts only in a whole text. */
+export function invalidUtf8(bytes: Buffer, whole: boolean): number {
+  const end = whole ? bytes.length : bytes.length - unfinished(bytes);
+  const text = bytes.subarray(0, end);
+  if (isUtf8(text)) return -1;
+  let low = 0;
+  let high = text.length;
+  // The first bad byte is the least end such that the text up to it is no longer valid apart from a cut character.
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    const part = text.subarray(0, middle + 1);
+    if (isUtf8(part.subarray(0, part.length - unfinished(part)))) low = middle + 1;
+    else high = middle;
+  }
+  const bad = Math.max(0, Math.min(low, text.length - 1));
+  // A character that is begun and not finished is bad from its first byte on.
+  return bad - unfinished(text.subarray(0, bad));
+}
+
+/** Bytes at the end that begin a character and do not finish it. */
+export function unfinished(bytes: Buffer): number {
+  for (let back = 1; back <= Math.min(3, bytes.length); back++) {
+    const byte = bytes[bytes.length - back] ?? 0;
+    if ((byte & 0xc0) === 0x80) continue;
+    const length = byte >= 0xf0 ? 4 : byte >= 0xe0 ? 3 : byte >= 0xc0 ? 2 : 1;
+    return length > back ? back : 0;
+  }
+  return 0;
+}

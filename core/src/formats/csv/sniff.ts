@@ -1,0 +1,156 @@
+import type { LocalFile } from '../../model/component.ts';
+import { SluiceError } from '../../model/error.ts';
+import { distinctNames, type Layout } from './layout.ts';
+import { type CsvRecord, isBlank, RecordReader } from './records.ts';
+import type { Sample } from './sample.ts';
+import { type CsvSettings, grammarOf } from './settings.ts';
+
+/** What the first bytes of one file say. */
+export interface FileSniff {
+  layout: Layout;
+  /** Records of data that it was seen in. */
+  records: number;
+  /** Why the header was taken for one or not, in words. */
+  header: string;
+}
+
+const DELIMITERS = [',', ';', '\t', '|'];
+/** For one-column text that holds all of them: a separator that text does not use. */
+const NEVER = '\u001f';
+const MOST_RECORDS = 2000;
+
+/** Finds out how a file is written. Null: it holds no record. `like` is what the run's first file has, where there is one. */
+export function sniffFile(
+  file: LocalFile,
+  sample: Sample,
+  settings: CsvSettings,
+  like: FileSniff | null,
+): FileSniff | null {
+  const preferred = like?.layout.delimiter ?? null;
+  const found = settings.delimiter === null ? findDelimiter(sample, settings, preferred) : settings.delimiter;
+  const records = readRecords(sample, settings, found);
+  const [first] = records;
+  if (!first) return null;
+  const data = records.slice(1);
+  const verdict = hasHeader(first, data, settings, like);
+  const raw = verdict.header ? first.fields.map((field) => field.text) : [];
+  const names = verdict.header ? raw : first.fields.map((_, i) => `column_${i + 1}`);
+  if (verdict.header && first.fault) throw badHeader(file, first);
+  if (!verdict.header && like?.layout.header) throw noHeader(file, first, like);
+  return {
+    layout: {
+      ...grammarOf(settings, found),
+      header: verdict.header,
+      skip: first.line - 1,
+      names: distinctNames(names),
+    },
+    records: verdict.header ? data.length : records.length,
+    header: verdict.reason,
+  };
+}
+
+function badHeader(file: LocalFile, first: CsvRecord): SluiceError {
+  const reason =
+    first.fault === 'open'
+      ? 'a quote in the header is never closed'
+      : 'text stands behind a closing quote in the header';
+  return new SluiceError('format/quote', 'data', `${file.name}, line ${first.line}: ${reason}`, {
+    where: { path: file.name, line: first.line },
+    hint: 'Correct the header, or set `quote` to the character that the file uses ("" where it uses none).',
+  });
+}
+
+function noHeader(file: LocalFile, first: CsvRecord, like: FileSniff): SluiceError {
+  const names = like.layout.names.slice(0, 5).join(', ');
+  return new SluiceError(
+    'format/no-header',
+    'data',
+    `${file.name}, line ${first.line}: the line is data, where the other files have a header (${names} …)`,
+    {
+      where: { path: file.name, line: first.line },
+      hint: 'Set `header: true` where it is a header after all; else give the file one, or take files without a header in a job of their own.',
+    },
+  );
+}
+
+/** Complete records of a sample behind the skipped lines, blank ones left out; line and place count from the sample's start. */
+export function readRecords(sample: Sample, settings: CsvSettings, delimiter: string): CsvRecord[] {
+  const start = { offset: 0, line: 1, skip: settings.skipRows };
+  const grammar = grammarOf(settings, delimiter);
+  const records: CsvRecord[] = [];
+  for (const record of new RecordReader(grammar, start).push(sample.bytes, sample.whole)) {
+    if (isBlank(record)) continue;
+    records.push(record);
+    if (records.length >= MOST_RECORDS) break;
+  }
+  // A first line longer than the sample is still the first record.
+  if (records.length === 0 && !sample.whole) {
+    for (const record of new RecordReader(grammar, start).push(sample.bytes, true))
+      if (!isBlank(record)) return [record];
+  }
+  return records;
+}
+
+/** Row width with a trailing delimiter overlooked, as the scan does. */
+export function widthOf(record: CsvRecord, columns: number): number {
+  const last = record.fields.at(-1);
+  const extra = record.fields.length === columns + 1 && last?.text === '';
+  return extra ? columns : record.fields.length;
+}
+
+interface Candidate {
+  delimiter: string;
+  columns: number;
+  /** Share of the data records that have the header's width. */
+  score: number;
+}
+
+/**
+ * The delimiter under which the first record has several values and most others have as many. Where none splits the
+ * first record the text is one column, whatever later values hold.
+ */
+function findDelimiter(sample: Sample, settings: CsvSettings, preferred: string | null): string {
+  const order = preferred === null ? DELIMITERS : [preferred, ...DELIMITERS.filter((d) => d !== preferred)];
+  const candidates: Candidate[] = [];
+  for (const delimiter of order) {
+    const [first, ...data] = readRecords(sample, settings, delimiter);
+    const columns = first?.fields.length ?? 0;
+    if (columns < 2) continue;
+    const alike = data.filter((record) => record.fault === null && widthOf(record, columns) === columns).length;
+    const unsplit = data.length > 0 && data.every((record) => record.fields.length === 1);
+    if (unsplit) continue;
+    candidates.push({ delimiter, columns, score: data.length === 0 ? 1 : alike / data.length });
+  }
+  candidates.sort((a, b) => b.score - a.score || b.columns - a.columns);
+  const best = candidates[0];
+  if (best) return best.delimiter;
+  if (preferred === NEVER) return NEVER;
+  const absent = order.find((d) => readRecords(sample, settings, d).every((record) => record.fields.length === 1));
+  return absent ?? NEVER;
+}
+
+const TYPED =
+  /^\s*(?:[+-]?(?:\d[\d.,' ]*|[.,]\d+)(?:e[+-]?\d+)?%?|\d{1,4}[-/.]\d{1,2}[-/.]\d{1,4}(?:[T ].*)?|\d{1,2}:\d{2}(?::\d{2}.*)?|true|false|[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12})\s*$/i;
+
+/** Most jobs have a header, so it takes a value of data in the first line (a number, date, id) over its like to deny it. */
+function hasHeader(
+  first: CsvRecord,
+  data: readonly CsvRecord[],
+  settings: CsvSettings,
+  like: FileSniff | null,
+): { header: boolean; reason: string } {
+  if (settings.header !== null) return { header: settings.header, reason: 'declared' };
+  if (like && !like.layout.header) return { header: false, reason: 'as in the first file' };
+  const names = distinctNames(first.fields.map((field) => field.text));
+  if (like && names.some((name) => like.layout.names.includes(name)))
+    return { header: true, reason: 'names of the first file' };
+  for (const [i, field] of first.fields.entries()) {
+    if (!TYPED.test(field.text)) continue;
+    const below = data.map((record) => record.fields[i]?.text ?? '').filter((text) => text !== '');
+    const typed = below.filter((text) => TYPED.test(text)).length;
+    if (below.length === 0 || typed * 2 > below.length) {
+      return { header: false, reason: `value ${i + 1} of line ${first.line} is data like the ones below it` };
+    }
+  }
+  return { header: true, reason: `line ${first.line} holds names` };
+}
