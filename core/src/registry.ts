@@ -1,7 +1,9 @@
 import type { Check, Destination, FormatReader, Source, Transform } from './model/component.ts';
 
 /** Every component's implementation by kind and type; each is loaded when it is first used. */
-export const sources: Readonly<Record<string, { load: () => Promise<Source> }>> = {};
+export const sources: Readonly<Record<string, { load: () => Promise<Source> }>> = {
+  local: { load: async () => (await import('./connectors/local/source.ts')).source },
+};
 export const destinations: Readonly<Record<string, { load: () => Promise<Destination> }>> = {
   duckdb: { load: async () => (await import('./connectors/duckdb/destination.ts')).duckdb },
   postgres: { load: async () => (await import('./connectors/postgres/destination.ts')).postgres },
