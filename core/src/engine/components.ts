@@ -1,24 +1,31 @@
-import type { Stream } from '../model/job.ts';
-import { SluiceError } from '../model/error.ts';
-import * as registry from '../registry.ts';
-import type { LoadedCheck, LoadedStep } from './pipeline.ts';
-import { inspectUserSql } from './cage/inspect.ts';
 import type { Engine } from '../model/component.ts';
+import { SluiceError } from '../model/error.ts';
+import type { Stream } from '../model/job.ts';
+import * as registry from '../registry.ts';
+import { inspectUserSql } from './cage/inspect.ts';
+import type { LoadedCheck, LoadedStep } from './pipeline.ts';
 
 /** Loads the implementations of a stream's transforms and checks and lets the cage inspect all their user SQL. */
-export async function loadSteps(stream: Stream, engine: Engine): Promise<{ steps: LoadedStep[]; checks: LoadedCheck[] }> {
+export async function loadSteps(
+  stream: Stream,
+  engine: Engine,
+): Promise<{ steps: LoadedStep[]; checks: LoadedCheck[] }> {
   const steps: LoadedStep[] = [];
   for (const step of stream.transform) {
     const transform = await pick(registry.transforms, 'transform', step.type);
-    for (const { sql, form } of transform.userSql(step.settings)) await inspectUserSql(engine, sql, form);
+    for (const { sql, form } of transform.userSql(step.settings))
+      await inspectUserSql(engine, sql, form, { label: `transform/${step.type}` });
     steps.push({ step, transform });
   }
   const checks: LoadedCheck[] = [];
   for (const [index, step] of stream.checks.entries()) {
     const check = await pick(registry.checks, 'check', step.type);
-    for (const { sql, form } of check.userSql(step)) await inspectUserSql(engine, sql, form);
+    for (const { sql, form } of check.userSql(step))
+      await inspectUserSql(engine, sql, form, { label: `checks/${step.type}` });
     checks.push({ step, check, index });
   }
+  const { deletes } = stream.destination;
+  if (deletes) await inspectUserSql(engine, deletes.when, 'expression', { label: 'destination/deletes/when' });
   return { steps, checks };
 }
 

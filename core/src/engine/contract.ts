@@ -15,9 +15,19 @@ export interface ContractDecision {
  * A type that the table's type holds without loss is written as the table's; another one is altered, refused, or acts on
  * the value or row. Throws `schema/frozen` where `freeze` forbids a change.
  */
-export function decideContract(output: readonly Column[], table: readonly Column[] | null, stream: Stream): ContractDecision {
+export function decideContract(
+  output: readonly Column[],
+  table: readonly Column[] | null,
+  stream: Stream,
+): ContractDecision {
   if (table === null) {
-    const contract = output.map((c) => ({ name: c.name, from: c.type, type: c.type, action: 'keep' as const, unknown: false }));
+    const contract = output.map((c) => ({
+      name: c.name,
+      from: c.type,
+      type: c.type,
+      action: 'keep' as const,
+      unknown: false,
+    }));
     return { contract, addColumns: [], alterColumns: [] };
   }
   const byName = new Map(table.map((c) => [c.name, c.type]));
@@ -33,10 +43,21 @@ export function decideContract(output: readonly Column[], table: readonly Column
 function addNew(column: Column, stream: Stream, decision: ContractDecision): void {
   const mode = stream.schema_contract.columns;
   if (mode === 'freeze') {
-    throw frozen(stream, `The rows have a column ${column.name} (${formatType(column.type)}) that the table does not have`, column.name, 'columns');
+    throw frozen(
+      stream,
+      `The rows have a column ${column.name} (${formatType(column.type)}) that the table does not have`,
+      column.name,
+      'columns',
+    );
   }
   const action = mode === 'evolve' ? 'keep' : mode === 'discard_value' ? 'drop' : mode;
-  decision.contract.push({ name: column.name, from: column.type, type: column.type, action, unknown: mode !== 'evolve' });
+  decision.contract.push({
+    name: column.name,
+    from: column.type,
+    type: column.type,
+    action,
+    unknown: mode !== 'evolve',
+  });
   if (mode === 'evolve') decision.addColumns.push(column);
 }
 

@@ -42,7 +42,8 @@ export function cursorFilter(input: CursorInput): string {
   if (from === null) return 'true';
   const bound = `CAST(${literal(from)} AS ${toDuckType(column.type)})`;
   const low = state === null ? bound : lookback(bound, column.type, rule.lookback_ms);
-  const seen = state?.ties && state.ties.length > 0 ? ` AND NOT (${fingerprint(input.columns)} IN ${inList(state.ties)})` : '';
+  const seen =
+    state?.ties && state.ties.length > 0 ? ` AND NOT (${fingerprint(input.columns)} IN ${inList(state.ties)})` : '';
   return `(coalesce(${name} >= ${low}, false)${seen} OR ${withoutValue})`;
 }
 
@@ -69,7 +70,10 @@ export async function nextCursor(engine: Engine, sql: string, input: CursorInput
     'cursor/too-many-ties',
     'config',
     `More than ${MAX_TIES} rows lie at the end of cursor ${rule.column}, so that the next run could not tell them from new ones`,
-    { hint: 'Use a finer cursor, a shorter `lookback`, or `write_disposition: merge` with a key.', where: { column: rule.column } },
+    {
+      hint: 'Use a finer cursor, a shorter `lookback`, or `write_disposition: merge` with a key.',
+      where: { column: rule.column },
+    },
   );
 }
 
@@ -96,9 +100,14 @@ function lookback(bound: string, type: DataType, ms: number): string {
   if (ms <= 0) return bound;
   if (type.kind === 'date') return `(${bound} - INTERVAL ${Math.ceil(ms / 86_400_000)} DAY)`;
   if (type.kind === 'timestamp' || type.kind === 'timestamptz') return `(${bound} - INTERVAL ${ms} MILLISECOND)`;
-  throw new SluiceError('cursor/lookback', 'config', 'A lookback is a duration and needs a cursor of a date or time type', {
-    hint: 'Leave `lookback` out, or use a timestamp column as the cursor.',
-  });
+  throw new SluiceError(
+    'cursor/lookback',
+    'config',
+    'A lookback is a duration and needs a cursor of a date or time type',
+    {
+      hint: 'Leave `lookback` out, or use a timestamp column as the cursor.',
+    },
+  );
 }
 
 function fingerprint(columns: readonly Column[]): string {

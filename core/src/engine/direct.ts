@@ -2,12 +2,22 @@ import type { Engine, FormatReader, LocalFile, ReadyRows } from '../model/compon
 import type { SluiceError } from '../model/error.ts';
 import type { Stream } from '../model/job.ts';
 import { ident } from '../model/sql.ts';
+import { loadSteps } from './components.ts';
 import type { RaisedMark } from './failures.ts';
 import { badRow, pathOf } from './land.ts';
-import { FAILED_CHECK, guard, type LoadedCheck, type LoadedStep, type RunFacts, stepsSql, typedSql, visible } from './pipeline.ts';
+import {
+  FAILED_CHECK,
+  guard,
+  type LoadedCheck,
+  type LoadedStep,
+  placed,
+  type RunFacts,
+  stepsSql,
+  typedSql,
+  visible,
+} from './pipeline.ts';
 import { checkError, finalColumns, finalSql } from './ready.ts';
 import { FILE, ROW, type StreamPlan } from './stream-plan.ts';
-import { loadSteps } from './components.ts';
 
 export interface DirectInput {
   stream: Stream;
@@ -29,7 +39,10 @@ export async function directRows(engine: Engine, input: DirectInput): Promise<Re
   const { sql, columns } = await stepped(engine, input, needsRow);
   const failing = input.checks
     .filter(({ check }) => check.failing !== undefined && !check.byCount)
-    .map(({ check, step, index }) => `WHEN coalesce(${check.failing?.(step, columns)}, false) THEN error('${FAILED_CHECK}${index}')`);
+    .map(
+      ({ check, step, index }) =>
+        `WHEN coalesce(${check.failing?.(step, columns)}, false) THEN error('${FAILED_CHECK}${index}')`,
+    );
   const where = failing.length > 0 ? ` WHERE CASE ${failing.join(' ')} ELSE true END` : '';
   const checked = `SELECT * FROM (${sql})${where}`;
   return { engine, sql: finalSql(checked, plan, stream, false), columns: finalColumns(plan), quarantine: null };
@@ -63,13 +76,24 @@ export async function explainDirect(
       `SELECT ${place}, count(*) OVER () AS n FROM (${sql}) WHERE coalesce(${failing}, false) ORDER BY ${ident(FILE)}, ${ident(ROW)} LIMIT 1`,
     );
     const row = rows[0];
-    return checkError(stream, found, Number(row?.n ?? 1), row?.path == null ? null : String(row.path), Number(row?.row ?? 0));
+    return checkError(
+      stream,
+      found,
+      Number(row?.n ?? 1),
+      row?.path == null ? null : String(row.path),
+      Number(row?.row ?? 0),
+    );
   }
   const column = plan.columns[mark.index];
   if (!column) throw new Error(`no column ${mark.index}`);
-  const scan = await reader.scan(files, plan.sniffed, plan.formatSettings, engine, { rowNumbers: true, skipBadRows: true });
+  const scan = await reader.scan(files, plan.sniffed, plan.formatSettings, engine, {
+    rowNumbers: true,
+    skipBadRows: true,
+  });
   const bad = mark.kind === 'null' ? `${ident(column.from ?? '')} IS NULL` : guard(column).bad;
-  const [row] = await engine.rows(`SELECT ${place} FROM (${scan.sql}) WHERE ${bad} ORDER BY ${ident(FILE)}, ${ident(ROW)} LIMIT 1`);
+  const [row] = await engine.rows(
+    `SELECT ${place} FROM (${placed(scan.sql, true)}) WHERE ${bad} ORDER BY ${ident(FILE)}, ${ident(ROW)} LIMIT 1`,
+  );
   const code = mark.kind === 'null' ? 'type/null' : 'type/value';
   return badRow(stream, `${code}:${column.name}`, String(row?.path ?? ''), Number(row?.row ?? 0));
 }

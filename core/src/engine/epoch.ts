@@ -12,7 +12,14 @@ import { SluiceError } from '../model/error.ts';
 import { faultPoint } from '../model/fault.ts';
 import type { Stream } from '../model/job.ts';
 import type { JsonObject } from '../model/json.ts';
-import { addCounts, type Checkpoint, type Counts, type FileIdentity, type StreamKey, zeroCounts } from '../model/run.ts';
+import {
+  addCounts,
+  type Checkpoint,
+  type Counts,
+  type FileIdentity,
+  type StreamKey,
+  zeroCounts,
+} from '../model/run.ts';
 import type { Column } from '../model/type.ts';
 import * as registry from '../registry.ts';
 import { loadSteps, pick } from './components.ts';
@@ -36,7 +43,10 @@ export interface EpochPorts {
   committing(stream: string): Promise<void>;
   /** Everything staged for these runs was aborted or committed. */
   settled(stream: string, runIds: string[]): Promise<void>;
-  finished(stream: string, done: { seq: number; commitId: string; checkpoint: Checkpoint; counts: Counts }): Promise<void>;
+  finished(
+    stream: string,
+    done: { seq: number; commitId: string; checkpoint: Checkpoint; counts: Counts },
+  ): Promise<void>;
   phase(stream: string, phase: Phase, detail?: string): void;
   progress(stream: string, done: { bytes: number; total: number | null; tasksDone: number; tasks: number }): void;
   log: TaskLog;
@@ -104,7 +114,9 @@ class Epoch {
     await this.#clearDeadRuns();
     const full = this.#run.fullRefresh;
     if (opened.changed.length > 0 && opened.seq > 0) {
-      this.#ports.log('warn', `The ${opened.changed.join(' and ')} of this stream changed: it loads everything anew`, { stream: this.#stream.name });
+      this.#ports.log('warn', `The ${opened.changed.join(' and ')} of this stream changed: it loads everything anew`, {
+        stream: this.#stream.name,
+      });
     }
     const fresh = full || opened.checkpoint === null;
     const splits = await this.#list(fresh);
@@ -187,7 +199,10 @@ class Epoch {
 
   async #prepare(splits: Split[], table: Column[] | null): Promise<StreamPlan> {
     this.#ports.phase(this.#stream.name, 'sniff');
-    const output = await this.#ports.runTask({ ...this.#common(1), type: 'prepare', splits: sampleOf(splits), table }, () => {});
+    const output = await this.#ports.runTask(
+      { ...this.#common(1), type: 'prepare', splits: sampleOf(splits), table },
+      () => {},
+    );
     if (output.type !== 'planned') throw new Error(`prepare gave ${output.type}`);
     for (const line of output.plan.evidence) this.#ports.log('debug', line, { stream: this.#stream.name });
     for (const line of output.plan.warnings) this.#ports.log('warn', line, { stream: this.#stream.name });
@@ -196,7 +211,9 @@ class Epoch {
 
   async #widen(plan: StreamPlan, columns: Column[], table: Column[] | null): Promise<StreamPlan> {
     const names = columns.map((c) => c.name).join(', ');
-    this.#ports.log('info', `Values beyond the sample need wider types (${names}): loading again`, { stream: this.#stream.name });
+    this.#ports.log('info', `Values beyond the sample need wider types (${names}): loading again`, {
+      stream: this.#stream.name,
+    });
     const output = await this.#ports.runTask({ ...this.#common(1), type: 'widen', plan, columns, table }, () => {});
     if (output.type !== 'planned') throw new Error(`widen gave ${output.type}`);
     return output.plan;
@@ -238,7 +255,13 @@ class Epoch {
     this.#ports.phase(this.#stream.name, 'load', `${chunks.length} tasks`);
     if (chunks.length === 1) return this.#loadOne(plan, chunks[0] ?? [], null, commit, opened);
     if (plan.runScopeFrom === null) return this.#stageAll(plan, chunks, commit);
-    const outputs = await this.#all(chunks, (splits, task) => ({ ...this.#common(chunks.length), type: 'land', plan, splits, task }));
+    const outputs = await this.#all(chunks, (splits, task) => ({
+      ...this.#common(chunks.length),
+      type: 'land',
+      plan,
+      splits,
+      task,
+    }));
     const widen = widened(outputs);
     if (widen) return { widen };
     const landed = outputs.flatMap((o) => (o.type === 'landed' ? [o.landed] : []));
@@ -268,7 +291,12 @@ class Epoch {
     };
     const total = totalBytes(splits);
     const report = (share: number) =>
-      this.#ports.progress(this.#stream.name, { bytes: Math.round((total ?? 0) * share), total, tasksDone: 0, tasks: 1 });
+      this.#ports.progress(this.#stream.name, {
+        bytes: Math.round((total ?? 0) * share),
+        total,
+        tasksDone: 0,
+        tasks: 1,
+      });
     const output = await this.#locked(() => this.#settleUnknown(() => this.#ports.runTask(input, report)));
     if (output.type === 'widen') return { widen: output.columns };
     if (output.type !== 'loaded') throw new Error(`load gave ${output.type}`);
@@ -276,7 +304,11 @@ class Epoch {
     return this.#done(commit.baseSeq + 1, output.counts, output.checkpoint, splits);
   }
 
-  async #stageAll(plan: StreamPlan, chunks: Split[][], commit: EpochCommit): Promise<StreamOutcome | { widen: Column[] }> {
+  async #stageAll(
+    plan: StreamPlan,
+    chunks: Split[][],
+    commit: EpochCommit,
+  ): Promise<StreamOutcome | { widen: Column[] }> {
     const outputs = await this.#all(chunks, (splits, task) => ({
       ...this.#common(chunks.length),
       type: 'stage',
@@ -322,7 +354,12 @@ class Epoch {
       if (!(error instanceof SluiceError) || error.code !== 'commit/unknown') throw error;
       const now = await this.#session.open(this.#run.addresses, this.#run.renamedFrom);
       if (now.commitId !== this.#commitId) throw error;
-      return { type: 'loaded', counts: { ...zeroCounts(), ...(now.counts ?? {}) }, checkpoint: now.checkpoint ?? {}, repeated: true };
+      return {
+        type: 'loaded',
+        counts: { ...zeroCounts(), ...(now.counts ?? {}) },
+        checkpoint: now.checkpoint ?? {},
+        repeated: true,
+      };
     }
   }
 
@@ -332,7 +369,8 @@ class Epoch {
       const { checks } = await loadSteps(this.#stream, engine);
       for (const { step, check } of checks) {
         const verdict = check.byCount?.(step, rows);
-        if (verdict?.failed) gateVerdict(this.#stream, step, `${check.describe(step)}: ${verdict.detail}`, this.#ports.log);
+        if (verdict?.failed)
+          gateVerdict(this.#stream, step, `${check.describe(step)}: ${verdict.detail}`, this.#ports.log);
       }
     } finally {
       engine.close();
@@ -346,7 +384,12 @@ class Epoch {
     let done = 0;
     const report = () => {
       const bytes = chunks.reduce((sum, chunk, i) => sum + (totalBytes(chunk) ?? 0) * (shares[i] ?? 0), 0);
-      this.#ports.progress(this.#stream.name, { bytes: Math.round(bytes), total, tasksDone: done, tasks: chunks.length });
+      this.#ports.progress(this.#stream.name, {
+        bytes: Math.round(bytes),
+        total,
+        tasksDone: done,
+        tasks: chunks.length,
+      });
     };
     const work = chunks.map(async (splits, task) => {
       const output = await this.#ports.runTask(make(splits, task), (share) => {
@@ -355,8 +398,10 @@ class Epoch {
       });
       if (output.type === 'staged' || output.type === 'landed') {
         await faultPoint('protocol.token.before');
-        const token = output.type === 'staged' ? output.token : { parts: output.landed.parts, rows: output.landed.rows_read };
-        const counts = output.type === 'staged' ? output.counts : { ...zeroCounts(), rows_read: output.landed.rows_read };
+        const token =
+          output.type === 'staged' ? output.token : { parts: output.landed.parts, rows: output.landed.rows_read };
+        const counts =
+          output.type === 'staged' ? output.counts : { ...zeroCounts(), rows_read: output.landed.rows_read };
         await this.#ports.recordToken(this.#stream.name, EPOCH, task, token, counts);
         await faultPoint('protocol.token.after');
       }
@@ -387,7 +432,9 @@ class Epoch {
 
   async #abort(): Promise<void> {
     await this.#locked(() => this.#session.abort(this.#run.runId)).catch((error: Error) => {
-      this.#ports.log('warn', `Staging could not be removed now (${error.message}); the next run removes it`, { stream: this.#stream.name });
+      this.#ports.log('warn', `Staging could not be removed now (${error.message}); the next run removes it`, {
+        stream: this.#stream.name,
+      });
     });
   }
 }

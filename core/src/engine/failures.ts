@@ -1,4 +1,3 @@
-import type { Engine } from '../model/component.ts';
 import { type ErrorPlace, SluiceError } from '../model/error.ts';
 import { BAD_VALUE, FAILED_CHECK, NULL_VALUE, WIDEN } from './pipeline.ts';
 
@@ -8,20 +7,19 @@ export interface RaisedMark {
   index: number;
 }
 
-const MARKS: [string, RaisedMark['kind']][] = [
-  [WIDEN, 'widen'],
-  [BAD_VALUE, 'bad'],
-  [NULL_VALUE, 'null'],
-  [FAILED_CHECK, 'check'],
-];
+const MARK = new RegExp(`^Invalid Input Error: (${[WIDEN, BAD_VALUE, NULL_VALUE, FAILED_CHECK].join('|')})(\\d+)`);
+const KINDS: Record<string, RaisedMark['kind']> = {
+  [WIDEN]: 'widen',
+  [BAD_VALUE]: 'bad',
+  [NULL_VALUE]: 'null',
+  [FAILED_CHECK]: 'check',
+};
 
+/** The mark that an engine error carries, or null. Anchored: a value of the data that looks like a mark is none. */
 export function raisedMark(error: unknown): RaisedMark | null {
-  const message = error instanceof Error ? error.message : '';
-  for (const [prefix, kind] of MARKS) {
-    const at = message.indexOf(prefix);
-    if (at >= 0) return { kind, index: Number.parseInt(message.slice(at + prefix.length), 10) };
-  }
-  return null;
+  const match = MARK.exec(error instanceof Error ? error.message : '');
+  const kind = KINDS[match?.[1] ?? ''];
+  return kind ? { kind, index: Number(match?.[2]) } : null;
 }
 
 const ENGINE_FAULTS: [RegExp, string, 'config' | 'terminal' | 'transient' | 'data', string, string][] = [
@@ -48,11 +46,18 @@ export function engineFailure(error: unknown, where: ErrorPlace): SluiceError {
   const message = error instanceof Error ? error.message : String(error);
   for (const [pattern, code, kind, text, hint] of ENGINE_FAULTS) {
     if (pattern.test(message)) {
-      return new SluiceError(code, kind, `${text}: ${firstLine(message)}`, { where, cause: error, ...(hint ? { hint } : {}) });
+      return new SluiceError(code, kind, `${text}: ${firstLine(message)}`, {
+        where,
+        cause: error,
+        ...(hint ? { hint } : {}),
+      });
     }
   }
   if ((error as NodeJS.ErrnoException).code === 'ENOSPC') {
-    return new SluiceError('engine/disk-full', 'terminal', `The disk is full: ${firstLine(message)}`, { where, cause: error });
+    return new SluiceError('engine/disk-full', 'terminal', `The disk is full: ${firstLine(message)}`, {
+      where,
+      cause: error,
+    });
   }
   if (/^(Binder|Parser|Catalog) Error/.test(message)) {
     const hint = 'Check the SQL and the column names of this job; `sluice preview` shows the columns that a step sees.';
@@ -67,10 +72,4 @@ export function engineFailure(error: unknown, where: ErrorPlace): SluiceError {
 
 function firstLine(message: string): string {
   return message.split('\n', 1)[0] ?? message;
-}
-
-/** The columns of the narrowest relation that holds the failing rows, found by a second pass over the same SQL. */
-export async function firstRow(engine: Engine, sql: string): Promise<Record<string, string | number | boolean | null> | null> {
-  const rows = await engine.rows(`SELECT * FROM (${sql}) LIMIT 1`);
-  return rows[0] ?? null;
 }

@@ -3,7 +3,7 @@ import type { Engine, FormatReader, LocalFile } from '../model/component.ts';
 import { SluiceError } from '../model/error.ts';
 import type { OnFailure, Stream } from '../model/job.ts';
 import { ident, literal, literalList } from '../model/sql.ts';
-import { type RunFacts, typedSql } from './pipeline.ts';
+import { placed, type RunFacts, typedSql } from './pipeline.ts';
 import { FILE, RAW, REJECT, ROW, type StreamPlan } from './stream-plan.ts';
 
 /** What a task wrote into its spool: typed rows with their marks, and the rows that could not be split into columns. */
@@ -74,9 +74,7 @@ async function landedBytes(engine: Engine, part: string): Promise<number> {
 }
 
 function unsplitSql(rejects: string, files: readonly LocalFile[]): string {
-  return (
-    `SELECT code, reason, ${pathOf(files)} AS path, line AS row_number, byte_offset, "row" FROM (${rejects}) AS unsplit`
-  );
+  return `SELECT code, reason, ${pathOf(files)} AS path, line AS row_number, byte_offset, "row" FROM (${placed(rejects, false)}) AS unsplit`;
 }
 
 /** The source's own name of a row's file. */
@@ -86,7 +84,12 @@ export function pathOf(files: readonly { ordinal: number; name: string }[]): str
   return `(SELECT name FROM (VALUES ${pairs}) AS names(ordinal, name) WHERE ordinal = ${ident(FILE)})`;
 }
 
-async function markedRow(engine: Engine, part: string, stream: Stream, files: readonly LocalFile[]): Promise<SluiceError> {
+async function markedRow(
+  engine: Engine,
+  part: string,
+  stream: Stream,
+  files: readonly LocalFile[],
+): Promise<SluiceError> {
   const [row] = await engine.rows(
     `SELECT ${ident(REJECT)} AS reject, ${ident(FILE)} AS file, ${ident(ROW)} AS row, ${ident(RAW)} AS raw ` +
       `FROM read_parquet(${literal(part)}) WHERE ${ident(REJECT)} IS NOT NULL ORDER BY ${ident(FILE)}, ${ident(ROW)} LIMIT 1`,

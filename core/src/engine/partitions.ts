@@ -48,7 +48,13 @@ export async function materialise(
 }
 
 /** One pass that deals rows out by hash; the open files' buffers are what bounds the number of partitions. */
-async function split(engine: Engine, folder: string, sql: string, keys: readonly string[], count: number): Promise<string[]> {
+async function split(
+  engine: Engine,
+  folder: string,
+  sql: string,
+  keys: readonly string[],
+  count: number,
+): Promise<string[]> {
   const bucket = '_sluice_bucket';
   const hash = `hash(${keys.map((k) => ident(k)).join(', ')}) % ${count}`;
   await mkdir(folder, { recursive: true });
@@ -57,7 +63,12 @@ async function split(engine: Engine, folder: string, sql: string, keys: readonly
       `(FORMAT parquet, COMPRESSION lz4_raw, PARTITION_BY (${bucket}), OVERWRITE_OR_IGNORE)`,
   );
   const slices: string[] = [];
-  const found = await engine.rows(`SELECT DISTINCT regexp_extract(file, '${bucket}=([0-9]+)', 1)::INTEGER AS n FROM glob(${literal(`${folder}/**/*.parquet`)}) ORDER BY n`);
-  for (const { n } of found) slices.push(`SELECT * FROM read_parquet(${literal(`${folder}/${bucket}=${n}/*.parquet`)}, hive_partitioning = false)`);
+  const found = await engine.rows(
+    `SELECT DISTINCT regexp_extract(file, '${bucket}=([0-9]+)', 1)::INTEGER AS n FROM glob(${literal(`${folder}/**/*.parquet`)}) ORDER BY n`,
+  );
+  for (const { n } of found)
+    slices.push(
+      `SELECT * FROM read_parquet(${literal(`${folder}/${bucket}=${n}/*.parquet`)}, hive_partitioning = false)`,
+    );
   return slices.length > 0 ? slices : [sql];
 }

@@ -25,6 +25,12 @@ export function guard(column: PlannedColumn): { value: string; bad: string } {
   return guardedCast(ident(column.from ?? ''), column.raw, rule);
 }
 
+/** A scan's rows with their place under the hidden names that travel on. */
+export function placed(scanSql: string, rowNumbers: boolean): string {
+  const names = [`"_file" AS ${ident(FILE)}`, ...(rowNumbers ? [`"_row" AS ${ident(ROW)}`] : [])];
+  return `SELECT * RENAME (${names.join(', ')}) FROM (${scanSql})`;
+}
+
 /**
  * The scan's rows under the job's names and types. `mark` keeps bad rows and says in `_sluice_reject` why (for landing);
  * otherwise the first bad value ends the query.
@@ -45,9 +51,12 @@ export function typedSql(
   }
   if (options.mark) {
     const reject = rejectSql(plan);
-    items.push(`${reject} AS ${ident(REJECT)}`, `CASE WHEN ${reject} IS NOT NULL THEN ${rawRowSql(plan)} END AS ${ident(RAW)}`);
+    items.push(
+      `${reject} AS ${ident(REJECT)}`,
+      `CASE WHEN ${reject} IS NOT NULL THEN ${rawRowSql(plan)} END AS ${ident(RAW)}`,
+    );
   }
-  return `SELECT ${items.join(', ')} FROM (${scanSql})`;
+  return `SELECT ${items.join(', ')} FROM (${placed(scanSql, options.rowNumbers)})`;
 }
 
 function valueSql(column: PlannedColumn, index: number, mark: boolean): string {
@@ -56,7 +65,8 @@ function valueSql(column: PlannedColumn, index: number, mark: boolean): string {
   const cases: string[] = [];
   if (!column.declared) cases.push(`WHEN ${bad} THEN error('${WIDEN}${index}')`);
   else if (!mark) cases.push(`WHEN ${bad} THEN error('${BAD_VALUE}${index}')`);
-  if (!column.nullable && !mark) cases.push(`WHEN ${ident(column.from ?? '')} IS NULL THEN error('${NULL_VALUE}${index}')`);
+  if (!column.nullable && !mark)
+    cases.push(`WHEN ${ident(column.from ?? '')} IS NULL THEN error('${NULL_VALUE}${index}')`);
   return cases.length > 0 ? `CASE ${cases.join(' ')} ELSE ${value} END` : value;
 }
 

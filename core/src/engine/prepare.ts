@@ -51,7 +51,12 @@ export async function prepare(engine: Engine, input: PrepareInput): Promise<Stre
 }
 
 /** Works out what follows from the columns' types: the transforms' output, the contract, the way of the rows. */
-export async function bind(engine: Engine, stream: Stream, plan: StreamPlan, table: readonly Column[] | null): Promise<StreamPlan> {
+export async function bind(
+  engine: Engine,
+  stream: Stream,
+  plan: StreamPlan,
+  table: readonly Column[] | null,
+): Promise<StreamPlan> {
   const { steps, checks } = await loadSteps(stream, engine);
   const landed: Column[] = plan.columns.map((c) => ({ name: c.name, type: c.type }));
   const hidden: Column[] = [
@@ -91,9 +96,14 @@ function sniffFormat(files: readonly LocalFile[]): { type: string; settings: Rec
   const extension = /\.([a-z0-9]+)$/i.exec(files[0]?.name ?? '')?.[1]?.toLowerCase() ?? '';
   const type = { tsv: 'csv', txt: 'csv', pq: 'parquet', ndjson: 'json', jsonl: 'json' }[extension] ?? extension;
   if (Object.hasOwn(formatSpecs.formats, type)) return { type, settings: {} };
-  throw new SluiceError('format/unknown', 'config', `Cannot tell the format of ${files[0]?.name ?? 'the source'} by its name`, {
-    hint: `Write \`format:\` under source; known: ${Object.keys(formatSpecs.formats).join(', ')}.`,
-  });
+  throw new SluiceError(
+    'format/unknown',
+    'config',
+    `Cannot tell the format of ${files[0]?.name ?? 'the source'} by its name`,
+    {
+      hint: `Write \`format:\` under source; known: ${Object.keys(formatSpecs.formats).join(', ')}.`,
+    },
+  );
 }
 
 async function inferColumns(
@@ -108,7 +118,11 @@ async function inferColumns(
   const perFile = Math.max(1000, Math.floor(SAMPLE_ROWS / Math.max(1, files.length)));
   const parts: string[] = [];
   for (const file of files) {
-    const scan = await reader.scan([file], sniffed, settings, engine, { rowNumbers: false, limit: perFile, skipBadRows: true });
+    const scan = await reader.scan([file], sniffed, settings, engine, {
+      rowNumbers: false,
+      limit: perFile,
+      skipBadRows: true,
+    });
     parts.push(`(SELECT * FROM (${scan.sql}) LIMIT ${perFile})`);
   }
   return inferTypes(engine, parts.join(' UNION ALL '), sniffed.columns);
@@ -129,17 +143,28 @@ function planColumns(
     rules.delete(column.name);
     const guess = guesses.get(column.name);
     if (guess?.ambiguousDate && !rule?.type) {
-      warnings.push(`Column ${column.name} holds dates whose day and month cannot be told apart: it stays text. Declare its type and \`format\`.`);
+      warnings.push(
+        `Column ${column.name} holds dates whose day and month cannot be told apart: it stays text. Declare its type and \`format\`.`,
+      );
     }
     const name = rule?.name ?? column.name;
-    const type = rule?.type ?? startingType(column.type ?? guess?.type ?? { kind: 'text' }, column.type, existing.get(name));
+    const type =
+      rule?.type ?? startingType(column.type ?? guess?.type ?? { kind: 'text' }, column.type, existing.get(name));
     return fromRule(rule, { name, from: column.name, raw: column.type, type, declared: rule?.type != null });
   });
   const missing = [...rules.values()];
   if (missing.length > 0) throw missingColumns(stream, missing, raw);
   const metadata = stream.columns.filter((c) => c.metadata !== null);
   for (const rule of metadata) {
-    planned.push(fromRule(rule, { name: rule.name, from: null, raw: null, type: rule.type ?? METADATA_TYPES[rule.metadata ?? 'path'] ?? { kind: 'text' }, declared: true }));
+    planned.push(
+      fromRule(rule, {
+        name: rule.name,
+        from: null,
+        raw: null,
+        type: rule.type ?? METADATA_TYPES[rule.metadata ?? 'path'] ?? { kind: 'text' },
+        declared: true,
+      }),
+    );
   }
   const twice = planned.find((c, i) => planned.findIndex((o) => o.name === c.name) !== i);
   if (twice) {
@@ -192,24 +217,39 @@ function cursorName(stream: Stream, columns: readonly PlannedColumn[]): string |
   const wanted = stream.incremental.column;
   const column = columns.find((c) => c.from === wanted);
   if (column) return column.name;
-  throw new SluiceError('cursor/missing', 'config', `The source has no column ${wanted}, which incremental.column names`, {
-    where: { stream: stream.name, column: wanted },
-    hint: `Its columns are: ${columns.map((c) => c.from).join(', ')}.`,
-  });
+  throw new SluiceError(
+    'cursor/missing',
+    'config',
+    `The source has no column ${wanted}, which incremental.column names`,
+    {
+      where: { stream: stream.name, column: wanted },
+      hint: `Its columns are: ${columns.map((c) => c.from).join(', ')}.`,
+    },
+  );
 }
 
 function requireColumns(stream: Stream, output: readonly Column[]): void {
   const names = new Set(output.map((c) => c.name));
   const missing = stream.destination.primary_key.find((key) => !names.has(key));
   if (missing === undefined) return;
-  throw new SluiceError('destination/key-missing', 'config', `The rows have no column ${missing}, which primary_key names`, {
-    where: { stream: stream.name, column: missing },
-    hint: `The columns after the transforms are: ${[...names].join(', ')}.`,
-  });
+  throw new SluiceError(
+    'destination/key-missing',
+    'config',
+    `The rows have no column ${missing}, which primary_key names`,
+    {
+      where: { stream: stream.name, column: missing },
+      hint: `The columns after the transforms are: ${[...names].join(', ')}.`,
+    },
+  );
 }
 
 /** Where the stream's rows are needed all at once: a run-scope step or check, a merge, a cursor. */
-function runScopeFrom(stream: Stream, steps: readonly LoadedStep[], checks: readonly LoadedCheck[], plan: StreamPlan): number | null {
+function runScopeFrom(
+  stream: Stream,
+  steps: readonly LoadedStep[],
+  checks: readonly LoadedCheck[],
+  plan: StreamPlan,
+): number | null {
   const step = steps.findIndex(({ step: s, transform }) => transform.scope(s.settings) === 'run');
   if (step >= 0) return step;
   const gathered =
@@ -232,7 +272,9 @@ function isDirect(
     stream.destination.write_disposition !== 'merge' &&
     stream.destination.deletes === null &&
     steps.every(({ transform }) => transform.keepsRows === true) &&
-    checks.every(({ step, check }) => (check.byCount ? true : check.scope(step) === 'row' && step.on_failure === 'fail')) &&
+    checks.every(({ step, check }) =>
+      check.byCount ? true : check.scope(step) === 'row' && step.on_failure === 'fail',
+    ) &&
     contract.every((c) => c.action === 'keep' || c.action === 'null_value' || c.action === 'drop')
   );
 }

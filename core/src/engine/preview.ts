@@ -69,7 +69,8 @@ async function previewFiles(input: PreviewInput, session: SourceSession): Promis
       await cage(engine, { files: files.map((f) => f.path), folders: [] });
       return await previewRows(engine, input, stream, plan, files);
     } catch (error) {
-      if (raisedMark(error)?.kind !== 'widen') throw (await reader.explain(error as Error, files, plan.sniffed)) ?? error;
+      if (raisedMark(error)?.kind !== 'widen')
+        throw (await reader.explain(error as Error, files, plan.sniffed)) ?? error;
       plan = await widenPlan(engine, stream, plan, await verifyColumns(engine, stream, plan, reader, files), null);
     } finally {
       engine.close();
@@ -105,7 +106,16 @@ async function previewRows(
   const facts = { runId: '00000000-0000-0000-0000-000000000000', loadedAt: new Date().toISOString() };
   const limit = Math.max(1000, input.rows * 10);
   const landed = await land(engine, { stream, plan, reader, files, facts, name: 'preview', limit });
-  const ready = await makeReady(engine, { stream, plan, steps, checks, landed, files, checkpoint: null, log: input.log });
+  const ready = await makeReady(engine, {
+    stream,
+    plan,
+    steps,
+    checks,
+    landed,
+    files,
+    checkpoint: null,
+    log: input.log,
+  });
   const found = await engine.rows(`SELECT * FROM (${ready.rows.sql}) LIMIT ${input.rows}`);
   const rows = found.map((row) => ready.rows.columns.map((c) => cell(row[c.name])));
   return { columns: ready.rows.columns, rows, plan, rejected: ready.counts.rows_rejected, read: landed.rows_read };

@@ -1,9 +1,10 @@
 import type { Engine, ReadyRows, TaskLog } from '../model/component.ts';
-import { SluiceError } from '../model/error.ts';
 import { toDuckType } from '../model/duck.ts';
+import { SluiceError } from '../model/error.ts';
 import type { OnFailure, Stream } from '../model/job.ts';
 import { type Checkpoint, type Counts, zeroCounts } from '../model/run.ts';
 import { ident, literal, literalList } from '../model/sql.ts';
+import { wrapExpression } from '../model/sql-wrap.ts';
 import type { Column } from '../model/type.ts';
 import { type CursorInput, type CursorState, cursorFilter, cursorState, nextCursor } from './cursor.ts';
 import { goodRows, type Landed, pathOf } from './land.ts';
@@ -96,7 +97,10 @@ async function startRows(
   const [row] = await engine.rows(`SELECT count(*) AS n FROM (${sql})`);
   const rows = Number(row?.n ?? 0);
   counts.rows_filtered += goodCount - rows;
-  return { state: { ...state, relation: { ...state.relation, sql }, rows }, cursor: await nextCursor(engine, good, cursorInput) };
+  return {
+    state: { ...state, relation: { ...state.relation, sql }, rows },
+    cursor: await nextCursor(engine, good, cursorInput),
+  };
 }
 
 async function runSteps(engine: Engine, input: ReadyInput, start: State, counts: Counts): Promise<State> {
@@ -125,7 +129,12 @@ async function runSteps(engine: Engine, input: ReadyInput, start: State, counts:
     const described = await engine.describe(made.sql);
     const sql = withHidden(made.sql, described, true);
     state = { relation: { sql, bytes: made.bytes }, columns: await engine.describe(sql), rows: made.rows };
-    countChange(counts, before ?? (await countRows(engine, from.relation.sql)), made.rows, before === null ? start.rows : null);
+    countChange(
+      counts,
+      before ?? (await countRows(engine, from.relation.sql)),
+      made.rows,
+      before === null ? start.rows : null,
+    );
   }
   const uncounted = pending.some(({ transform }) => transform.keepsRows !== true);
   const before = state.rows;
@@ -185,9 +194,14 @@ async function markRows(engine: Engine, input: ReadyInput, from: State, counts: 
   if (before === null) countChange(counts, inFlow(counts), made.rows, null);
   for (const [index, mark] of marks.entries()) {
     if (mark.keys === null) continue;
-    made = await materialise(engine, `marked-${index}`, made, mark.keys, (slice) =>
-      `SELECT * REPLACE (CASE WHEN ${ident(REJECT)} IS NULL AND coalesce(${mark.failing}, false) THEN ${literal(mark.tag)} ELSE ${ident(REJECT)} END AS ${ident(REJECT)}) ` +
-      `FROM (${slice})`,
+    made = await materialise(
+      engine,
+      `marked-${index}`,
+      made,
+      mark.keys,
+      (slice) =>
+        `SELECT * REPLACE (CASE WHEN ${ident(REJECT)} IS NULL AND coalesce(${mark.failing}, false) THEN ${literal(mark.tag)} ELSE ${ident(REJECT)} END AS ${ident(REJECT)}) ` +
+        `FROM (${slice})`,
     );
   }
   await judge(engine, input, made.sql, counts);
@@ -202,7 +216,10 @@ export function inFlow(counts: Counts): number {
 
 function rowMarks({ stream, plan, checks }: ReadyInput, columns: readonly Column[]): Mark[] {
   const marks: Mark[] = checks
-    .filter(({ check, step }) => check.failing !== undefined && step.on_failure !== 'warn' && !check.byCount && !isVerdict(check, step))
+    .filter(
+      ({ check, step }) =>
+        check.failing !== undefined && step.on_failure !== 'warn' && !check.byCount && !isVerdict(check, step),
+    )
     .map(({ check, step, index }) => ({
       failing: check.failing?.(step, columns) ?? 'false',
       tag: `check:${index}`,
@@ -227,13 +244,18 @@ function isVerdict(check: LoadedCheck['check'], step: LoadedCheck['step']): bool
 
 /** Counts the marked rows by their tag, ends the stream where a check says fail, warns where it says warn. */
 async function judge(engine: Engine, input: ReadyInput, sql: string, counts: Counts): Promise<void> {
-  const rows = await engine.rows(`SELECT ${ident(REJECT)} AS tag, count(*) AS n FROM (${sql}) WHERE ${ident(REJECT)} IS NOT NULL GROUP BY ALL`);
+  const rows = await engine.rows(
+    `SELECT ${ident(REJECT)} AS tag, count(*) AS n FROM (${sql}) WHERE ${ident(REJECT)} IS NOT NULL GROUP BY ALL`,
+  );
   for (const { tag, n } of rows) {
     const policy = policyOf(input, String(tag));
     if (policy === 'fail') throw await failedCheck(engine, input, sql, String(tag), Number(n));
     counts.rows_rejected += Number(n);
     if (policy === 'quarantine') counts.rows_quarantined += Number(n);
-    else input.log(policy === 'warn' ? 'warn' : 'info', `${n} rows were left out: ${reasonOf(input, String(tag))}`, { stream: input.stream.name });
+    else
+      input.log(policy === 'warn' ? 'warn' : 'info', `${n} rows were left out: ${reasonOf(input, String(tag))}`, {
+        stream: input.stream.name,
+      });
   }
 }
 
@@ -256,7 +278,13 @@ function reasonOf({ checks }: ReadyInput, tag: string): string {
   return 'a key column is null, which a merge cannot match';
 }
 
-async function failedCheck(engine: Engine, input: ReadyInput, sql: string, tag: string, n: number): Promise<SluiceError> {
+async function failedCheck(
+  engine: Engine,
+  input: ReadyInput,
+  sql: string,
+  tag: string,
+  n: number,
+): Promise<SluiceError> {
   const [row] = await engine.rows(
     `SELECT ${pathOf(input.files)} AS path, ${ident(ROW)} AS row FROM (${sql}) WHERE ${ident(REJECT)} = ${literal(tag)} ORDER BY ${ident(FILE)}, ${ident(ROW)} LIMIT 1`,
   );
@@ -265,16 +293,32 @@ async function failedCheck(engine: Engine, input: ReadyInput, sql: string, tag: 
 }
 
 /** The error of a check whose on_failure is fail, with the first failing row. */
-export function checkError(stream: Stream, found: LoadedCheck | undefined, n: number, path: string | null, row: number): SluiceError {
+export function checkError(
+  stream: Stream,
+  found: LoadedCheck | undefined,
+  n: number,
+  path: string | null,
+  row: number,
+): SluiceError {
   const place = path === null ? '' : `; the first is row ${row} of ${path}`;
   const column = found?.step.column;
-  return new SluiceError(`check/${found?.step.type ?? 'failed'}`, 'data', `${found ? found.check.describe(found.step) : 'A check failed'}: ${n} rows fail${place}`, {
-    where: { stream: stream.name, ...(path === null ? {} : { path, row }), ...(column ? { column } : {}) },
-    hint: 'Nothing was committed. Correct the data, or set `on_failure` to warn, discard or quarantine.',
-  });
+  return new SluiceError(
+    `check/${found?.step.type ?? 'failed'}`,
+    'data',
+    `${found ? found.check.describe(found.step) : 'A check failed'}: ${n} rows fail${place}`,
+    {
+      where: { stream: stream.name, ...(path === null ? {} : { path, row }), ...(column ? { column } : {}) },
+      hint: 'Nothing was committed. Correct the data, or set `on_failure` to warn, discard or quarantine.',
+    },
+  );
 }
 
-async function tableChecks(engine: Engine, input: ReadyInput, made: Relation, columns: readonly Column[]): Promise<void> {
+async function tableChecks(
+  engine: Engine,
+  input: ReadyInput,
+  made: Relation,
+  columns: readonly Column[],
+): Promise<void> {
   const passed = `SELECT * EXCLUDE (${ident(REJECT)}) FROM (${made.sql}) WHERE ${ident(REJECT)} IS NULL`;
   for (const loaded of input.checks) {
     const { step, check } = loaded;
@@ -284,8 +328,13 @@ async function tableChecks(engine: Engine, input: ReadyInput, made: Relation, co
       if (row?.failed === true) report(input, loaded, String(row.detail ?? ''));
     } else if (step.on_failure === 'warn' && check.failing) {
       const keys = check.partitionKey?.(step) ?? null;
-      const found = await materialise(engine, `warned-${loaded.index}`, { ...made, sql: passed }, keys, (slice) =>
-        `SELECT 1 AS failed FROM (SELECT coalesce(${check.failing?.(step, columns)}, false) AS failing FROM (${slice})) WHERE failing`,
+      const found = await materialise(
+        engine,
+        `warned-${loaded.index}`,
+        { ...made, sql: passed },
+        keys,
+        (slice) =>
+          `SELECT 1 AS failed FROM (SELECT coalesce(${check.failing?.(step, columns)}, false) AS failing FROM (${slice})) WHERE failing`,
       );
       if (found.rows > 0) report(input, loaded, `${found.rows} rows fail`);
     }
@@ -304,15 +353,28 @@ function report(input: ReadyInput, { step, check }: LoadedCheck, detail: string)
 }
 
 /** Of several rows of one key the greatest cursor wins, then the later file, then the later row. */
-async function stepMerge(engine: Engine, input: ReadyInput, made: Relation & { rows?: number }, counts: Counts): Promise<Relation> {
+async function stepMerge(
+  engine: Engine,
+  input: ReadyInput,
+  made: Relation & { rows?: number },
+  counts: Counts,
+): Promise<Relation> {
   const { stream, plan } = input;
   if (stream.destination.write_disposition !== 'merge') return made;
   const key = stream.destination.primary_key;
-  const cursor = plan.cursor !== null && plan.output.some((c) => c.name === plan.cursor) ? [`${ident(plan.cursor)} DESC NULLS LAST`] : [];
+  const cursor =
+    plan.cursor !== null && plan.output.some((c) => c.name === plan.cursor)
+      ? [`${ident(plan.cursor)} DESC NULLS LAST`]
+      : [];
   const order = [...cursor, `${ident(FILE)} DESC`, `${ident(ROW)} DESC`].join(', ');
   const partition = key.map((k) => ident(k)).join(', ');
-  const merged = await materialise(engine, 'merged', made, key, (slice) =>
-    `SELECT * FROM (${slice}) QUALIFY ${ident(REJECT)} IS NOT NULL OR row_number() OVER (PARTITION BY ${ident(REJECT)} IS NULL, ${partition} ORDER BY ${order}) = 1`,
+  const merged = await materialise(
+    engine,
+    'merged',
+    made,
+    key,
+    (slice) =>
+      `SELECT * FROM (${slice}) QUALIFY ${ident(REJECT)} IS NOT NULL OR row_number() OVER (PARTITION BY ${ident(REJECT)} IS NULL, ${partition} ORDER BY ${order}) = 1`,
   );
   const [row] = await engine.rows(`SELECT count(*) FILTER (WHERE ${ident(REJECT)} IS NULL) AS n FROM (${merged.sql})`);
   counts.rows_filtered += inFlow(counts) - Number(row?.n ?? 0);
@@ -334,9 +396,7 @@ export function contractCast(entry: ContractColumn): { value: string; bad: strin
 
 /** Columns that are written, in order, with the types that the table gets. */
 export function finalColumns(plan: StreamPlan): Column[] {
-  return plan.contract
-    .filter((c) => c.action !== 'drop' && !c.unknown)
-    .map((c) => ({ name: c.name, type: c.type }));
+  return plan.contract.filter((c) => c.action !== 'drop' && !c.unknown).map((c) => ({ name: c.name, type: c.type }));
 }
 
 /** The rows' final SELECT: the contract's casts, marked rows left out. */
@@ -345,11 +405,15 @@ export function finalSql(sql: string, plan: StreamPlan, stream: Stream, marked: 
     .filter((c) => c.action !== 'drop' && !c.unknown)
     .map((c) => {
       const same = toDuckType(c.from) === toDuckType(c.type);
-      const value = same ? ident(c.name) : c.action === 'keep' ? `CAST(${ident(c.name)} AS ${toDuckType(c.type)})` : contractCast(c).value;
+      const value = same
+        ? ident(c.name)
+        : c.action === 'keep'
+          ? `CAST(${ident(c.name)} AS ${toDuckType(c.type)})`
+          : contractCast(c).value;
       return `${value} AS ${ident(c.name)}`;
     });
   const { deletes } = stream.destination;
-  if (deletes) items.push(`coalesce((\n${deletes.when}\n), false) AS ${ident(DELETE)}`);
+  if (deletes) items.push(`coalesce(${wrapExpression(deletes.when)}, false) AS ${ident(DELETE)}`);
   const where = marked ? ` WHERE ${ident(REJECT)} IS NULL` : '';
   return `SELECT ${items.join(', ')} FROM (${sql})${where}`;
 }
@@ -371,11 +435,18 @@ function quarantineSql(input: ReadyInput, markedSql: string | null): string | nu
   }
   if (markedSql !== null) {
     const tags = [
-      ...checks.filter((c) => c.step.on_failure === 'quarantine').map((c) => ({ tag: `check:${c.index}`, code: `check/${c.step.type}` })),
-      ...plan.contract.filter((c) => c.action === 'quarantine').map((c) => ({ tag: `contract:${c.name}`, code: 'schema/contract' })),
+      ...checks
+        .filter((c) => c.step.on_failure === 'quarantine')
+        .map((c) => ({ tag: `check:${c.index}`, code: `check/${c.step.type}` })),
+      ...plan.contract
+        .filter((c) => c.action === 'quarantine')
+        .map((c) => ({ tag: `contract:${c.name}`, code: 'schema/contract' })),
       ...(stream.on_bad_row === 'quarantine' ? [{ tag: 'merge:null-key', code: 'merge/null-key' }] : []),
     ];
-    const names = plan.output.filter((c) => !HIDDEN.has(c.name)).map((c) => `${ident(c.name)} := ${ident(c.name)}`).join(', ');
+    const names = plan.output
+      .filter((c) => !HIDDEN.has(c.name))
+      .map((c) => `${ident(c.name)} := ${ident(c.name)}`)
+      .join(', ');
     for (const { tag, code } of tags) {
       parts.push(
         `SELECT ${literal(code)} AS code, ${literal(reasonOf(input, tag))} AS reason, ${pathOf(input.files)} AS path, ` +

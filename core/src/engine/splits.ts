@@ -26,10 +26,15 @@ export async function newSplits(
     }
     if (sameFile(known, split.file) || onChange === 'ignore') continue;
     if (onChange === 'fail') {
-      throw new SluiceError('source/file-changed', 'data', `${split.file.path} was loaded before and has changed since`, {
-        where: { stream: stream.name, path: split.file.path },
-        hint: 'Give new data a new file name, set `incremental: {on_change: reload}` or `ignore`, or merge by a key.',
-      });
+      throw new SluiceError(
+        'source/file-changed',
+        'data',
+        `${split.file.path} was loaded before and has changed since`,
+        {
+          where: { stream: stream.name, path: split.file.path },
+          hint: 'Give new data a new file name, set `incremental: {on_change: reload}` or `ignore`, or merge by a key.',
+        },
+      );
     }
     found.push(split);
   }

@@ -1,7 +1,7 @@
-import type { Column, DataType } from '../model/type.ts';
 import type { Sniffed } from '../model/component.ts';
 import type { Metadata } from '../model/job.ts';
 import type { JsonObject } from '../model/json.ts';
+import type { Column, DataType } from '../model/type.ts';
 
 /** A column after the job's `columns`: where its value comes from and the type that every value is held to. */
 export interface PlannedColumn {

@@ -46,7 +46,15 @@ export type TaskInput = TaskCommon &
     | { type: 'prepare'; splits: Split[]; table: Column[] | null }
     | { type: 'widen'; plan: StreamPlan; columns: Column[]; table: Column[] | null }
     | { type: 'land'; plan: StreamPlan; splits: Split[]; task: number }
-    | { type: 'stage'; plan: StreamPlan; splits: Split[]; task: number; attempt: number; epoch: number; disposition: WriteDisposition }
+    | {
+        type: 'stage';
+        plan: StreamPlan;
+        splits: Split[];
+        task: number;
+        attempt: number;
+        epoch: number;
+        disposition: WriteDisposition;
+      }
     | {
         type: 'load';
         plan: StreamPlan;
@@ -137,7 +145,11 @@ async function dispatch(engine: OwnedEngine, input: TaskInput, hooks: TaskHooks)
   }
 }
 
-async function prepareTask(engine: Engine, input: TaskInput & { type: 'prepare' }, files: LocalFile[]): Promise<StreamPlan> {
+async function prepareTask(
+  engine: Engine,
+  input: TaskInput & { type: 'prepare' },
+  files: LocalFile[],
+): Promise<StreamPlan> {
   return prepare(engine, { stream: input.stream, files, table: input.table });
 }
 
@@ -225,7 +237,6 @@ async function stageTask(
 ): Promise<TaskOutput> {
   const session = await connect(input, hooks);
   try {
-    await session.attach(engine);
     await cage(engine, { files: files.map((f) => f.path), folders: session.folders });
     return await guarded(engine, input, files, async () => {
       const { rows, counts, open } = await readyRows(engine, input, files, null, null, hooks);
@@ -253,17 +264,29 @@ async function loadTask(
   const session = await connect(input, hooks);
   try {
     await session.attach(engine);
-    const landedFolders = (input.landed ?? []).flatMap((l) => [...l.parts, ...l.rejects]);
-    await cage(engine, { files: [...files.map((f) => f.path), ...landedFolders], folders: session.folders });
+    const landed = (input.landed ?? []).flatMap((l) => [...l.parts, ...l.rejects]);
+    await cage(engine, { files: [...files.map((f) => f.path), ...landed, ...session.files], folders: session.folders });
     return await guarded(engine, input, files, async () => {
-      const { rows, counts, open, cursor } = await readyRows(engine, input, files, input.landed, input.checkpoint, hooks);
+      const { rows, counts, open, cursor } = await readyRows(
+        engine,
+        input,
+        files,
+        input.landed,
+        input.checkpoint,
+        hooks,
+      );
       enforceLimits(counts, input.maxRejected, input.stream);
       rows.gate = await gate(input, hooks, engine);
       const checkpoint = nextCheckpoint(input.commit.checkpoint, cursor);
       const commit = { ...input.commit, checkpoint, columns: rows.columns, counts };
       const result = await session.load(commit, rows);
       const settled = settle(counts, open, result.rows_written);
-      return { type: 'loaded', counts: { ...settled, ...destinationCounts(result) }, checkpoint, repeated: result.repeated };
+      return {
+        type: 'loaded',
+        counts: { ...settled, ...destinationCounts(result) },
+        checkpoint,
+        repeated: result.repeated,
+      };
     });
   } finally {
     await session.detach(engine).catch(() => undefined);
@@ -275,7 +298,11 @@ function nextCheckpoint(base: Checkpoint, cursor: CursorState | null): Checkpoin
   return cursor === null ? base : { ...base, cursor: { value: cursor.value, ties: cursor.ties } };
 }
 
-function destinationCounts(result: { rows_inserted?: number; rows_updated?: number; rows_deleted?: number }): Partial<Counts> {
+function destinationCounts(result: {
+  rows_inserted?: number;
+  rows_updated?: number;
+  rows_deleted?: number;
+}): Partial<Counts> {
   const counts: Partial<Counts> = {};
   for (const name of ['rows_inserted', 'rows_updated', 'rows_deleted'] as const) {
     const value = result[name];
@@ -303,7 +330,16 @@ async function readyRows(
   }
   const all = landed ?? [await landFiles(engine, input, files)];
   const names = files.length > 0 ? files : ((input as Partial<TaskInput & { type: 'load' }>).names ?? []);
-  return makeReady(engine, { stream, plan, steps, checks, landed: joinLanded(all), files: names, checkpoint, log: hooks.log });
+  return makeReady(engine, {
+    stream,
+    plan,
+    steps,
+    checks,
+    landed: joinLanded(all),
+    files: names,
+    checkpoint,
+    log: hooks.log,
+  });
 }
 
 function joinLanded(all: Landed[]): Landed {
@@ -327,7 +363,11 @@ function settle(counts: Counts, open: boolean, written: number): Counts {
 }
 
 /** Checks that only the number of rows decides, told to the destination as its last question before COMMIT. */
-async function gate(input: TaskInput & { type: 'load' }, hooks: TaskHooks, engine: Engine): Promise<ReadyRows['gate'] & {}> {
+async function gate(
+  input: TaskInput & { type: 'load' },
+  hooks: TaskHooks,
+  engine: Engine,
+): Promise<ReadyRows['gate'] & {}> {
   const { checks } = await loadSteps(input.stream, engine);
   return (rows: number) => {
     for (const { step, check } of checks) {
@@ -339,7 +379,12 @@ async function gate(input: TaskInput & { type: 'load' }, hooks: TaskHooks, engin
 }
 
 /** Warns or throws, as the check's on_failure says. */
-export function gateVerdict(stream: Stream, step: { type: string; on_failure: string }, message: string, log: TaskLog): void {
+export function gateVerdict(
+  stream: Stream,
+  step: { type: string; on_failure: string },
+  message: string,
+  log: TaskLog,
+): void {
   if (step.on_failure === 'warn') {
     log('warn', message, { stream: stream.name, check: step.type });
     return;
@@ -351,7 +396,11 @@ export function gateVerdict(stream: Stream, step: { type: string; on_failure: st
 }
 
 /** Fails the stream where more rows were rejected than its limits allow. */
-export function enforceLimits(counts: Counts, limits: { rows: number | null; ratio: number | null } | null, stream: Stream): void {
+export function enforceLimits(
+  counts: Counts,
+  limits: { rows: number | null; ratio: number | null } | null,
+  stream: Stream,
+): void {
   const { rows_rejected: rejected, rows_read: read } = counts;
   if (limits === null || rejected === 0) return;
   const overRows = limits.rows !== null && rejected > limits.rows;

@@ -1,0 +1,243 @@
+import { mkdir, rm, writeFile } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { COLUMNS, type Data } from './data.ts';
+import type { Baseline, Bench, BenchRow } from './row.ts';
+
+const here = dirname(fileURLToPath(import.meta.url));
+const root = join(here, '..', '..');
+const sluice = join(root, 'runner', 'dist', 'sluice.js');
+const raw = join(root, 'runner', 'bench', 'raw-duckdb.mjs');
+const dltScript = join(root, 'runner', 'bench', 'dlt_load.py');
+
+const TYPES: Record<string, string> = {
+  BIGINT: 'bigint',
+  VARCHAR: 'text',
+  'DECIMAL(12,2)': 'decimal(12,2)',
+  INTEGER: 'int',
+  BOOLEAN: 'boolean',
+  DATE: 'date',
+  TIMESTAMP: 'timestamp',
+};
+
+const declared = `columns:\n${COLUMNS.map(([name, type]) => `  - name: ${name}\n    type: ${TYPES[type]}\n`).join('')}`;
+const csvColumns = `{${COLUMNS.map(([name, type]) => `'${name}': '${type}'`).join(', ')}}`;
+
+interface JobInput {
+  name: string;
+  path: string;
+  format: string;
+  typed: boolean;
+  destination: string;
+  workers: number;
+}
+
+/** Writes a project with one job and gives the command that runs it. */
+async function ourJob(bench: Bench, input: JobInput, reset: () => Promise<void>): Promise<Baseline> {
+  const dir = join(bench.folder, 'projects', input.name);
+  await mkdir(dir, { recursive: true });
+  await writeFile(
+    join(dir, 'job.sluice.yaml'),
+    `name: ${input.name}
+source:
+  type: local
+  path: ${input.path}
+  format: ${input.format}
+${input.typed ? declared : ''}incremental:
+  type: none
+destination:
+${input.destination}
+compute:
+  workers:
+    min: ${input.workers}
+    max: ${input.workers}
+  memory: 4GB
+`,
+  );
+  return {
+    name: 'sluice',
+    reset,
+    command: {
+      label: `sluice ${input.name}`,
+      argv: [process.execPath, sluice, 'run', 'job.sluice.yaml', '--json'],
+      cwd: dir,
+      env: { DATABASE_URL: bench.postgres },
+    },
+  };
+}
+
+function rawDuck(bench: Bench, name: string, threads: number, from: string): Baseline {
+  const file = join(bench.folder, `raw-${name}.duckdb`);
+  return {
+    name: 'raw DuckDB',
+    reset: () => rm(file, { force: true }),
+    command: {
+      label: `raw ${name}`,
+      argv: [process.execPath, raw, file, String(threads), `CREATE TABLE big AS SELECT * FROM ${from}`],
+    },
+  };
+}
+
+function sling(
+  bench: Bench,
+  stream: string,
+  target: { conn: string; object: string },
+  mode: string,
+  reset: () => Promise<void>,
+): Baseline[] {
+  if (bench.tools.sling === null) return [];
+  const argv = [
+    bench.tools.sling,
+    'run',
+    '--src-stream',
+    `file://${stream}`,
+    '--tgt-conn',
+    'BENCH',
+    '--tgt-object',
+    target.object,
+    '--mode',
+    mode,
+  ];
+  const env = { BENCH: target.conn, SLING_DISABLE_TELEMETRY: 'true' };
+  return [{ name: 'sling', reset, command: { label: 'sling', argv, env } }];
+}
+
+function dlt(
+  bench: Bench,
+  kind: string,
+  folder: string,
+  pattern: string,
+  to: [string, string],
+  disposition: string,
+  reset: () => Promise<void>,
+): Baseline[] {
+  if (bench.tools.dlt === null) return [];
+  const state = join(bench.folder, 'dlt-state');
+  const argv = [bench.tools.dlt, dltScript, kind, `file://${folder}`, pattern, ...to, disposition, state];
+  return [
+    {
+      name: 'dlt',
+      reset: async () => {
+        await rm(state, { recursive: true, force: true });
+        await reset();
+      },
+      command: { label: 'dlt', argv, env: { RUNTIME__DLTHUB_TELEMETRY: 'false' } },
+    },
+  ];
+}
+
+/** The rows of the table: each ours and what a user would take instead, in turn in one run. */
+export async function benchRows(bench: Bench, data: Data, sql: (text: string) => Promise<void>): Promise<BenchRow[]> {
+  return [...(await duckRows(bench, data)), ...(await postgresRows(bench, data, sql))];
+}
+
+async function duckRows(bench: Bench, data: Data): Promise<BenchRow[]> {
+  const { rows } = bench;
+  const file = (name: string) => join(bench.folder, `${name}.duckdb`);
+  const gone = (name: string) => async () => {
+    await rm(file(name), { force: true });
+    await rm(`${file(name)}.wal`, { force: true });
+  };
+  const duck = (name: string) => `  type: duckdb\n  path: ${file(name)}\n  table: big\n  write_disposition: replace`;
+  const readCsv = (path: string) =>
+    `read_csv('${path}', header = true, delim = ',', quote = '"', auto_detect = false, columns = ${csvColumns})`;
+  const other = (path: string, folder: string, pattern: string, kind: string): Baseline[] => [
+    ...sling(bench, path, { conn: `duckdb://${file('sling')}`, object: 'main.big' }, 'full-refresh', gone('sling')),
+    ...dlt(bench, kind, folder, pattern, ['duckdb', file('dlt')], 'replace', gone('dlt')),
+  ];
+  const folder = dirname(data.csv);
+  const job = (name: string, path: string, format: string, typed: boolean, workers: number) =>
+    ourJob(bench, { name, path, format, typed, workers, destination: duck(name) }, gone(name));
+  return [
+    {
+      name: 'CSV → DuckDB, one task, declared types',
+      ours: await job('csv_declared', data.csv, 'csv', true, 1),
+      baselines: [rawDuck(bench, 'csv', 2, readCsv(data.csv)), ...other(data.csv, folder, 'big.csv', 'csv')],
+      goals: { 'raw DuckDB': 0.9, sling: 1, dlt: 1 },
+      rows,
+    },
+    {
+      name: 'CSV → DuckDB, one task, inferred types',
+      ours: await job('csv_inferred', data.csv, 'csv', false, 1),
+      baselines: [rawDuck(bench, 'csv', 2, readCsv(data.csv))],
+      goals: { 'raw DuckDB': 0.8 },
+      rows,
+    },
+    {
+      name: 'CSV → DuckDB, four tasks',
+      ours: await job('csv_four', `${data.parts}/*.csv`, 'csv', true, 4),
+      baselines: [rawDuck(bench, 'csv4', 4, readCsv(`${data.parts}/*.csv`))],
+      goals: { 'raw DuckDB': 0.55 },
+      rows,
+    },
+    {
+      name: 'Parquet → DuckDB',
+      ours: await job('parquet', data.parquet, 'parquet', false, 1),
+      baselines: [
+        rawDuck(bench, 'parquet', 2, `'${data.parquet}'`),
+        ...other(data.parquet, folder, 'big.parquet', 'parquet'),
+      ],
+      goals: { 'raw DuckDB': 0.9, sling: 1, dlt: 1 },
+      rows,
+    },
+  ];
+}
+
+async function postgresRows(bench: Bench, data: Data, sql: (text: string) => Promise<void>): Promise<BenchRow[]> {
+  const { rows } = bench;
+  const types = COLUMNS.map(([name, type]) => `"${name}" ${type.replace('VARCHAR', 'text')}`).join(', ');
+  const reset = (schema: string, empty: boolean) => async () => {
+    await sql(`DROP SCHEMA IF EXISTS ${schema} CASCADE; CREATE SCHEMA ${schema}`);
+    if (empty) await sql(`CREATE TABLE ${schema}.big (${types})`);
+    await sql('CHECKPOINT');
+  };
+  const copy: Baseline[] =
+    bench.tools.psql === null
+      ? []
+      : [
+          {
+            name: 'psql \\copy',
+            reset: reset('copied', true),
+            command: {
+              label: 'psql',
+              argv: [bench.tools.psql, bench.postgres, '-c', `\\copy copied.big from '${data.csv}' csv header`],
+            },
+          },
+        ];
+  const target = (disposition: string) =>
+    `  type: postgres\n  url: ${bench.postgres}\n  schema: ours\n  table: big\n  write_disposition: ${disposition}`;
+  const others = (mode: string, disposition: string): Baseline[] => [
+    ...sling(bench, data.csv, { conn: bench.postgres, object: 'slung.big' }, mode, reset('slung', false)),
+    ...dlt(
+      bench,
+      'csv',
+      dirname(data.csv),
+      'big.csv',
+      ['postgres', bench.postgres],
+      disposition,
+      reset('dlt_bench', false),
+    ),
+  ];
+  const job = (name: string, disposition: string, empty: boolean, path: string, workers: number) =>
+    ourJob(
+      bench,
+      { name, path, format: 'csv', typed: true, workers, destination: target(disposition) },
+      reset('ours', empty),
+    );
+  return [
+    {
+      name: 'CSV → Postgres, append',
+      ours: await job('pg_append', 'append', true, data.csv, 1),
+      baselines: [...copy, ...others('truncate', 'append')],
+      goals: { 'psql \\copy': 0.9, sling: 1, dlt: 1 },
+      rows,
+    },
+    {
+      name: 'CSV → Postgres, replace',
+      ours: await job('pg_replace', 'replace', false, `${data.parts}/*.csv`, 2),
+      baselines: [...copy, ...others('full-refresh', 'replace')],
+      goals: { 'psql \\copy': 1, sling: 1, dlt: 1 },
+      rows,
+    },
+  ];
+}
