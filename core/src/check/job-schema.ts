@@ -149,8 +149,6 @@ const incremental: Schema = {
     cursor_field: 'column',
     update_key: 'column',
     replication_key: 'column',
-    mode: 'type',
-    strategy: 'type',
   },
 };
 

@@ -20,20 +20,21 @@ const LATER: ReadonlySet<string> = new Set([
   'sla',
 ]);
 
-/** Reports a key that the schema does not have, with what was probably meant. */
+/** Reports a key that the schema does not have; returns the key that was probably meant where that one is not given. */
 export function reportUnknownKey(
   host: Host,
   map: MapNode,
   entry: Entry,
   schema: Schema,
   known: readonly string[],
-): void {
+): string | undefined {
   const key = entry.key.source;
   const suggestion = meant(key, known, schema['x-synonyms']);
   const message = unknownMessage(key, suggestion, known, schema);
   const free = suggestion !== undefined && !map.entries.some((other) => other.key.source === suggestion);
   const fix = free && !entry.merged ? renameKey(entry, suggestion) : undefined;
   host.report('schema/unknown-key', entry.key, message, { fix });
+  return free ? suggestion : undefined;
 }
 
 function unknownMessage(key: string, suggestion: string | undefined, known: readonly string[], schema: Schema): string {

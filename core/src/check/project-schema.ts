@@ -60,7 +60,7 @@ export const projectSchema: Schema = {
     name: {
       type: 'string',
       pattern: '^[a-z][a-z0-9_-]{0,62}$',
-      description: 'Name of the project: state belongs to it.',
+      description: 'Lower-case letters, digits, `_` and `-`; at most 63. State belongs to this name.',
     },
     requires: {
       type: 'string',

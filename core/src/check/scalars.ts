@@ -1,3 +1,4 @@
+import { holdsReference } from '../model/reference.ts';
 import type { Schema, TextKind } from '../spec/schema.ts';
 import type { Node, ScalarNode } from '../text/node.ts';
 import { quoteYaml } from '../text/quote.ts';
@@ -123,7 +124,8 @@ function textValue(node: ScalarNode, schema: Schema, host: Host, place: Place): 
   const whole = commentCut(host, node, schema);
   const text = host.text(node, whole ?? node.source, runtime);
   const value: ScalarNode = { ...node, value: text, source: text };
-  if (whole !== null || (runtime && text.includes('${'))) return value;
+  // A reference is either checked when its value is known, or was reported where none can stand.
+  if (whole !== null || holdsReference(text)) return value;
   if (schema.enum) return enumValue(value, node, schema, host);
   if (schema.pattern !== undefined && !new RegExp(schema.pattern, 'u').test(text)) {
     host.report('schema/pattern', node, `\`${text}\` does not have the right form. ${schema.description ?? ''}`.trim());
@@ -134,7 +136,9 @@ function textValue(node: ScalarNode, schema: Schema, host: Host, place: Place): 
     host.report(
       'schema/length',
       node,
-      length === 0 ? 'This text is empty.' : `This text is too long: at most ${schema.maxLength} characters.`,
+      length === 0
+        ? 'This text is empty.'
+        : `This text is too long: at most ${schema.maxLength}${schema.maxLength === 1 ? ' character' : ' characters'}.`,
     );
     return null;
   }

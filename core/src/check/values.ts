@@ -23,7 +23,6 @@ const CHECKS: Partial<Record<TextKind, (text: string) => TextFault | null>> = {
   type: checkType,
   strftime: checkStrftime,
   glob: checkGlob,
-  regex: checkRegex,
   timestamp: checkTimestamp,
   timezone: checkTimezone,
   'sql-expression': (text) => sqlFault(text, 'expression'),
@@ -182,28 +181,6 @@ function unbalanced(text: string, open: string, close: string): boolean {
   return depth > 0 && !text.includes('${');
 }
 
-function checkRegex(text: string): TextFault | null {
-  const fault = (message: string): TextFault => ({ code: 'value/regex', message });
-  if (/\(\?(?:=|!|<=|<!)/.test(text))
-    return fault('Look-ahead and look-behind are not part of RE2, which reads these patterns.');
-  if (/(?:^|[^\\])(?:\\\\)*\\[1-9]/.test(text))
-    return fault('Back references are not part of RE2, which reads these patterns.');
-  try {
-    new RegExp(
-      text
-        .replace(/\(\?P</g, '(?<')
-        .replace(/\(\?[imsU]+(?:-[imsU]+)?\)/g, '')
-        .replace(/\(\?[imsU]+(?:-[imsU]+)?:/g, '(?:')
-        .replace(/\\[AzQEC]/g, ''),
-    );
-    return null;
-  } catch {
-    return /[[(]/.test(text) || /^[*+?]/.test(text)
-      ? fault(`\`${text}\` is no regular expression: a bracket is not closed, or a repetition has nothing to repeat.`)
-      : null;
-  }
-}
-
 function checkTimestamp(text: string): TextFault | null {
   const form = /^\d{4}-\d{2}-\d{2}(?:[T ]\d{2}:\d{2}(?::\d{2}(?:\.\d+)?)?(?:Z|[+-]\d{2}:?\d{2})?)?$/.test(text);
   const date = new Date(`${text.slice(0, 10)}T00:00:00Z`);
@@ -223,6 +200,6 @@ function checkTimezone(text: string): TextFault | null {
   }
   const zones = Intl.supportedValuesOf('timeZone');
   const near = nearest(text, zones) ?? zones.find((zone) => zone.endsWith(`/${text}`));
-  const message = `\`${text}\` is no time zone; write an IANA name such as \`Europe/Berlin\`${near ? `; did you mean \`${near}\`?` : '.'}`;
+  const message = `\`${text}\` is no time zone; ${near ? `did you mean \`${near}\`?` : 'write an IANA name such as `Europe/Berlin`.'}`;
   return { code: 'value/timezone', message, ...(near ? { text: near } : {}) };
 }

@@ -1,3 +1,4 @@
+import type { DiagnosticCode } from '../model/codes.ts';
 import type { Diagnostic } from '../model/diagnostic.ts';
 import type { Schema } from '../spec/schema.ts';
 import {
@@ -147,36 +148,54 @@ function streamsOf(view: JobView): StreamView[] {
 function requireAll(view: JobView, report: Report): void {
   const properties = jobSchema.properties!;
   const root = view.root!;
-  requireKeys(root, root, { required: ['name'] }, { report });
-  for (const key of ['compute', 'schedule', 'retries', 'limits'])
-    requireIn(child(view.job, key), properties[key]!, report);
+  requireKeys(root, { required: ['name'] }, { report });
+  for (const key of ['compute', 'schedule', 'retries', 'limits']) {
+    requireIn(child(view.job, key), properties[key]!, view.scope, report);
+  }
   for (const stream of view.streams) {
-    if (stream.written !== root) requireKeys(stream.written, stream.written, { required: ['name'] }, { report });
     const at = stream.written;
-    if (!entryOf(stream.node, 'source')) requireKeys(at, at, { required: ['source'] }, { report });
+    if (at !== root) requireKeys(at, { required: ['name'] }, { report });
+    if (!entryOf(stream.node, 'source')) requireKeys(at, { required: ['source'] }, { report });
     for (const key of ['source', 'destination', 'incremental']) {
       const node = child(stream.node, key);
-      const place = child(at, key) ?? child(root, key) ?? node;
-      if (node)
-        requireIn(node, properties[key]!, (code, _, message, options) => report(code, place!, message, options));
+      // What a stream takes over from the job and still lacks is missing in the stream.
+      const own = child(at, key);
+      const elsewhere: Report = (code, _, message) => requireAt(at, code, message.replace('`', `\`${key}.`), report);
+      requireIn(
+        node,
+        properties[key]!,
+        view.scope,
+        own ? (code, n, message, o) => report(code, nodeIn(n, own), message, o) : elsewhere,
+      );
     }
   }
 }
 
-function requireIn(node: Node | undefined, schema: Schema, report: Report): void {
+/** A merged mapping shows where it is written in this file. */
+function nodeIn(node: Node, own: Node): Node {
+  return node.file === own.file ? node : own;
+}
+
+function requireAt(map: MapNode, code: DiagnosticCode, message: string, report: Report): void {
+  const range = map.entries.find((entry) => !entry.merged)?.key.range;
+  report(code, map, message, range ? { range } : {});
+}
+
+function requireIn(node: Node | undefined, schema: Schema, scope: Scope, report: Report): void {
   if (node?.kind !== 'map') return;
   const union = schema['x-union'];
   if (union) {
     const type = textOf(node, union.key);
     const variant = variantOf(schema, type);
-    if (type === undefined && !entryOf(node, union.key)) {
-      requireKeys(node, node, { required: [union.key] }, { report });
-    }
-    if (variant) requireIn(node, variant, report);
+    // A connection that does not exist is reported as such.
+    const connection = textOf(node, 'connection');
+    const unknown = connection !== undefined && !scope.connections.has(connection);
+    if (!entryOf(node, union.key) && !unknown) requireKeys(node, { required: [union.key] }, { report });
+    if (variant) requireIn(node, variant, scope, report);
     return;
   }
-  requireKeys(node, node, schema, { report });
-  for (const [key, inner] of Object.entries(schema.properties ?? {})) requireIn(child(node, key), inner, report);
+  requireKeys(node, schema, { report });
+  for (const [key, inner] of Object.entries(schema.properties ?? {})) requireIn(child(node, key), inner, scope, report);
 }
 
 /** Where a key of a stream is written, for findings on what is missing there: the nearest place in the file. */

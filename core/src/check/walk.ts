@@ -169,15 +169,20 @@ function walkMap(node: MapNode, schema: Schema, host: Host, place: Place): MapNo
   for (const entry of joinSplitEntries(host, node)) {
     const key = entry.key.source;
     const own = Object.hasOwn(properties, key) ? properties[key] : others;
-    if (!own) {
-      if (!isFree(node, key)) reportUnknownKey(host, node, entry, schema, known);
-      continue;
-    }
-    const value = walk(entry.value, own, host, place) ?? hole(entry.value);
-    entries.push({ ...entry, value });
+    if (own) entries.push({ ...entry, value: walk(entry.value, own, host, place) ?? hole(entry.value) });
+    if (own || isFree(node, key)) continue;
+    const meant = reportUnknownKey(host, node, entry, schema, known);
+    // What was probably meant is read as such, so that one slip is not followed by what is missing without it.
+    const inner = meant === undefined ? undefined : properties[meant];
+    if (!inner || meant === undefined) continue;
+    entries.push({
+      ...entry,
+      key: { ...entry.key, source: meant },
+      value: walk(entry.value, inner, host, place) ?? hole(entry.value),
+    });
   }
   const result: MapNode = { ...node, entries };
-  if (!place.partial) requireKeys(result, node, schema, host);
+  if (!place.partial) requireKeys(result, schema, host);
   return result;
 }
 
@@ -186,14 +191,14 @@ function isFree(node: MapNode, key: string): boolean {
   return node.path === '' && key.startsWith('x-');
 }
 
-/** Reports required keys that a mapping lacks; `written` is the mapping before unusable values were left out. */
-export function requireKeys(map: MapNode, written: MapNode, schema: Schema, host: Pick<Host, 'report'>): void {
+/** Reports required keys that a mapping in normal form lacks. */
+export function requireKeys(map: MapNode, schema: Schema, host: Pick<Host, 'report'>): void {
   for (const key of schema.required ?? []) {
-    const entry = written.entries.find((e) => e.key.source === key) ?? map.entries.find((e) => e.key.source === key);
+    const entry = map.entries.find((e) => e.key.source === key);
     const isNull = entry?.value.kind === 'scalar' && entry.value.value === null && entry.value.style === 'plain';
     if (!entry || isNull) host.report('schema/required', map, `\`${key}\` is missing.`, firstLine(map));
   }
-  if (schema.minProperties !== undefined && written.entries.length < schema.minProperties) {
+  if (schema.minProperties !== undefined && map.entries.length < schema.minProperties) {
     const known = Object.keys(schema.properties ?? {});
     host.report('schema/required', map, `At least one of ${listWords(known)} is expected here.`, firstLine(map));
   }
@@ -281,21 +286,18 @@ function walkStep(node: Node, schema: Schema, host: Host, place: Place): Node | 
     return null;
   }
   if (node.kind !== 'map') return wrongKind(node, schema, host);
-  const [first, second] = node.entries;
+  const [first, second] = joinSplitEntries(host, node);
   if (!first) {
     host.report('schema/step', node, `A step is expected here: ${listWords(known)}.`);
     return null;
   }
-  const misplaced =
-    second && Object.hasOwn(properties, second.key.source)
-      ? 'begin it with a dash of its own'
-      : 'indent it under the step that it belongs to';
-  if (second)
-    host.report(
-      'schema/step',
-      second.key,
-      `An entry of this list holds one step; \`${second.key.source}\` is a second key: ${misplaced}.`,
-    );
+  if (second) {
+    const isStep = Object.hasOwn(properties, second.key.source);
+    const mend = isStep ? 'begin it with a dash of its own' : 'indent it under the step that it belongs to';
+    const message = `An entry of this list holds one step; \`${second.key.source}\` is a second key: ${mend}.`;
+    host.report('schema/step', second.key, message);
+    if (first.value.kind === 'scalar' && first.value.style === 'empty') return null;
+  }
   const own = { ...schema, required: [] };
   return walkMap({ ...node, entries: [first] }, own, host, { ...place, partial: false });
 }

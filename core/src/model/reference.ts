@@ -50,6 +50,11 @@ function readReference(text: string, start: number, end: number, closed: boolean
   return valid ? { kind, name: body, fallback: null, start, end } : bad;
 }
 
+/** Whether a text holds anything but literals. */
+export function holdsReference(text: string): boolean {
+  return text.includes('${') && textParts(text).some((part) => part.kind !== 'literal');
+}
+
 /** Writes a value so that reading it gives the value again, whatever it holds. */
 export function escapeReferences(value: string): string {
   return value.replaceAll('${', '$${');

@@ -16,9 +16,11 @@ export function renderFrame(owner: { text: string }, range: Range): string {
   return `${number} | ${line.text}\n${blank} | ${pad}${'^'.repeat(Math.max(1, carets))}`;
 }
 
-const segmenter = new Intl.Segmenter('en', { granularity: 'grapheme' });
+let segmenter: Intl.Segmenter | undefined;
 
 function* graphemes(text: string): Iterable<string> {
+  // Made when it is first needed: it costs more to set up than a small file takes to check.
+  segmenter ??= new Intl.Segmenter('en', { granularity: 'grapheme' });
   for (const { segment } of segmenter.segment(text)) yield segment;
 }
 

@@ -1,8 +1,7 @@
-import * as specs from '../../specs.ts';
 import { child, textOf } from '../../text/node.ts';
 import type { Rule } from '../rule.ts';
 
-/** What is loaded piece by piece must not be replaced by the last piece, and only files come as files. */
+/** What is loaded piece by piece must not be replaced by the last piece. */
 export const incremental: Rule = {
   stream({ stream, report }) {
     const written = child(stream.node, 'incremental', 'type');
@@ -15,11 +14,6 @@ export const incremental: Rule = {
         written,
         `\`${type}\` reads only what is new, and \`write_disposition: replace\` would drop the rest; use \`append\` or \`merge\`, or \`incremental: {type: none}\`.`,
       );
-    }
-    const source = textOf(stream.node, 'source', 'type');
-    const spec = source !== undefined && Object.hasOwn(specs.sources, source) ? specs.sources[source] : undefined;
-    if (type === 'files' && spec && spec.capabilities.yields !== 'bytes') {
-      report('incremental/source', written, `\`${source}\` hands out rows, not files; use \`cursor\`.`);
     }
   },
 };
