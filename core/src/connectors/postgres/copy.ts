@@ -157,8 +157,8 @@ async function explain(
   sql: string,
   columns: readonly CopyColumn[],
 ): Promise<SluiceError | null> {
-  const line = Number(/\bline (\d+)/.exec(error.where ?? '')?.[1] ?? 0);
-  const named = /\bline \d+, column (.+?)(?::|$)/.exec(error.where ?? '')?.[1];
+  const place = /^COPY .*?, line (?<line>\d+)(?:, column (?<column>.*?))?(?::|$)/m.exec(error.where ?? '')?.groups;
+  const line = Number(place?.line ?? 0);
   if (error.code === '22021') {
     const found = await findNul(engine, sql, columns);
     if (found)
@@ -174,12 +174,12 @@ async function explain(
   }
   if (!/^22/.test(error.code) || line === 0) return null;
   const row = await rowOfLine(engine, sql, columns, line);
-  const column = columns.find((c) => c.name === named)?.name;
-  const place = `Row ${row}${column === undefined ? '' : `, column "${column}"`}`;
+  const column = columns.find((c) => c.name === place?.column)?.name;
+  const shown = `Row ${row}${column === undefined ? '' : `, column "${column}"`}`;
   return new SluiceError(
     'destination/bad-value',
     'data',
-    `${place}: Postgres does not take the value: ${error.message} (${error.code})`,
+    `${shown}: Postgres does not take the value: ${error.message} (${error.code})`,
     {
       where: { row, ...(column === undefined ? {} : { column }) },
       hint: 'Mend the value in the source, or set such rows aside with a check.',
@@ -201,14 +201,22 @@ async function findNul(
   return rows[0] ? { row: Number(rows[0]._sluice_n), column: String(rows[0]._sluice_c) } : null;
 }
 
-/** The server counts lines, and a text may hold several. */
+/**
+ * The server counts lines, and a text may hold several. Until the first row has ended it does not know which character
+ * ends a line and counts carriage returns.
+ */
 async function rowOfLine(engine: Engine, sql: string, columns: readonly CopyColumn[], line: number): Promise<number> {
-  const lines = columns.map((c) => {
-    const text = `coalesce(CAST(${ident(c.name)} AS VARCHAR), '')`;
-    return `length(${text}) - length(replace(${text}, chr(10), ''))`;
-  });
+  const count = (code: number) =>
+    columns
+      .map((c) => {
+        const text = `coalesce(CAST(${ident(c.name)} AS VARCHAR), '')`;
+        return `length(${text}) - length(replace(${text}, chr(${code}), ''))`;
+      })
+      .join(' + ');
+  const lines = `1 + CASE WHEN _sluice_n = 1 THEN ${count(13)} ELSE ${count(10)} END`;
+  const numbered = `SELECT row_number() OVER () AS _sluice_n, * FROM (${sql}) AS r LIMIT ${line}`;
   const rows = await engine.rows(
-    `SELECT count(*) AS n FROM (SELECT sum(1 + ${lines.join(' + ')}) OVER (ORDER BY _sluice_n) AS last FROM (SELECT row_number() OVER () AS _sluice_n, * FROM (${sql}) AS r LIMIT ${line}) AS f) AS l WHERE last < ${line}`,
+    `SELECT count(*) AS n FROM (SELECT sum(${lines}) OVER (ORDER BY _sluice_n) AS last FROM (${numbered}) AS f) AS l WHERE last < ${line}`,
   );
   return Number(rows[0]?.n ?? 0) + 1;
 }

@@ -35,7 +35,19 @@ import { type PgAddress, showAddress, toAddress } from './address.ts';
 import { openSession, type PgDb, transaction, Undo } from './client.ts';
 import { copyRows } from './copy.ts';
 import { queryReadOnly } from './query.ts';
-import { asideTable, clearEpoch, clearRun, copyAside, rowsTable, STAGING, stageRows, staging } from './stage.ts';
+import {
+  asideTable,
+  clearEpoch,
+  clearRun,
+  copyAside,
+  endWriters,
+  keepTokens,
+  rowsTable,
+  STAGING,
+  stageRows,
+  staging,
+  stagingNames,
+} from './stage.ts';
 import { lockName, PG, readTable } from './table.ts';
 import { type Input, type Target, type Written, writeRows } from './write.ts';
 
@@ -67,7 +79,7 @@ class PostgresSession implements DestinationSession {
   async test(): Promise<void> {
     await this.#session('reader', async (db) => {
       const rows = await db.rows(
-        `SELECT current_setting('server_version_num')::int >= 120000 AS supported, current_setting('server_version') AS version,
+        `SELECT current_setting('server_version_num')::int >= 130000 AS supported, current_setting('server_version') AS version,
            coalesce((SELECT has_schema_privilege(oid, 'CREATE, USAGE') FROM pg_namespace WHERE nspname = ${literal(this.#schema)}),
              has_database_privilege(current_database(), 'CREATE')) AS allowed`,
       );
@@ -75,7 +87,7 @@ class PostgresSession implements DestinationSession {
         throw new SluiceError(
           'destination/too-old',
           'config',
-          `Postgres at ${showAddress(this.#address)} is version ${rows[0]?.version}; 12 is the oldest that works.`,
+          `Postgres at ${showAddress(this.#address)} is version ${rows[0]?.version}; 13 is the oldest that works.`,
         );
       if (rows[0]?.allowed !== 't')
         throw new SluiceError(
@@ -221,8 +233,11 @@ class PostgresSession implements DestinationSession {
     const name = rowsTable(place, epoch.epoch);
     const aside = asideTable(place, epoch.epoch);
     const expected = tokens.reduce((sum, token) => sum + token.rows, 0);
-    const staged = await readTable(db, this.#schema, plainName(name, this.#schema));
+    const names = stagingNames(place, epoch.epoch);
+    const staged = await readTable(db, this.#schema, names.rows);
     if (!staged) throw stagingLost(0, expected);
+    await endWriters(db, place, [names.rows, names.aside]);
+    await keepTokens(db, place, epoch.epoch, tokens);
     const written = await writeRows(this.#target(db), epoch, { staged: { table: name, columns: staged.columns } });
     if (written.rows_written !== expected) throw stagingLost(written.rows_written, expected);
     await db.changed(insertQuarantine([this.#schema], this.#ctx.key, this.#ctx.runId, `SELECT * FROM ${aside}`));
@@ -301,10 +316,6 @@ class PostgresSession implements DestinationSession {
 
 function toColumn({ name, type, nullable }: Column): Column {
   return { name, type, ...(nullable === undefined ? {} : { nullable }) };
-}
-
-function plainName(quoted: string, schema: string): string {
-  return quoted.slice(ident(schema).length + 2, -1);
 }
 
 function stagingLost(found: number, expected: number): SluiceError {

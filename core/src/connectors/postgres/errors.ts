@@ -58,6 +58,17 @@ export function connectError(error: unknown, address: PgAddress): SluiceError {
     );
   }
   const code = error instanceof Error && 'code' in error ? String(error.code) : '';
+  const tls =
+    /SSL|TLS|certificate/i.test(`${code} ${error instanceof Error ? error.message : ''}`) || /CERT/.test(code);
+  if (tls)
+    return new SluiceError(
+      'destination/no-encryption',
+      'config',
+      `Postgres at ${place}: no encrypted connection: ${clean((error as Error).message, address)}.`,
+      {
+        hint: 'Set `ssl` to what the server offers, and `ssl_ca` to the file of its authority.',
+      },
+    );
   const cause = CONNECT_CAUSES[code] ?? clean(error instanceof Error ? error.message : String(error), address);
   return new SluiceError(
     'destination/unreachable',

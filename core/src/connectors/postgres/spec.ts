@@ -49,7 +49,7 @@ export const destinationSpec = defineSpec({
   kind: 'destination',
   type: 'postgres',
   title: 'PostgreSQL',
-  text: 'Tables in a PostgreSQL database (12 or newer), written by COPY in one transaction.',
+  text: 'Tables in a PostgreSQL database (13 or newer), written by COPY in one transaction.',
   settings: schema({ type: 'object', properties: {}, additionalProperties: false }),
   connection: postgresConnection,
   secrets: ['url', 'password'],

@@ -1,4 +1,5 @@
 import type { ReadyRows, StageRequest, StageToken } from '../../model/component.ts';
+import { SluiceError } from '../../model/error.ts';
 import type { StreamKey } from '../../model/run.ts';
 import { QUARANTINE_COLUMNS } from '../../model/run.ts';
 import { ident, literal } from '../../model/sql.ts';
@@ -6,11 +7,14 @@ import type { Column, ScalarKind } from '../../model/type.ts';
 import { createTable } from '../shared/ddl.ts';
 import { runHash } from '../shared/names.ts';
 import { DELETE_MARK, inPlace, type TableShape } from '../shared/tables.ts';
-import { type PgDb, transaction, Undo } from './client.ts';
+import { type PgDb, transaction } from './client.ts';
 import { type CopyColumn, copyRows } from './copy.ts';
 import { columnsIn, lockName, newColumns, PG, readTable } from './table.ts';
 
-/** Tokens of tasks whose rows are staged, written in the transaction that stages them. */
+/**
+ * Tokens of tasks whose rows are staged, written in the transaction that stages them. `xid` is that transaction: the rows
+ * of one task are those with it as xmin, so that they can be taken out again without a column of their own.
+ */
 export const STAGING: TableShape = {
   name: '_sluice_staging',
   columns: [
@@ -18,7 +22,7 @@ export const STAGING: TableShape = {
     { name: 'epoch', type: { kind: 'bigint' } },
     { name: 'task', type: { kind: 'bigint' } },
     { name: 'rows', type: { kind: 'bigint' } },
-    { name: 'aside', type: { kind: 'bigint' } },
+    { name: 'xid', type: { kind: 'text' } },
   ],
   primaryKey: ['run', 'epoch', 'task'],
 };
@@ -42,17 +46,22 @@ function prefix(place: Staging): string {
   return `_sluice_stage_${place.run}_`;
 }
 
+/** Names of the tables of an epoch's rows and of those set aside. */
+export function stagingNames(place: Staging, epoch: number): { rows: string; aside: string } {
+  return { rows: `${prefix(place)}${epoch}`, aside: `${prefix(place)}${epoch}_aside` };
+}
+
 export function rowsTable(place: Staging, epoch: number): string {
-  return ident(place.schema, `${prefix(place)}${epoch}`);
+  return ident(place.schema, stagingNames(place, epoch).rows);
 }
 
 export function asideTable(place: Staging, epoch: number): string {
-  return ident(place.schema, `${prefix(place)}${epoch}_aside`);
+  return ident(place.schema, stagingNames(place, epoch).aside);
 }
 
 /**
- * Copies one task's rows into the staging tables of the epoch and writes its token in the same transaction. A task that
- * has a token already is not staged again: its earlier token is the answer.
+ * Copies one task's rows into the staging tables of the epoch and writes its token in the same transaction. What the task
+ * staged before is replaced.
  */
 export async function stageRows(
   db: PgDb,
@@ -62,32 +71,55 @@ export async function stageRows(
   options: { table: string; deletes: boolean; inside: () => Promise<void> },
 ): Promise<StageToken> {
   const columns = await prepare(db, place, request, options);
-  const tokens = inPlace([place.schema], STAGING.name);
-  const mine = `run = ${literal(place.run)} AND epoch = ${request.epoch} AND task = ${request.task}`;
-  const find = async () => {
-    const found = await db.rows(`SELECT rows, aside FROM ${tokens} WHERE ${mine}`);
-    return found[0] ? { rows: Number(found[0].rows), aside: Number(found[0].aside) } : null;
-  };
-  const earlier = await find();
-  if (earlier) return earlier;
-  try {
-    return await transaction(db, async () => {
-      const count = await copyRows(db, rows.engine, rows.sql, columns, rowsTable(place, request.epoch), false);
-      const aside = await copyAside(db, rows, asideTable(place, request.epoch));
-      const values = `${literal(place.run)}, ${request.epoch}, ${request.task}, ${count}, ${aside}`;
-      // Another attempt of the task may have come first: its rows stand, these are undone.
-      const entered = await db.changed(
-        `INSERT INTO ${tokens} (run, epoch, task, rows, aside) VALUES (${values}) ON CONFLICT DO NOTHING`,
-      );
-      if (entered === 0) throw new Undo(null);
-      await options.inside();
-      return { rows: count, aside };
-    });
-  } catch (error) {
-    const other = error instanceof Undo ? await find() : null;
-    if (other) return other;
-    throw error;
-  }
+  const { epoch, task } = request;
+  return transaction(db, async () => {
+    const tokens = inPlace([place.schema], STAGING.name);
+    const earlier = await db.rows(
+      `DELETE FROM ${tokens} WHERE run = ${literal(place.run)} AND epoch = ${epoch} AND task = ${task} RETURNING xid`,
+    );
+    for (const row of earlier) await removeRows(db, place, epoch, String(row.xid));
+    const count = await copyRows(db, rows.engine, rows.sql, columns, rowsTable(place, epoch), false);
+    await copyAside(db, rows, asideTable(place, epoch));
+    const [own] = await db.rows('SELECT pg_current_xact_id()::xid AS xid');
+    const xid = String(own?.xid);
+    // Where another attempt of the task got in between, the key forbids this one: both would be counted else.
+    await db.changed(
+      `INSERT INTO ${tokens} (run, epoch, task, rows, xid) VALUES (${literal(place.run)}, ${epoch}, ${task}, ${count}, ${literal(xid)})`,
+    );
+    await options.inside();
+    return { rows: count, task, xid };
+  });
+}
+
+async function removeRows(db: PgDb, place: Staging, epoch: number, xid: string): Promise<void> {
+  for (const table of [rowsTable(place, epoch), asideTable(place, epoch)])
+    await db.changed(`DELETE FROM ${table} WHERE xmin = ${literal(xid)}::xid`);
+}
+
+/**
+ * Leaves in staging what the tokens stand for: rows of a task whose token was lost or was replaced are removed. Throws
+ * commit/staging-lost where a token has no rows here any more. The caller owns the transaction.
+ */
+export async function keepTokens(
+  db: PgDb,
+  place: Staging,
+  epoch: number,
+  tokens: readonly StageToken[],
+): Promise<void> {
+  const found = await db.rows(
+    `SELECT task, xid FROM ${inPlace([place.schema], STAGING.name)} WHERE run = ${literal(place.run)} AND epoch = ${epoch} FOR UPDATE`,
+  );
+  const wanted = new Set(tokens.map((token) => String(token.xid)));
+  for (const row of found) if (!wanted.delete(String(row.xid))) await removeRows(db, place, epoch, String(row.xid));
+  if (wanted.size > 0)
+    throw new SluiceError(
+      'commit/staging-lost',
+      'transient',
+      `The staged rows of ${wanted.size} tasks are gone; nothing was committed.`,
+      {
+        hint: 'The run starts again from the source.',
+      },
+    );
 }
 
 /** Copies rows that were set aside; U+0000, which the database cannot hold, is written as the six characters \u0000. */
@@ -122,13 +154,20 @@ async function prepare(
   );
   const columns = [...columnsIn(request.columns, own), ...newColumns(mark)];
   const name = `${prefix(place)}${request.epoch}`;
-  if (await readTable(db, place.schema, name)) return columns;
+  const list = (of: readonly CopyColumn[]) => of.map((c) => `${ident(c.name)} ${c.pgType}`).join(', ');
+  const fits = async () => {
+    const table = await readTable(db, place.schema, name);
+    return table === null ? null : list(table.columns) === list(columns);
+  };
+  if (await fits()) return columns;
   await transaction(db, async () => {
     await lockName(db, place.schema, name);
-    if (await readTable(db, place.schema, name)) return;
-    const list = columns.map((c) => `${ident(c.name)} ${c.pgType}`).join(', ');
+    const there = await fits();
+    if (there) return;
+    // An earlier attempt staged other columns: nothing of it can be committed with these.
+    if (there === false) await clearEpoch(db, place, request.epoch);
     const kind = request.disposition === 'replace' ? 'TABLE' : 'UNLOGGED TABLE';
-    await db.run(`CREATE ${kind} ${rowsTable(place, request.epoch)} (${list})`);
+    await db.run(`CREATE ${kind} ${rowsTable(place, request.epoch)} (${list(columns)})`);
     await db.run(createTable(asideTable(place, request.epoch), { columns: ASIDE, primaryKey: [] }, PG));
   });
   return columns;
@@ -142,20 +181,28 @@ export async function clearEpoch(db: PgDb, place: Staging, epoch: number): Promi
   );
 }
 
-/** Removes all staging of a run. Sessions that still write to it are ended: a task that hangs must not keep it. */
+/** Ends other sessions that write to an epoch's staging: a task that hangs must not keep its tables locked. */
+export async function endWriters(db: PgDb, place: Staging, tables: readonly string[]): Promise<void> {
+  const names = tables.map(literal).join(', ');
+  await db.rows(
+    `SELECT pg_terminate_backend(a.pid) FROM pg_stat_activity a WHERE a.pid <> pg_backend_pid() AND a.usename = current_user
+     AND a.pid IN (SELECT l.pid FROM pg_locks l JOIN pg_class c ON c.oid = l.relation JOIN pg_namespace n ON n.oid = c.relnamespace
+       WHERE l.database = (SELECT oid FROM pg_database WHERE datname = current_database())
+         AND n.nspname = ${literal(place.schema)} AND c.relname IN (${names}))`,
+  );
+}
+
+/** Removes all staging of a run. */
 export async function clearRun(db: PgDb, place: Staging): Promise<void> {
   const start = prefix(place);
-  const tables = await db.rows(
-    `SELECT c.oid, c.relname FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+  const found = await db.rows(
+    `SELECT c.relname FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
      WHERE n.nspname = ${literal(place.schema)} AND c.relkind = 'r' AND left(c.relname, ${start.length}) = ${literal(start)}`,
   );
+  const tables = found.map((row) => String(row.relname));
   if (tables.length > 0) {
-    const oids = tables.map((t) => String(t.oid)).join(', ');
-    await db.rows(
-      `SELECT pg_terminate_backend(l.pid) FROM (SELECT DISTINCT pid FROM pg_locks WHERE relation IN (${oids}) AND pid <> pg_backend_pid()) AS l
-       JOIN pg_stat_activity a ON a.pid = l.pid WHERE a.usename = current_user`,
-    );
-    await db.run(`DROP TABLE IF EXISTS ${tables.map((t) => ident(place.schema, String(t.relname))).join(', ')}`);
+    await endWriters(db, place, tables);
+    await db.run(`DROP TABLE IF EXISTS ${tables.map((name) => ident(place.schema, name)).join(', ')}`);
   }
   if (await readTable(db, place.schema, STAGING.name))
     await db.changed(`DELETE FROM ${inPlace([place.schema], STAGING.name)} WHERE run = ${literal(place.run)}`);

@@ -1,6 +1,6 @@
 import type { Addresses, CommitResult, EpochCommit, Opened } from '../../model/component.ts';
 import { SluiceError } from '../../model/error.ts';
-import type { Checkpoint, FileIdentity, StreamKey } from '../../model/run.ts';
+import type { Checkpoint, Counts, FileIdentity, StreamKey } from '../../model/run.ts';
 import { QUARANTINE_COLUMNS } from '../../model/run.ts';
 import { ident, literal } from '../../model/sql.ts';
 import { type Db, FILES, inPlace, type Place, QUARANTINE, STATE } from './tables.ts';
@@ -28,7 +28,8 @@ export interface StateRow {
   seq: number;
   commitId: string | null;
   checkpoint: Checkpoint | null;
-  counts: Omit<CommitResult, 'repeated'> | null;
+  /** Counts of the last commit: what the run knew, and what the destination found. */
+  counts: Partial<Counts> | null;
   addresses: Addresses | null;
 }
 
@@ -84,7 +85,7 @@ export function toOpened(row: StateRow, addresses: Addresses | null): Omit<Opene
       ? (['source', 'incremental', 'destination'] as const).filter((name) => stored[name] !== addresses[name])
       : [];
   const checkpoint = changed.length > 0 ? null : row.checkpoint;
-  return { fence: row.fence, seq: row.seq, commitId: row.commitId, checkpoint, changed };
+  return { fence: row.fence, seq: row.seq, commitId: row.commitId, checkpoint, changed, counts: row.counts };
 }
 
 /**
@@ -96,7 +97,7 @@ export async function checkFence(door: StateDoor, epoch: EpochCommit): Promise<C
 }
 
 function decide(row: StateRow | null, epoch: EpochCommit): CommitResult | null {
-  if (row?.commitId === epoch.commitId) return { ...(row.counts ?? { rows_written: 0 }), repeated: true };
+  if (row?.commitId === epoch.commitId) return { ...writtenOf(row.counts), repeated: true };
   if (row?.fence === epoch.fence && row.seq === epoch.baseSeq) return null;
   throw new SluiceError(
     'commit/fenced',
@@ -104,6 +105,13 @@ function decide(row: StateRow | null, epoch: EpochCommit): CommitResult | null {
     `Another run has taken over this stream in the destination (fence ${row?.fence ?? 'none'} there, ${epoch.fence} here); nothing was committed.`,
     { hint: 'Nothing is lost: the other run carries on from the last commit.' },
   );
+}
+
+function writtenOf(counts: Partial<Counts> | null): Omit<CommitResult, 'repeated'> {
+  const written: Omit<CommitResult, 'repeated'> = { rows_written: counts?.rows_written ?? 0 };
+  for (const name of ['rows_inserted', 'rows_updated', 'rows_deleted'] as const)
+    if (counts?.[name] !== undefined) written[name] = counts[name];
+  return written;
 }
 
 /**
@@ -118,7 +126,7 @@ export async function writeState(
   const { db, place, key } = door;
   const changed = await db.changed(
     `UPDATE ${inPlace(place, STATE.name)} SET seq = seq + 1, commit_id = ${literal(epoch.commitId)}, epoch = ${epoch.epoch},
-      checkpoint = ${literal(JSON.stringify(epoch.checkpoint))}, counts = ${literal(JSON.stringify(counts))},
+      checkpoint = ${literal(JSON.stringify(epoch.checkpoint))}, counts = ${literal(JSON.stringify({ ...epoch.counts, ...counts }))},
       source_address = ${literal(epoch.addresses.source)}, incremental_address = ${literal(epoch.addresses.incremental)},
       destination_address = ${literal(epoch.addresses.destination)}, updated_at = current_timestamp
     WHERE ${keyIs(key)} AND fence = ${epoch.fence} AND seq = ${epoch.baseSeq}`,
@@ -207,7 +215,7 @@ function toState(row: Record<string, string | number | boolean | null>): StateRo
     seq: Number(row.seq),
     commitId: row.commit_id == null ? null : String(row.commit_id),
     checkpoint: row.checkpoint == null ? null : (JSON.parse(String(row.checkpoint)) as Checkpoint),
-    counts: row.counts == null ? null : (JSON.parse(String(row.counts)) as Omit<CommitResult, 'repeated'>),
+    counts: row.counts == null ? null : (JSON.parse(String(row.counts)) as Partial<Counts>),
     addresses: committed
       ? { source: String(source), incremental: String(incremental), destination: String(destination) }
       : null,
