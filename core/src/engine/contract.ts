@@ -2,7 +2,7 @@ import { SluiceError } from '../model/error.ts';
 import type { Stream } from '../model/job.ts';
 import { type Column, type DataType, formatType, sameType } from '../model/type.ts';
 import type { ContractColumn } from './stream-plan.ts';
-import { widerType } from './typing/widen.ts';
+import { widerStoredType, widerType } from './typing/widen.ts';
 
 export interface ContractDecision {
   contract: ContractColumn[];
@@ -73,7 +73,7 @@ function addKnown(column: Column, existing: DataType, stream: Stream, decision: 
     throw frozen(stream, `Column ${column.name} is ${types}`, column.name, 'data_type');
   }
   if (mode === 'evolve') {
-    const type = widerType(existing, column.type);
+    const type = widerStoredType(existing, column.type);
     decision.contract.push({ ...entry, type, action: 'keep' });
     decision.alterColumns.push({ name: column.name, type });
     return;

@@ -148,8 +148,7 @@ function planColumns(
       );
     }
     const name = rule?.name ?? column.name;
-    const type =
-      rule?.type ?? startingType(column.type ?? guess?.type ?? { kind: 'text' }, column.type, existing.get(name));
+    const type = rule?.type ?? existing.get(name) ?? column.type ?? guess?.type ?? { kind: 'text' };
     return fromRule(rule, { name, from: column.name, raw: column.type, type, declared: rule?.type != null });
   });
   const missing = [...rules.values()];
@@ -182,12 +181,6 @@ const METADATA_TYPES: Partial<Record<string, DataType>> = {
   window_start: { kind: 'timestamptz' },
   row_number: { kind: 'bigint' },
 };
-
-/** The table's type rules over the sample's; text of a sample that holds no value takes the table's as well. */
-function startingType(seen: DataType, raw: DataType | null, existing: DataType | undefined): DataType {
-  if (existing === undefined) return seen;
-  return raw === null || existing.kind === seen.kind ? existing : seen;
-}
 
 function fromRule(
   rule: ColumnRule | undefined,

@@ -1,7 +1,8 @@
 import type { Engine, FormatReader, LocalFile } from '../model/component.ts';
 import type { Stream } from '../model/job.ts';
 import type { Column } from '../model/type.ts';
-import type { StreamPlan } from './stream-plan.ts';
+import { guard } from './pipeline.ts';
+import type { PlannedColumn, StreamPlan } from './stream-plan.ts';
 import { verifyTypes } from './typing/widen.ts';
 
 /** Columns, under the job's names, whose inferred type does not hold for every value of the files, with one that does. */
@@ -14,9 +15,32 @@ export async function verifyColumns(
 ): Promise<Column[]> {
   const skipBadRows = stream.on_bad_row !== 'fail';
   const scan = await reader.scan(files, plan.sniffed, plan.formatSettings, engine, { rowNumbers: false, skipBadRows });
-  const inferred = plan.columns.filter((c) => !c.declared && c.from !== null);
-  const current = inferred.map((c) => ({ name: c.from ?? '', raw: c.raw, type: c.type }));
-  const wider = await verifyTypes(engine, scan.sql, current);
-  const names = new Map(inferred.map((c) => [c.from, c.name]));
-  return wider.map((c) => ({ name: names.get(c.name) ?? c.name, type: c.type }));
+  const open = plan.columns.filter((c) => !c.declared && c.from !== null);
+  const text = open.filter((c) => c.raw === null);
+  const wider = await verifyTypes(
+    engine,
+    scan.sql,
+    text.map((c) => ({ name: c.from ?? '', type: c.type })),
+  );
+  const names = new Map(text.map((c) => [c.from, c.name]));
+  const found = wider.map((c) => ({ name: names.get(c.name) ?? c.name, type: c.type }));
+  return [
+    ...found,
+    ...(await typedColumns(
+      engine,
+      scan.sql,
+      open.filter((c) => c.raw !== null),
+    )),
+  ];
+}
+
+/** Columns whose format has types of its own: where the table's type does not hold, the format's does. */
+async function typedColumns(engine: Engine, sql: string, columns: readonly PlannedColumn[]): Promise<Column[]> {
+  const open = columns.map((column) => ({ column, bad: guard(column).bad })).filter(({ bad }) => bad !== 'false');
+  if (open.length === 0) return [];
+  const items = open.map(({ bad }, i) => `count(*) FILTER (WHERE ${bad}) AS b${i}`);
+  const [row] = await engine.rows(`SELECT ${items.join(', ')} FROM (${sql})`);
+  return open
+    .filter((_, i) => Number(row?.[`b${i}`] ?? 0) > 0)
+    .map(({ column }) => ({ name: column.name, type: column.raw ?? column.type }));
 }

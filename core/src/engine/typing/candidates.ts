@@ -44,16 +44,48 @@ const COLUMNS_AT_ONCE = 60;
 
 const NUMERIC_DATE = '[0-9]{1,2}([/.-])[0-9]{1,2}[/.-](?:[0-9]{4}|[0-9]{2})(?:[ T].*)?';
 
-/** Reads a relation of text columns once (a slice of columns at a time) and says what each column could be. */
+/** Rows that decide which types are worth asking about for the rest: most columns of text drop out here. */
+const FIRST_LOOK = 1000;
+
+/** What is still open about a column. */
+interface Question {
+  name: string;
+  ladder: readonly DataType[];
+  numbers: boolean;
+  dates: boolean;
+}
+
+/** Reads a relation of text columns (a slice of columns at a time) and says what each column could be. */
 export async function columnFacts(
   engine: Engine,
   relationSql: string,
   names: readonly string[],
   marks: NumberMarks,
 ): Promise<ColumnFacts[]> {
+  const all = names.map((name) => ({ name, ladder: LADDER, numbers: true, dates: true }));
+  const first = await ask(engine, `SELECT * FROM (${relationSql}) LIMIT ${FIRST_LOOK}`, all, marks);
+  return ask(engine, relationSql, first.map(openQuestion), marks);
+}
+
+function openQuestion(facts: ColumnFacts): Question {
+  const empty = facts.values === 0;
+  return {
+    name: facts.name,
+    ladder: empty ? LADDER : facts.fits,
+    numbers: empty || facts.digits !== null,
+    dates: empty || facts.dates.shaped === facts.values,
+  };
+}
+
+async function ask(
+  engine: Engine,
+  relationSql: string,
+  questions: readonly Question[],
+  marks: NumberMarks,
+): Promise<ColumnFacts[]> {
   const facts: ColumnFacts[] = [];
-  for (let at = 0; at < names.length; at += COLUMNS_AT_ONCE) {
-    facts.push(...(await sliceFacts(engine, relationSql, names.slice(at, at + COLUMNS_AT_ONCE), marks)));
+  for (let at = 0; at < questions.length; at += COLUMNS_AT_ONCE) {
+    facts.push(...(await sliceFacts(engine, relationSql, questions.slice(at, at + COLUMNS_AT_ONCE), marks)));
   }
   return facts;
 }
@@ -61,29 +93,40 @@ export async function columnFacts(
 async function sliceFacts(
   engine: Engine,
   relationSql: string,
-  names: readonly string[],
+  questions: readonly Question[],
   marks: NumberMarks,
 ): Promise<ColumnFacts[]> {
-  const items = names.flatMap((name, i) => columnItems(ident(name), marks).map((sql, k) => `${sql} AS c${i}_${k}`));
+  const items = questions.flatMap((question, i) =>
+    columnItems(question, marks).map(([fact, sql]) => `${sql} AS c${i}_${fact}`),
+  );
   const [row] = await engine.rows(`SELECT ${items.join(', ')} FROM (${relationSql})`);
-  const width = LADDER.length;
-  return names.map((name, i) => {
-    const number = (k: number): number => Number(row?.[`c${i}_${k}`] ?? 0);
-    const values = number(0);
-    const fits = LADDER.filter((_, k) => values > 0 && number(1 + k) === 0);
-    const allNumbers = values > 0 && number(width + 1) === values;
+  return questions.map((question, i) => {
+    const number = (fact: string): number => Number(row?.[`c${i}_${fact}`] ?? 0);
+    const values = number('values');
+    const allNumbers = question.numbers && values > 0 && number('numbers') === values;
     return {
-      name,
+      name: question.name,
       values,
-      fits,
-      digits: allNumbers ? { whole: number(width + 2), fraction: number(width + 3) } : null,
-      dates: { shaped: number(width + 4), dayFirst: number(width + 5), monthFirst: number(width + 6) },
+      fits: question.ladder.filter((_, k) => values > 0 && number(`bad${k}`) === 0),
+      digits: allNumbers ? { whole: number('whole'), fraction: number('fraction') } : null,
+      dates: { shaped: number('shaped'), dayFirst: number('day'), monthFirst: number('month') },
     };
   });
 }
 
-function columnItems(column: string, marks: NumberMarks): string[] {
-  const bad = LADDER.map((type) => guardedCast(column, null, inferredRule(type, marks)).bad);
+function columnItems(question: Question, marks: NumberMarks): [string, string][] {
+  const column = ident(question.name);
+  const filled = `${column} <> ''`;
+  const items: [string, string][] = [['values', `count(*) FILTER (${filled})`]];
+  question.ladder.forEach((type, k) => {
+    items.push([`bad${k}`, `count(*) FILTER (${guardedCast(column, null, inferredRule(type, marks)).bad})`]);
+  });
+  if (question.numbers) items.push(...numberItems(column, filled, marks));
+  if (question.dates) items.push(...dateItems(column));
+  return items;
+}
+
+function numberItems(column: string, filled: string, marks: NumberMarks): [string, string][] {
   const point = marks.decimal ?? '.';
   const groups =
     marks.thousands === null ? column : `replace(${column}, '${marks.thousands.replaceAll("'", "''")}', '')`;
@@ -91,19 +134,21 @@ function columnItems(column: string, marks: NumberMarks): string[] {
   const isNumber = `NOT ${guardedCast(column, null, inferredRule({ kind: 'decimal', precision: 38, scale: 0 }, marks)).bad}`;
   const plain = `(${isNumber} OR ${matches(dotted, '-?(?:0|[1-9][0-9]*)[.][0-9]+')})`;
   const bare = `ltrim(${dotted}, '-')`;
-  const filled = `${column} <> ''`;
+  return [
+    ['numbers', `count(*) FILTER (${filled} AND ${plain})`],
+    ['whole', `max(strlen(split_part(${bare}, '.', 1))) FILTER (${plain})`],
+    ['fraction', `max(strlen(rtrim(split_part(${bare}, '.', 2), '0'))) FILTER (${plain})`],
+  ];
+}
+
+function dateItems(column: string): [string, string][] {
   const first = `try_cast(regexp_extract(${column}, '^[0-9]+') AS INTEGER)`;
   const second = `try_cast(regexp_extract(${column}, '^[0-9]+[/.-]([0-9]+)', 1) AS INTEGER)`;
   const shaped = matches(column, NUMERIC_DATE);
   return [
-    `count(*) FILTER (${filled})`,
-    ...bad.map((sql) => `count(*) FILTER (${sql})`),
-    `count(*) FILTER (${filled} AND ${plain})`,
-    `max(strlen(split_part(${bare}, '.', 1))) FILTER (${plain})`,
-    `max(strlen(rtrim(split_part(${bare}, '.', 2), '0'))) FILTER (${plain})`,
-    `count(*) FILTER (${shaped})`,
-    `count(*) FILTER (${shaped} AND ${first} BETWEEN 1 AND 31 AND ${second} BETWEEN 1 AND 12)`,
-    `count(*) FILTER (${shaped} AND ${first} BETWEEN 1 AND 12 AND ${second} BETWEEN 1 AND 31)`,
+    ['shaped', `count(*) FILTER (${shaped})`],
+    ['day', `count(*) FILTER (${shaped} AND ${first} BETWEEN 1 AND 31 AND ${second} BETWEEN 1 AND 12)`],
+    ['month', `count(*) FILTER (${shaped} AND ${first} BETWEEN 1 AND 12 AND ${second} BETWEEN 1 AND 31)`],
   ];
 }
 
