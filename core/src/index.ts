@@ -1,9 +1,11 @@
 /** The language door: from text to diagnostics and compiled jobs. Runs in a browser. */
 export { check } from './check/check.ts';
 export { jobSchema } from './check/job-schema.ts';
+export { jobJsonSchema, projectJsonSchema } from './check/json-schema.ts';
 export { createProject, type Project, type ProjectFiles } from './check/project.ts';
 export { projectSchema } from './check/project-schema.ts';
 export { jobPatterns } from './check/scope.ts';
+export { visitJob } from './check/view.ts';
 export { canonicalJson, hashJson } from './compile/canonical.ts';
 export { type Compiled, type CompileOptions, compile } from './compile/compile.ts';
 export { type ReferenceValues, type Resolved, resolveReferences } from './compile/references.ts';

@@ -1,4 +1,5 @@
 import type { Spec } from '../model/component.ts';
+import { onFailure } from '../spec/on-failure.ts';
 import { type Schema, schema } from '../spec/schema.ts';
 import { RUNTIME_SCHEMAS } from './host.ts';
 
@@ -78,6 +79,12 @@ const onNoData: Schema = {
   'x-enum-text': ['The run succeeds and commits nothing.', 'The same, with a warning.', 'The stream fails.'],
   default: 'succeed',
   description: 'There is no file to load. A table that would be replaced stays as it is.',
+};
+
+const onBadRow: Schema = {
+  ...onFailure,
+  title: 'On a bad row',
+  description: 'What happens to a row that cannot be read, or whose value breaks a declared type.',
 };
 
 /** Keys that every destination of tables has beside its own. */
@@ -184,7 +191,9 @@ function union(
 function formatSchema(components: Components): Schema {
   const of: Record<string, Schema> = {};
   for (const [type, spec] of Object.entries(components.formats)) {
-    of[type] = { ...(spec.settings as Schema), title: spec.title, description: spec.text };
+    const settings: Schema = spec.settings;
+    const properties = { on_bad_row: onBadRow, ...settings.properties };
+    of[type] = { ...settings, title: spec.title, description: spec.text, properties };
   }
   return {
     type: 'object',

@@ -78,9 +78,7 @@ function makeView(document: Document, scope: Scope): JobView {
     report('schema/type', written, 'A job is a mapping of keys: `name`, `source`, `destination`, …');
     return view;
   }
-  const defaults = scope.defaults
-    .filter((entry) => entry.matches(document.file, textsOf(written, 'tags')))
-    .reduce<Node | null>((under, entry) => lay(under, entry.set), null);
+  const defaults = defaultsFor(document, scope);
   view.root = walk(written, jobSchema, jobHost(document, scope, report, defaults), {
     partial: true,
     runtime: false,
@@ -93,6 +91,24 @@ function makeView(document: Document, scope: Scope): JobView {
 
 function emptyMap(document: Document): MapNode {
   return { kind: 'map', file: document.file, range: { start: 0, end: 0 }, path: '', entries: [], flow: false };
+}
+
+/**
+ * Walks a job file again and tells of every value and the schema that it was held against: what hover and completion are
+ * made of, so that they cannot disagree with the findings.
+ */
+export function visitJob(document: Document, scope: Scope, visit: NonNullable<Host['visit']>): void {
+  const { root } = document;
+  if (root?.kind !== 'map') return;
+  const host = { ...jobHost(document, scope, () => {}, defaultsFor(document, scope)), visit };
+  walk(root, jobSchema, host, { partial: true, runtime: false });
+}
+
+function defaultsFor(document: Document, scope: Scope): Node | null {
+  const tags = textsOf(document.root, 'tags');
+  return scope.defaults
+    .filter((entry) => entry.matches(document.file, tags))
+    .reduce<Node | null>((under, entry) => lay(under, entry.set), null);
 }
 
 function jobHost(document: Document, scope: Scope, report: Report, defaults: Node | null): Host {

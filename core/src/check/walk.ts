@@ -1,6 +1,7 @@
 import type { Fix } from '../model/diagnostic.ts';
 import type { Schema } from '../spec/schema.ts';
 import type { Entry, ListNode, MapNode, Node, ScalarNode } from '../text/node.ts';
+import { quoteYaml } from '../text/quote.ts';
 import { type Host, PARTIAL_SCHEMAS, type Place, RUNTIME_SCHEMAS } from './host.ts';
 import { reportUnknownKey } from './keys.ts';
 import { scalarValue, typesOf } from './scalars.ts';
@@ -137,6 +138,10 @@ function walkList(node: ListNode, schema: Schema, host: Host, place: Place): Nod
   // What stands in a list is never merged with anything, so nothing can still come from elsewhere.
   const inside = { ...place, partial: false };
   for (const item of joinSplitItems(host, node)) {
+    if (isNullWord(item)) {
+      reportNullWord(item, host);
+      continue;
+    }
     const value = schema.items ? walk(item, schema.items, host, inside) : item;
     if (value) items.push(value);
   }
@@ -149,6 +154,17 @@ function walkList(node: ListNode, schema: Schema, host: Host, place: Place): Nod
   }
   if (schema.uniqueItems) reportRepeated(items, host);
   return { ...node, items };
+}
+
+function isNullWord(item: Node): item is ScalarNode {
+  return item.kind === 'scalar' && item.style === 'plain' && item.value === null;
+}
+
+function reportNullWord(item: ScalarNode, host: Host): void {
+  const text = quoteYaml(item.source);
+  host.report('schema/type', item, `\`${item.source}\` is no value to YAML; as a text it must be in quotes.`, {
+    fix: { title: 'Put the text in quotes', edits: [{ range: item.range, text }] },
+  });
 }
 
 function reportRepeated(items: readonly Node[], host: Host): void {

@@ -89,7 +89,13 @@ function formatOf(node: Node | undefined): ComponentUse | null {
   const type = textOf(node, 'type');
   if (!node || type === undefined) return null;
   const { type: _, ...own } = plainOf(node) as JsonObject;
-  return { type, connection: null, settings: withDefaults(own, specs.formats[type]?.settings ?? {}) as JsonObject };
+  return { type, connection: null, settings: withDefaults(own, formatSchema(type)) as JsonObject };
+}
+
+function formatSchema(type: string): Schema {
+  const sources = Object.values(jobSchema.properties?.source?.['x-union']?.of ?? {});
+  const union = sources.map((source) => source.properties?.format).find((format) => format !== undefined);
+  return variantOf(union, type) ?? {};
 }
 
 function destinationOf(view: JobView, stream: StreamView): DestinationUse {
