@@ -10,6 +10,7 @@ export const destinations: Readonly<Record<string, { load: () => Promise<Destina
 };
 export const formats: Readonly<Record<string, { load: () => Promise<FormatReader> }>> = {
   csv: { load: async () => (await import('./formats/csv/reader.ts')).csv },
+  parquet: { load: async () => (await import('./formats/parquet/reader.ts')).parquet },
 };
 export const transforms: Readonly<Record<string, { load: () => Promise<Transform> }>> = {
   filter: { load: async () => (await import('./transforms/filter/transform.ts')).filter },

@@ -6,6 +6,7 @@ import { destinationSpec as duckdbDestination } from './connectors/duckdb/spec.t
 import { sourceSpec as localSource } from './connectors/local/spec.ts';
 import { destinationSpec as postgresDestination } from './connectors/postgres/spec.ts';
 import { csvSpec } from './formats/csv/spec.ts';
+import { parquetSpec } from './formats/parquet/spec.ts';
 import type { Spec } from './model/component.ts';
 import { dedupeSpec } from './transforms/dedupe/spec.ts';
 import { deriveSpec } from './transforms/derive/spec.ts';
@@ -20,7 +21,7 @@ export const destinations: Readonly<Record<string, Spec>> = {
   duckdb: duckdbDestination,
   postgres: postgresDestination,
 };
-export const formats: Readonly<Record<string, Spec>> = { csv: csvSpec };
+export const formats: Readonly<Record<string, Spec>> = { csv: csvSpec, parquet: parquetSpec };
 export const transforms: Readonly<Record<string, Spec>> = {
   filter: filterSpec,
   select: selectSpec,

@@ -7,6 +7,8 @@ import type { CsvRecord, Field } from './records.ts';
 export interface Rewritten {
   rows: number;
   rejects: number;
+  /** Bytes of the longest line that was written. */
+  longest: number;
 }
 
 export interface RewriteOptions {
@@ -33,7 +35,7 @@ export async function rewrite(file: LocalFile, layout: Layout, options: RewriteO
   const rows = new Writer(await open(options.rows, 'w'));
   const rejects = options.rejects === null ? null : new Writer(await open(options.rejects, 'a'));
   let source: FileHandle | null = null;
-  const done = { rows: 0, rejects: 0 };
+  const done = { rows: 0, rejects: 0, longest: 0 };
   try {
     for await (const record of dataRecords(file.path, layout)) {
       const number = done.rows + done.rejects + 1;
@@ -46,7 +48,10 @@ export async function rewrite(file: LocalFile, layout: Layout, options: RewriteO
         continue;
       }
       const values = record.fields.slice(0, columns).map((field) => written(field, nulls));
-      await rows.write(`${values.join(',')},${number}\n`);
+      const line = `${values.join(',')},${number}\n`;
+      // A character is at most three bytes of UTF-8 per UTF-16 unit: near enough for a bound.
+      done.longest = Math.max(done.longest, line.length * 3);
+      await rows.write(line);
       done.rows++;
       if (options.limit !== null && done.rows >= options.limit) break;
     }

@@ -1,11 +1,12 @@
-import { symlink } from 'node:fs/promises';
-import { join, resolve } from 'node:path';
+import { join } from 'node:path';
 import type { Engine, LocalFile, Scan } from '../../model/component.ts';
 import { ident, literal, literalList } from '../../model/sql.ts';
-import { key, type Layout, sameLayout } from './layout.ts';
+import { key } from '../shared/names.ts';
+import { plainPath } from '../shared/path.ts';
+import { type Layout, sameLayout } from './layout.ts';
 import { rewrite } from './rewrite.ts';
 import type { CsvSettings } from './settings.ts';
-import { LONGEST_LINE, survey } from './survey.ts';
+import { LIMITS, type Limits, type LineEnd, survey } from './survey.ts';
 
 export interface ScanOptions {
   rowNumbers: boolean;
@@ -20,10 +21,10 @@ interface Readable {
   path: string;
   /** `rewritten` files end in the row's number. */
   way: 'parallel' | 'serial' | 'rewritten';
+  /** Bytes that its longest line may have. */
+  line: number;
+  lineEnd: LineEnd | null;
 }
-
-/** Files up to this size are one piece of work to the engine whether in parallel or not. */
-const ONE_PIECE = 8_000_000;
 
 let made = 0;
 
@@ -34,45 +35,40 @@ export async function buildScan(
   settings: CsvSettings,
   engine: Engine,
   options: ScanOptions,
+  limits: Limits = LIMITS,
 ): Promise<Scan> {
   const name = `csv-${process.pid}-${made++}`;
   const rejects = options.skipBadRows ? join(engine.spool, `${name}.rejects.csv`) : null;
   let rejected = 0;
   const readable: Readable[] = [];
   for (const { file, layout } of files) {
-    const found = await wayOf(file, layout, options);
-    if (found !== 'rewritten') {
-      readable.push({ file, layout, path: await plainPath(file, engine, name), way: found });
+    // A sample is written anew, because that reads no more of the file than it needs.
+    const found = options.limit === undefined ? await survey(file.path, layout, options.skipBadRows, limits) : null;
+    if (found?.regular) {
+      const way = found.parallel && file.size > limits.onePiece ? 'parallel' : 'serial';
+      const path = await plainPath(file, engine);
+      readable.push({ file, layout, path, way, line: limits.line * 2, lineEnd: found.lineEnd });
       continue;
     }
     const rows = join(engine.spool, `${name}-${file.ordinal}.csv`);
     const limit = options.limit ?? null;
     const done = await rewrite(file, layout, { rows, rejects, nullValues: settings.nullValues, limit });
     rejected += done.rejects;
-    readable.push({ file, layout, path: rows, way: 'rewritten' });
+    readable.push({
+      file,
+      layout,
+      path: rows,
+      way: 'rewritten',
+      line: Math.max(limits.line * 2, done.longest),
+      lineEnd: '\n',
+    });
   }
   const parts = grouped(readable, options.rowNumbers).map((group) =>
-    groupSql(group, columns, settings, options.rowNumbers),
+    groupSql(group, columns, { settings, rowNumbers: options.rowNumbers, limits }),
   );
   const body = parts.length > 0 ? parts.join(' UNION ALL ') : emptySql(columns, options.rowNumbers);
   const limited = options.limit === undefined ? body : `SELECT * FROM (${body}) LIMIT ${options.limit}`;
   return { sql: limited, rejects: rejects !== null && rejected > 0 ? rejectsSql(rejects) : null };
-}
-
-/** A sample is written anew, because that reads no more of the file than it needs. */
-async function wayOf(file: LocalFile, layout: Layout, options: ScanOptions): Promise<Readable['way']> {
-  if (options.limit !== undefined) return 'rewritten';
-  const found = await survey(file.path, layout, options.skipBadRows);
-  if (!found.regular) return 'rewritten';
-  return found.parallel && file.size > ONE_PIECE ? 'parallel' : 'serial';
-}
-
-/** The engine takes `*`, `?` and `[` in a path for a pattern: such a file is reached by a link. */
-async function plainPath(file: LocalFile, engine: Engine, name: string): Promise<string> {
-  if (!/[*?[]/.test(file.path)) return file.path;
-  const link = join(engine.spool, `${name}-${file.ordinal}.link.csv`);
-  await symlink(resolve(file.path), link);
-  return link;
 }
 
 /** Neighbours that one read can take. With row numbers each file is read by itself. */
@@ -81,19 +77,21 @@ function grouped(files: readonly Readable[], alone: boolean): Readable[][] {
   for (const file of files) {
     const group = groups.at(-1);
     const first = group?.[0];
-    const alike = first && first.way === file.way && sameLayout(first.layout, file.layout);
+    const alike =
+      first && first.way === file.way && first.lineEnd === file.lineEnd && sameLayout(first.layout, file.layout);
     if (group && alike && !alone) group.push(file);
     else groups.push([file]);
   }
   return groups;
 }
 
-function groupSql(
-  group: readonly Readable[],
-  columns: readonly string[],
-  settings: CsvSettings,
-  rowNumbers: boolean,
-): string {
+interface Reading {
+  settings: CsvSettings;
+  rowNumbers: boolean;
+  limits: Limits;
+}
+
+function groupSql(group: readonly Readable[], columns: readonly string[], reading: Reading): string {
   const first = group[0] as Readable;
   const { layout, way } = first;
   const places = new Map(layout.names.map((name, i) => [key(name), i]));
@@ -102,9 +100,8 @@ function groupSql(
     return `${place === undefined ? 'NULL::VARCHAR' : `c${place}`} AS ${ident(name)}`;
   });
   items.push(`${ordinalSql(group)} AS "_file"`);
-  if (rowNumbers) items.push(`${way === 'rewritten' ? 'n::BIGINT' : 'row_number() OVER ()'} AS "_row"`);
-  const paths = group.map((file) => file.path);
-  return `SELECT ${items.join(', ')} FROM ${readCsv(paths, layout, settings, way)}`;
+  if (reading.rowNumbers) items.push(`${way === 'rewritten' ? 'n::BIGINT' : 'row_number() OVER ()'} AS "_row"`);
+  return `SELECT ${items.join(', ')} FROM ${readCsv(group, first, reading)}`;
 }
 
 function ordinalSql(group: readonly Readable[]): string {
@@ -113,13 +110,16 @@ function ordinalSql(group: readonly Readable[]): string {
   return `list_extract([${ordinals}], list_position(${literalList(group.map((file) => file.path))}, p))::INTEGER`;
 }
 
-function readCsv(paths: readonly string[], layout: Layout, settings: CsvSettings, way: Readable['way']): string {
+function readCsv(group: readonly Readable[], first: Readable, reading: Reading): string {
+  const { layout, way } = first;
   const rewritten = way === 'rewritten';
   const types = layout.names.map((_, i) => `c${i}: 'VARCHAR'`);
   if (rewritten) types.push("n: 'VARCHAR'");
   const quote = rewritten ? '"' : layout.quote;
   const escapeMark = rewritten ? '"' : layout.escape;
-  const longest = LONGEST_LINE * 2;
+  const { settings, limits } = reading;
+  const line = Math.max(...group.map((file) => file.line));
+  const paths = group.map((file) => file.path);
   const options = [
     'auto_detect=false',
     `header=${!rewritten && layout.header}`,
@@ -130,8 +130,9 @@ function readCsv(paths: readonly string[], layout: Layout, settings: CsvSettings
     `nullstr=${literalList(rewritten ? [''] : settings.nullValues)}`,
     'allow_quoted_nulls=false',
     `parallel=${way === 'parallel'}`,
-    `max_line_size=${longest}`,
-    `buffer_size=${longest * 2}`,
+    `max_line_size=${line}`,
+    `buffer_size=${Math.max(limits.buffer, line * 2)}`,
+    ...(first.lineEnd === null ? [] : [`new_line=${literal(JSON.stringify(first.lineEnd).slice(1, -1))}`]),
     ...(paths.length > 1 ? ["filename='p'"] : []),
     `columns={${types.join(', ')}}`,
   ];
@@ -143,7 +144,7 @@ function rejectsSql(path: string): string {
   return (
     'SELECT "_file"::INTEGER AS "_file", line::BIGINT AS line, byte_offset::BIGINT AS byte_offset, code, reason, "row" ' +
     `FROM read_csv(${literal(path)}, auto_detect=false, header=false, delim=',', quote='"', escape='"', ` +
-    `allow_quoted_nulls=false, parallel=false, columns={${types.join(', ')}})`
+    `allow_quoted_nulls=false, parallel=false, new_line='\\n', columns={${types.join(', ')}})`
   );
 }
 

@@ -1,6 +1,7 @@
 import type { LocalFile } from '../../model/component.ts';
 import { SluiceError } from '../../model/error.ts';
-import { distinctNames, type Layout } from './layout.ts';
+import { distinctNames } from '../shared/names.ts';
+import type { Layout } from './layout.ts';
 import { type CsvRecord, isBlank, RecordReader } from './records.ts';
 import type { Sample } from './sample.ts';
 import { type CsvSettings, grammarOf } from './settings.ts';

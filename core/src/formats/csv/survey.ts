@@ -13,34 +13,55 @@ export interface Survey {
    * blank lines can make it lose rows without an error.
    */
   parallel: boolean;
+  /** Told to the engine, which else takes the first one it sees, even inside quotes. null: no line ends. */
+  lineEnd: LineEnd | null;
 }
+
+export type LineEnd = '\n' | '\r\n' | '\r';
+
+const IRREGULAR: Survey = { regular: false, parallel: false, lineEnd: null };
+
+/** Sizes in bytes that decide between the ways of reading; tests make them small. */
+export interface Limits {
+  /** Read at once. */
+  chunk: number;
+  /** Longer lines go through our own reader; the engine is given buffers for twice this length. */
+  line: number;
+  /** The engine's buffer. Beyond the first one a blank line between CRLF lines may end up in a value. */
+  buffer: number;
+  /** Files up to this size are one piece of work to the engine, in parallel or not. */
+  onePiece: number;
+}
+
+const MEGABYTE = 1024 * 1024;
+export const LIMITS: Limits = { chunk: 4 * MEGABYTE, line: 8 * MEGABYTE, buffer: 32 * MEGABYTE, onePiece: 8_000_000 };
 
 const LF = 10;
 const CR = 13;
 const SPACE = 32;
-const CHUNK = 4 * 1024 * 1024;
-/** The engine is given buffers for lines of twice this length. */
-export const LONGEST_LINE = 8 * 1024 * 1024;
-/** Beyond the engine's first buffer a blank line between CRLF lines may end up in a value. */
-const ONE_BUFFER = 32_000_000;
 const PREAMBLE = 64 * 1024;
 
 /**
  * Reads all bytes of a file. Text without quotes and carriage returns is passed over by native searches; other text
  * costs a step for each byte. With `checkRows` rows of another width and bytes that are no UTF-8 make it irregular too.
  */
-export async function survey(path: string, layout: Layout, checkRows: boolean): Promise<Survey> {
+export async function survey(
+  path: string,
+  layout: Layout,
+  checkRows: boolean,
+  limits: Limits = LIMITS,
+): Promise<Survey> {
   const simple = layout.comment === null && /^[\x00-\x7f]$/.test(layout.delimiter);
-  if (!simple) return { regular: false, parallel: false };
+  if (!simple) return IRREGULAR;
   const handle = await open(path, 'r');
   try {
-    let bytes = await readChunk(handle, 0);
-    const watch = new Watch(layout, checkRows);
-    if (!plainPreamble(bytes, layout)) return { regular: false, parallel: false };
+    let bytes = await readChunk(handle, 0, Math.max(limits.chunk, PREAMBLE));
+    const watch = new Watch(layout, checkRows, limits);
+    if (!plainPreamble(bytes, layout)) return IRREGULAR;
     let place = bytes.length;
     let from = bomLength(bytes);
     while (bytes.length > 0 && !watch.irregular) {
-      const following = await readChunk(handle, place);
+      const following = await readChunk(handle, place, limits.chunk);
       place += following.length;
       watch.look(bytes.subarray(from), following[0] ?? -1);
       bytes = following;
@@ -52,9 +73,9 @@ export async function survey(path: string, layout: Layout, checkRows: boolean): 
   }
 }
 
-async function readChunk(handle: Awaited<ReturnType<typeof open>>, at: number): Promise<Buffer> {
-  const buffer = Buffer.allocUnsafe(CHUNK);
-  const { bytesRead } = await handle.read(buffer, 0, CHUNK, at);
+async function readChunk(handle: Awaited<ReturnType<typeof open>>, at: number, size: number): Promise<Buffer> {
+  const buffer = Buffer.allocUnsafe(size);
+  const { bytesRead } = await handle.read(buffer, 0, size, at);
   return buffer.subarray(0, bytesRead);
 }
 
@@ -73,6 +94,12 @@ const ESCAPE = 2;
 const LINE = 3;
 const DELIMITER = 4;
 
+const LINE_ENDS: ReadonlyMap<number, LineEnd> = new Map([
+  [LF, '\n'],
+  [CR + LF, '\r\n'],
+  [CR, '\r'],
+]);
+
 /** The state between two chunks. */
 class Watch {
   irregular = false;
@@ -81,6 +108,7 @@ class Watch {
   readonly #delimiter: number;
   readonly #columns: number;
   readonly #checkRows: boolean;
+  readonly #limits: Limits;
   #quotes = false;
   #blank = false;
   #inQuotes = false;
@@ -95,7 +123,8 @@ class Watch {
   #lead: number;
   #tail: Buffer = Buffer.alloc(0);
 
-  constructor(layout: Layout, checkRows: boolean) {
+  constructor(layout: Layout, checkRows: boolean, limits: Limits) {
+    this.#limits = limits;
     this.#quote = layout.quote === '' ? -1 : layout.quote.charCodeAt(0);
     this.#delimiter = layout.delimiter.charCodeAt(0);
     this.#columns = layout.names.length;
@@ -122,9 +151,10 @@ class Watch {
 
   result(size: number): Survey {
     if (this.#checkRows && this.#place > this.#lineStart) this.#endRow(this.#place);
-    const crowded = this.#blank && (this.#columns === 1 || (size > ONE_BUFFER && this.#lineEnd !== LF));
+    const crowded = this.#blank && (this.#columns === 1 || (size > this.#limits.buffer && this.#lineEnd !== LF));
     const regular = !this.irregular && !this.#inQuotes && !crowded;
-    return { regular, parallel: regular && !this.#quotes && !this.#blank && this.#columns > 1 };
+    const parallel = regular && !this.#quotes && !this.#blank && this.#columns > 1;
+    return { regular, parallel, lineEnd: LINE_ENDS.get(this.#lineEnd) ?? null };
   }
 
   #lookAtLines(bytes: Buffer): void {
@@ -190,7 +220,7 @@ class Watch {
     this.#noteEnd(both ? CR + LF : byte);
     if (at === this.#lineStart) this.#blank = true;
     else if (this.#checkRows) this.#endRow(at);
-    if (at - this.#lineStart > LONGEST_LINE) this.irregular = true;
+    if (at - this.#lineStart > this.#limits.line) this.irregular = true;
     this.#lineStart = at + (both ? 2 : 1);
     this.#width = 1;
     if (this.#lead > 0) this.#lead--;
@@ -207,7 +237,7 @@ class Watch {
   }
 
   #checkLength(at: number): void {
-    if (this.#place + at - this.#lineStart > LONGEST_LINE) this.irregular = true;
+    if (this.#place + at - this.#lineStart > this.#limits.line) this.irregular = true;
   }
 
   #checkUtf8(bytes: Buffer, last: boolean): void {

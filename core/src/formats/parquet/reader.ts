@@ -1,0 +1,185 @@
+import { guardedCast, plainRule } from '../../engine/typing/cast.ts';
+import { widerType } from '../../engine/typing/widen.ts';
+import type { Engine, FormatReader, LocalFile, RawColumn, Sniffed } from '../../model/component.ts';
+import { toDuckType } from '../../model/duck.ts';
+import { SluiceError } from '../../model/error.ts';
+import type { JsonObject } from '../../model/json.ts';
+import { ident, literal, literalList } from '../../model/sql.ts';
+import { type DataType, formatType, sameType } from '../../model/type.ts';
+import { key } from '../shared/names.ts';
+import { plainPath } from '../shared/path.ts';
+import { type FileSchema, fileSchema, firstLine, typeOf, unreadable } from './file-schema.ts';
+
+type Dialect = JsonObject & { schemas: FileSchema[]; files: [number, number][] };
+
+/** Raised in the scan by a value that its column's type would change; ordinal and column follow. */
+const LOSSY = 'sluice-lossy:';
+/** The engine's own columns beside a file's; a file that has one of these names is read by itself. */
+const VIRTUAL = new Set(['file_row_number', 'file_index', 'filename']);
+
+export const parquet: FormatReader = {
+  async sniff(files, _settings, engine) {
+    const dialect: Dialect = { schemas: [], files: [] };
+    const columns = new Map<string, RawColumn & { type: DataType; file: LocalFile }>();
+    const evidence: string[] = [];
+    for (const file of files) {
+      const schema = await fileSchema(file, engine);
+      if (!addSchema(dialect, file, schema)) continue;
+      const names = schema.columns.map((column) => `${column.name} ${formatType(typeOf(column))}`);
+      evidence.push(`${file.name}: ${names.join(', ')}`);
+      for (const column of schema.columns) {
+        const known = columns.get(key(column.name));
+        const type = known ? commonType(known, { name: column.name, type: typeOf(column), file }) : typeOf(column);
+        if (known && !sameType(known.type, type)) {
+          evidence.push(
+            `${column.name} is ${formatType(type)}, because ${file.name} has ${formatType(typeOf(column))}`,
+          );
+        }
+        columns.set(key(column.name), { name: known?.name ?? column.name, type, file: known?.file ?? file });
+      }
+    }
+    return { dialect, columns: [...columns.values()].map(({ name, type }) => ({ name, type })), evidence };
+  },
+
+  async scan(files, sniffed, _settings, engine, options) {
+    const groups = await grouped(files, sniffed, engine);
+    const parts = groups.map((group) => groupSql(group, sniffed.columns, options.rowNumbers));
+    const body = parts.length > 0 ? parts.join(' UNION ALL ') : emptySql(sniffed.columns, options.rowNumbers);
+    return {
+      sql: options.limit === undefined ? body : `SELECT * FROM (${body}) LIMIT ${options.limit}`,
+      rejects: null,
+    };
+  },
+
+  async explain(error, files) {
+    const lossy = /sluice-lossy:(\d+):([^\n]*)/.exec(error.message);
+    if (lossy) {
+      const file = files.find((candidate) => candidate.ordinal === Number(lossy[1]));
+      return lossyValue(file, lossy[2] ?? '');
+    }
+    if (!/parquet|TProtocol|magic bytes|decompress|snappy|zstd|gzip/i.test(error.message)) return null;
+    const named =
+      files.find((file) => error.message.includes(file.path)) ?? (files.length === 1 ? files[0] : undefined);
+    return named ? unreadable(named, firstLine(error), error) : null;
+  },
+};
+
+function lossyValue(file: LocalFile | undefined, column: string): SluiceError {
+  const place = file ? { path: file.name, column } : { column };
+  return new SluiceError(
+    'format/schema-conflict',
+    'data',
+    `${file?.name ?? 'A file'}: a value of ${column} cannot be kept under the column's common type`,
+    {
+      where: place,
+      hint: 'Types of one column differ between files, or a timestamp has digits beyond the microsecond. Write the files with one type.',
+    },
+  );
+}
+
+/** Enters a file; true where its schema was not known before. */
+function addSchema(dialect: Dialect, file: LocalFile, schema: FileSchema): boolean {
+  const text = JSON.stringify(schema);
+  const index = dialect.schemas.findIndex((known) => JSON.stringify(known) === text);
+  dialect.files.push([file.ordinal, index >= 0 ? index : dialect.schemas.length]);
+  if (index < 0) dialect.schemas.push(schema);
+  return index < 0;
+}
+
+interface Typed {
+  name: string;
+  type: DataType;
+  file: LocalFile;
+}
+
+/** Throws where one of two types is text and the other not: as text the values would no longer be what they were. */
+function commonType(known: Typed, found: Typed): DataType {
+  const type = widerType(known.type, found.type);
+  if (type.kind !== 'text' || sameType(known.type, found.type)) return type;
+  const types = `${formatType(known.type)} in ${known.file.name} and ${formatType(found.type)} in ${found.file.name}`;
+  throw new SluiceError('format/schema-conflict', 'data', `Column ${known.name} is ${types}`, {
+    where: { path: found.file.name, column: known.name },
+    hint: 'Write the files with one type, or load them by jobs of their own.',
+  });
+}
+
+/** Neighbours with one schema, read together. */
+interface Group {
+  schema: FileSchema;
+  files: { file: LocalFile; path: string }[];
+  alone: boolean;
+}
+
+async function grouped(files: readonly LocalFile[], sniffed: Sniffed, engine: Engine): Promise<Group[]> {
+  const dialect = sniffed.dialect as Dialect;
+  const groups: Group[] = [];
+  for (const file of files) {
+    const entry = dialect.files.find(([ordinal]) => ordinal === file.ordinal);
+    const schema = (entry && dialect.schemas[entry[1]]) ?? (await fitting(file, sniffed, engine));
+    const path = await plainPath(file, engine);
+    const alone = schema.columns.some((column) => VIRTUAL.has(key(column.raw)));
+    const last = groups.at(-1);
+    const alike = last && !alone && !last.alone && JSON.stringify(last.schema) === JSON.stringify(schema);
+    if (alike) last.files.push({ file, path });
+    else groups.push({ schema, files: [{ file, path }], alone });
+  }
+  return groups;
+}
+
+/** The schema of a file that the dialect was not made from; it must fit the run's columns. */
+async function fitting(file: LocalFile, sniffed: Sniffed, engine: Engine): Promise<FileSchema> {
+  const schema = await fileSchema(file, engine);
+  const columns = new Map(sniffed.columns.map((column) => [key(column.name), column.type]));
+  for (const column of schema.columns) {
+    const type = columns.get(key(column.name));
+    if (type && sameType(widerType(type, typeOf(column)), type)) continue;
+    const found = `${column.name} ${formatType(typeOf(column))}`;
+    throw new SluiceError(
+      'format/columns',
+      'data',
+      `${file.name} has a column that the run did not see before: ${found}`,
+      {
+        where: { path: file.name, column: column.name },
+        hint: 'Run again: the columns are then found before the first row is read.',
+      },
+    );
+  }
+  return schema;
+}
+
+function groupSql(group: Group, columns: readonly RawColumn[], rowNumbers: boolean): string {
+  const own = new Map(group.schema.columns.map((column) => [key(column.name), column]));
+  const ordinals = group.files.map(({ file }) => file.ordinal).join(', ');
+  const ordinal =
+    group.files.length === 1 ? `${ordinals}::INTEGER` : `list_extract([${ordinals}], file_index::BIGINT + 1)::INTEGER`;
+  const items = columns.map((column) => {
+    const found = own.get(key(column.name));
+    const type = column.type ?? { kind: 'text' };
+    const value = found ? valueSql(found, type, ordinal) : `NULL::${toDuckType(type)}`;
+    return `${value} AS ${ident(column.name)}`;
+  });
+  items.push(`${ordinal} AS "_file"`);
+  if (rowNumbers) items.push(`${group.alone ? 'row_number() OVER ()' : 'file_row_number + 1'} AS "_row"`);
+  return `SELECT ${items.join(', ')} FROM read_parquet(${literalList(group.files.map(({ path }) => path))})`;
+}
+
+function valueSql(column: FileSchema['columns'][number], type: DataType, ordinal: string): string {
+  const name = ident(column.raw);
+  const own = typeOf(column);
+  const lossy = `error(concat('${LOSSY}', ${ordinal}, ${literal(`:${column.name}`)}))`;
+  if (column.engine === 'TIMESTAMP_NS') {
+    const cut = `CASE WHEN epoch_ns(${name}) % 1000 <> 0 THEN ${lossy} ELSE ${name}::TIMESTAMP END`;
+    return sameType(own, type) ? cut : guardedCast(`(${cut})`, own, plainRule(type, false)).checked(lossy);
+  }
+  const kept = toDuckType(own) === column.engine ? name : `${name}::${toDuckType(own)}`;
+  return sameType(own, type) ? kept : guardedCast(kept, own, plainRule(type, false)).checked(lossy);
+}
+
+function emptySql(columns: readonly RawColumn[], rowNumbers: boolean): string {
+  const items = columns.map(
+    (column) => `NULL::${toDuckType(column.type ?? { kind: 'text' })} AS ${ident(column.name)}`,
+  );
+  items.push('NULL::INTEGER AS "_file"');
+  if (rowNumbers) items.push('NULL::BIGINT AS "_row"');
+  return `SELECT ${items.join(', ')} WHERE false`;
+}
