@@ -4,6 +4,7 @@ import { isAbsolute, join, resolve, sep } from 'node:path';
 import picomatch from 'picomatch';
 import type { LocalFile, Source, SourceContext, SourceSession, Split } from '../../model/component.ts';
 import { SluiceError } from '../../model/error.ts';
+import { parseDuration } from '../../model/units.ts';
 import type { Infer } from '../../spec/schema.ts';
 import type { sourceSpec } from './spec.ts';
 
@@ -38,7 +39,7 @@ class LocalSession implements SourceSession {
     const nameOf = (full: string) => (isAbsolute(path) ? toSlashes(full) : toSlashes(full.slice(this.#root.length + 1)));
     const wanted = scan.isGlob ? picomatch(toSlashes(path), { dot: false }) : () => true;
     const unwanted = exclude && exclude.length > 0 ? picomatch([...exclude]) : () => false;
-    const latest = Date.now() - minAgeMs(this.#settings);
+    const latest = Date.now() - (parseDuration(this.#settings.min_age) ?? 0);
     let ordinal = 0;
     for (const full of await this.#walk(start, scan.isGlob)) {
       const name = scan.isGlob ? nameOf(full) : toSlashes(path);
@@ -93,14 +94,6 @@ class LocalSession implements SourceSession {
 
   async committed(): Promise<void> {}
   async close(): Promise<void> {}
-}
-
-function minAgeMs(settings: Settings): number {
-  const value = (settings as { min_age?: unknown }).min_age;
-  if (typeof value !== 'string') return 0;
-  const match = /^(\d+)([smhd])$/.exec(value);
-  const unit = { s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 }[match?.[2] ?? 's'] ?? 0;
-  return Number(match?.[1] ?? 0) * unit;
 }
 
 function unreadable(name: string, cause: NodeJS.ErrnoException): SluiceError {

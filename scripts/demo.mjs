@@ -1,0 +1,26 @@
+// `npm run demo`: loads the quickstart's files into its embedded warehouse, shows the tables, and loads again.
+import { spawnSync } from 'node:child_process';
+import { rmSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+
+const sluice = fileURLToPath(new URL('../runner/dist/sluice.js', import.meta.url));
+const cwd = fileURLToPath(new URL('../examples/quickstart', import.meta.url));
+const JOBS = ['airports', 'zipcodes', 'flights'];
+const TABLES = { airports: 'iata', zipcodes: 'zip_code', flights: 'departed_at', delays_by_origin: 'flights desc' };
+
+function run(args, stdio = 'inherit') {
+  const done = spawnSync(process.execPath, [sluice, ...args], { cwd, stdio: ['ignore', stdio, 'inherit'], encoding: 'utf8' });
+  if (done.status !== 0) process.exit(done.status ?? 1);
+  return done.stdout ?? '';
+}
+
+rmSync(`${cwd}/.sluice/warehouse.duckdb`, { force: true });
+console.log('First run: everything is new.');
+run(['run', ...JOBS]);
+for (const [table, order] of Object.entries(TABLES)) {
+  const [{ n }] = JSON.parse(run(['sql', '--json', `select count(*) as n from ${table}`], 'pipe'));
+  console.log(`\n${table} rows=${n}`);
+  run(['sql', `select * from ${table} order by ${order} limit 5`]);
+}
+console.log('\nSecond run: no file is new, so nothing is loaded; the aggregate is made anew.');
+run(['run', ...JOBS]);
