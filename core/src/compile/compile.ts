@@ -99,7 +99,7 @@ function jobOf(view: JobView, node: MapNode, project: Project): Job {
 
 /** Texts for people hold no references, so that an escaped one is shown as meant. */
 function plainText(text: string | undefined): string | null {
-  return text === undefined ? null : text.replaceAll('$${', '${');
+  return text === undefined ? null : text.replaceAll('$${', () => '${');
 }
 
 function scheduleOf(node: MapNode): Schedule | null {

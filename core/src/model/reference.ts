@@ -57,5 +57,6 @@ export function holdsReference(text: string): boolean {
 
 /** Writes a value so that reading it gives the value again, whatever it holds. */
 export function escapeReferences(value: string): string {
-  return value.replaceAll('${', '$${');
+  // A function, because `$$` in a replacement text stands for one dollar.
+  return value.replaceAll('${', () => '$${');
 }
