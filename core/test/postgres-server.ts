@@ -26,8 +26,8 @@ export interface TestServer {
   stop(): Promise<void>;
 }
 
-/** Starts a throw-away Postgres on a free loopback port. It does not sync to disk: tests of crashes of the server itself need another. */
-export async function startServer(): Promise<TestServer> {
+/** Starts a throw-away Postgres on a free loopback port. It does not sync to disk: `settings` go over that. */
+export async function startServer(settings: Record<string, string> = {}): Promise<TestServer> {
   removeStale();
   const { initdb, postgres } = await binaries();
   const asRoot = process.getuid?.() === 0;
@@ -44,7 +44,7 @@ export async function startServer(): Promise<TestServer> {
   });
   for (let attempt = 1; ; attempt++) {
     const port = await freePort();
-    const child = spawn(postgres, serverArguments(data, folder, port), { ...user, cwd: folder, stdio: 'ignore' });
+    const child = spawn(postgres, serverArguments(data, folder, port, settings), { ...user, cwd: folder, stdio: 'ignore' });
     const url = `postgres://postgres:${PASSWORD}@127.0.0.1:${port}/postgres`;
     if (await answers(url, child)) return { url, stop: () => stop(child, folder) };
     await stop(child, attempt < 3 ? null : folder);
@@ -63,7 +63,7 @@ function reachable(asRoot: boolean): string {
   return asRoot && (statSync(folder).mode & 0o005) !== 0o005 ? '/tmp' : folder;
 }
 
-function serverArguments(data: string, folder: string, port: number): string[] {
+function serverArguments(data: string, folder: string, port: number, own: Record<string, string>): string[] {
   const settings = {
     listen_addresses: '127.0.0.1',
     port: String(port),
@@ -74,6 +74,7 @@ function serverArguments(data: string, folder: string, port: number): string[] {
     synchronous_commit: 'off',
     full_page_writes: 'off',
     timezone: 'America/Los_Angeles',
+    ...own,
   };
   return ['-D', data, ...Object.entries(settings).flatMap(([name, value]) => ['-c', `${name}=${value}`])];
 }
