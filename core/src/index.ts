@@ -20,6 +20,7 @@ export { addCounts, type Checkpoint, type Counts, type FileIdentity, type Stream
 export { type Column, type DataType, formatType, parseType, sameType } from './model/type.ts';
 export { parseDuration, parseSize } from './model/units.ts';
 export { VERSION } from './model/version.ts';
+export type { Schema } from './spec/schema.ts';
 export { renderFrame } from './text/frame.ts';
 export type { Document, Entry, ListNode, MapNode, Node, ScalarNode } from './text/node.ts';
 export { parseDocument } from './text/parse.ts';

@@ -131,7 +131,7 @@ describe('parseDocument', () => {
           expect(range.start).toBeLessThanOrEqual(range.end);
         }
       }),
-      { numRuns: 3000 },
+      { numRuns: 1000 },
     );
   });
 });
