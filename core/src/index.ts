@@ -1,5 +1,6 @@
 /** The language door: from text to diagnostics and compiled jobs. Runs in a browser. */
 export { check } from './check/check.ts';
+export { type FoundReference, findReferences } from './check/find-references.ts';
 export { jobSchema } from './check/job-schema.ts';
 export { jobJsonSchema, projectJsonSchema } from './check/json-schema.ts';
 export { createProject, type Project, type ProjectFiles } from './check/project.ts';

@@ -6,6 +6,7 @@ import {
   compile,
   createProject,
   type Document,
+  findReferences,
   parseDocument,
   type Schema,
   VERSION,
@@ -114,6 +115,18 @@ describe('check', () => {
     const bad = parseDocument('name: [\n', 'jobs/b.yaml');
     expect(check(good, createProject({ config: null, jobs: [good, bad] }))).toEqual([]);
   });
+});
+
+it('finds references with their places', () => {
+  const text = 'name: a\nsource: {type: local, path: "${env:A}/${env:A}/${file:b}"}\nx-t: "$${env:C}"\n';
+  const found = findReferences(parseDocument(text, 'jobs/a.yaml'));
+  expect(found.map((r) => [r.kind, r.name, r.path])).toEqual([
+    ['env', 'A', '/source/path'],
+    ['env', 'A', '/source/path'],
+    ['file', 'b', '/source/path'],
+  ]);
+  expect(found.map((r) => text.slice(r.range.start, r.range.end))).toEqual(['${env:A}', '${env:A}', '${file:b}']);
+  expect(found[0]!.range.start).toBeLessThan(found[1]!.range.start);
 });
 
 describe('visitJob', () => {

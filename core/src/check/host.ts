@@ -3,7 +3,7 @@ import type { Diagnostic, Fix, Range, Severity } from '../model/diagnostic.ts';
 import type { Schema } from '../spec/schema.ts';
 import type { Document, MapNode, Node, ScalarNode } from '../text/node.ts';
 
-export interface ReportOptions {
+interface ReportOptions {
   fix?: Fix | undefined;
   severity?: Severity;
   related?: Diagnostic['related'];

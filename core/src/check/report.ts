@@ -30,7 +30,7 @@ export function reporter(document: Document, into: Diagnostic[]): Report {
 }
 
 /** Where a job says its name, else the beginning of the file. */
-export function nameRange(document: Document): Range {
+function nameRange(document: Document): Range {
   const { root } = document;
   return (
     entryOf(root, 'name')?.value.range ??

@@ -4,7 +4,7 @@ import type { Project } from './project.ts';
 import type { Scope } from './scope.ts';
 import type { JobView, StreamView } from './view.ts';
 
-export interface JobContext {
+interface JobContext {
   view: JobView;
   project: Project;
   report: Report;
@@ -14,7 +14,7 @@ export interface StreamContext extends JobContext {
   stream: StreamView;
 }
 
-export interface ProjectContext {
+interface ProjectContext {
   document: Document;
   scope: Scope;
   project: Project;

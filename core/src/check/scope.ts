@@ -23,7 +23,7 @@ interface Defaults {
   set: MapNode;
 }
 
-export interface Connection {
+interface Connection {
   key: ScalarNode;
   type: string | undefined;
   node: MapNode;

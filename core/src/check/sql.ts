@@ -1,5 +1,5 @@
 import { type SqlToken, sqlTokens } from '../model/sql-scope.ts';
-import type { TextFault } from './values.ts';
+import type { TextFault } from './text-fault.ts';
 
 /**
  * What the text of an SQL expression or query alone says is wrong: nothing in it, something not closed, more than one

@@ -1,16 +1,9 @@
-import type { DiagnosticCode } from '../model/codes.ts';
 import { parseType } from '../model/type.ts';
 import { parseDuration, parseSize } from '../model/units.ts';
 import type { TextKind } from '../spec/schema.ts';
 import { sqlFault } from './sql.ts';
 import { nearest } from './suggest.ts';
-
-export interface TextFault {
-  code: DiagnosticCode;
-  message: string;
-  /** What was meant, where that is certain. */
-  text?: string;
-}
+import type { TextFault } from './text-fault.ts';
 
 /** Whether a text is what its kind says; what needs more than the text is a rule's work. */
 export function checkText(kind: TextKind, text: string): TextFault | null {

@@ -18,6 +18,7 @@ import { lay, without } from './lay.ts';
 import { putVariables } from './references.ts';
 import { reporter } from './report.ts';
 import { type Scope, textsOf, variantOf } from './scope.ts';
+import { listWords } from './suggest.ts';
 import { requireKeys, walk } from './walk.ts';
 
 /** The destination where a job names none. */
@@ -83,10 +84,29 @@ function makeView(document: Document, scope: Scope): JobView {
     partial: true,
     runtime: false,
   }) as MapNode;
-  view.job = lay(defaults, without(view.root, 'streams')) as MapNode;
+  view.job = withDefaultType(lay(defaults, without(view.root, 'streams')) as MapNode);
   view.streams = streamsOf(view);
   requireAll(view, report);
   return view;
+}
+
+/** A destination that is only begun in the defaults has no type of its own yet. */
+function withDefaultType(job: MapNode): MapNode {
+  const entry = entryOf(job, 'destination');
+  if (entry?.value.kind !== 'map' || entryOf(entry.value, 'type') || entryOf(entry.value, 'connection')) return job;
+  const { file, range, path } = entry.value;
+  const text = (source: string): ScalarNode => ({
+    kind: 'scalar',
+    file,
+    range,
+    path,
+    value: source,
+    source,
+    style: 'plain',
+  });
+  const type = { key: text('type'), value: text(DEFAULT_DESTINATION), merged: false };
+  const value: MapNode = { ...entry.value, entries: [type, ...entry.value.entries] };
+  return { ...job, entries: job.entries.map((other) => (other === entry ? { ...entry, value } : other)) };
 }
 
 function emptyMap(document: Document): MapNode {
@@ -206,12 +226,30 @@ function requireIn(node: Node | undefined, schema: Schema, scope: Scope, report:
     // A connection that does not exist is reported as such.
     const connection = textOf(node, 'connection');
     const unknown = connection !== undefined && !scope.connections.has(connection);
-    if (!entryOf(node, union.key) && !unknown) requireKeys(node, { required: [union.key] }, { report });
-    if (variant) requireIn(node, variant, scope, report);
+    if (!entryOf(node, union.key) && !unknown) {
+      const message = `\`${union.key}\` is missing: ${listWords(Object.keys(union.of))}.`;
+      requireKeys(
+        node,
+        { required: [union.key] },
+        { report: (code, n, _, options) => report(code, n, message, options) },
+      );
+    }
+    if (!variant) return;
+    requireIn(node, variant, scope, report);
+    reportForeignKeys(node, variant, type ?? '', report);
     return;
   }
   requireKeys(node, schema, { report });
   for (const [key, inner] of Object.entries(schema.properties ?? {})) requireIn(child(node, key), inner, scope, report);
+}
+
+/** What was laid under from elsewhere may not be a key of the type that it ended at. */
+function reportForeignKeys(node: MapNode, variant: Schema, type: string, report: Report): void {
+  for (const { key } of node.entries) {
+    if (key.source === 'type' || Object.hasOwn(variant.properties ?? {}, key.source)) continue;
+    const from = key.file === node.file ? '' : ` It comes from ${key.file}.`;
+    report('schema/unknown-key', key, `\`${key.source}\` is no key of \`${type}\`.${from}`);
+  }
 }
 
 /** Where a key of a stream is written, for findings on what is missing there: the nearest place in the file. */

@@ -120,7 +120,7 @@ function wrongKind(node: Node, schema: Schema, host: Host): null {
     'schema/type',
     node,
     `${wanted[0]?.toUpperCase()}${wanted.slice(1)} is expected here, not ${KIND_TEXT[node.kind]}.`,
-    { fix: asList(node, schema, host) },
+    { fix: asList(node, schema, host) ?? asType(node, schema) },
   );
   return null;
 }
@@ -154,6 +154,14 @@ function walkList(node: ListNode, schema: Schema, host: Host, place: Place): Nod
   }
   if (schema.uniqueItems) reportRepeated(items, host);
   return { ...node, items };
+}
+
+/** `destination: duckdb` is most likely `destination: {type: duckdb}`. */
+function asType(node: Node, schema: Schema): Fix | undefined {
+  const union = schema['x-union'];
+  if (node.kind !== 'scalar' || !union || !Object.hasOwn(union.of, node.source)) return undefined;
+  const text = `{${union.key}: ${node.source}}`;
+  return { title: `Write \`${text}\``, edits: [{ range: node.range, text }] };
 }
 
 function isNullWord(item: Node): item is ScalarNode {

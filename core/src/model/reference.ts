@@ -1,5 +1,5 @@
 /** The kinds of references: `${env:NAME}`, `${var:name}`, `${file:path}`, `${stream:name}`. */
-export type ReferenceKind = 'env' | 'var' | 'file' | 'stream';
+type ReferenceKind = 'env' | 'var' | 'file' | 'stream';
 
 /** A piece of a text: literal, or a reference, or something that looks like one and is not. */
 export type TextPart =

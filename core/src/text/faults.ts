@@ -86,6 +86,8 @@ function findTrap(text: string, at: number): Diagnostic | null {
       reference,
       'YAML takes the braces of a reference for a mapping inside `{…}`; put it in quotes.',
     );
+  const split = mappingInFlow(line, at);
+  if (split) return quoteFault(text, split, '`: ` inside a text begins a mapping in YAML; put the text in quotes.');
   const value = valueIn(line);
   if (!value || at < value.start) return null;
   const first = value.text[0] ?? '';
@@ -127,6 +129,17 @@ function referenceInFlow(line: { text: string; start: number }, at: number): Ran
   return null;
 }
 
+/** The value of a key inside `{…}` that holds `: `, such as `{type: struct<a: int>}`. */
+function mappingInFlow(line: { text: string; start: number }, at: number): Range | null {
+  for (const match of line.text.matchAll(/[{,]\s*[\w.-]+:[ ]+(?=[^\s"'{[])/g)) {
+    const from = match.index + match[0].length;
+    const value = flowValue(line.text.slice(from)).trimEnd();
+    const start = line.start + from;
+    if (/:\s/.test(value) && at >= start && at <= start + value.length) return { start, end: start + value.length };
+  }
+  return null;
+}
+
 function quoteFault(text: string, range: Range, message: string): Diagnostic {
   return fault('yaml/quote', range, message, quoteFix(text, range));
 }
@@ -152,7 +165,8 @@ function flowValue(rest: string): string {
   let depth = 0;
   for (let i = 0; i < rest.length; i++) {
     const ch = rest[i]!;
-    if ('([{'.includes(ch)) depth++;
+    if ('([{<'.includes(ch)) depth++;
+    else if (ch === '>') depth = Math.max(0, depth - 1);
     else if (')]}'.includes(ch) && depth-- === 0) return rest.slice(0, i);
     else if (ch === ',' && depth === 0) return rest.slice(0, i);
   }
@@ -206,7 +220,7 @@ function noColon(text: string, range: Range): Diagnostic {
   return fault(
     'yaml/syntax',
     { start: range.start, end: Math.max(end, range.end) },
-    'A key and its `: ` are expected here.',
+    'A key and its `: ` are expected here; a text that goes on is indented further.',
   );
 }
 

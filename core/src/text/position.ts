@@ -7,7 +7,7 @@ export interface Position {
 const cache = new WeakMap<object, number[]>();
 
 /** Offsets at which the lines of a text begin; `\n`, `\r\n` and a lone `\r` end a line. */
-export function lineStarts(text: string): number[] {
+function lineStarts(text: string): number[] {
   const starts = [0];
   for (let i = 0; i < text.length; i++) {
     const code = text.charCodeAt(i);
