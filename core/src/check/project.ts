@@ -22,6 +22,8 @@ export interface Project {
   readonly targets: readonly string[];
   /** Whether sluice.yaml declares targets: then `daemon`, `plan` and `apply` want one named. */
   readonly hasTargets: boolean;
+  /** Address of the state as written, references not put in; null where sluice.yaml gives none. */
+  readonly stateStore: string | null;
   /** sluice.yaml in one target; the default one where left out. */
   scope(target?: string, vars?: Readonly<Record<string, string>>): Scope;
   /** What is known of all jobs together: computed when it is first asked for. */
@@ -40,6 +42,9 @@ export function createProject(files: ProjectFiles): Project {
     files,
     targets: targets.map((target) => target.name),
     hasTargets: targets.some((target) => target.key !== null),
+    get stateStore() {
+      return textOf(scope().root, 'state_store') ?? null;
+    },
     scope,
     view,
     index(wanted) {

@@ -190,6 +190,16 @@ targets: {dev: {default: true}, prod: {variables: {dir: live}}}
     );
   });
 
+  it('reads a variable as the type that is wanted', () => {
+    const project =
+      'version: 1\nname: p\nvariables: {on: {default: false}, max: {default: "3"}, text: {default: 007}}\n';
+    const made = job(`${SMALL}enabled: \${var:on}\nretries: {max: "\${var:max}"}\nowner: \${var:text}\n`, { project });
+    expect(made).toMatchObject({ enabled: false, retries: { max: 3 }, owner: '007' });
+    expect(compiled(`${SMALL}enabled: \${var:max}\n`, { project }).diagnostics.map((d) => d.code)).toEqual([
+      'schema/type',
+    ]);
+  });
+
   it('gives no job where the file or sluice.yaml has an error', () => {
     expect(compiled('name: a\n').job).toBeNull();
     const broken = compiled(SMALL, { project: 'version: 1\nname: P\n' });

@@ -12,7 +12,7 @@ export const connections: Rule = {
 };
 
 function checkUse(
-  { view, stream, report }: StreamContext,
+  { view, stream, project, report }: StreamContext,
   key: 'source' | 'destination',
   of: typeof specs.sources,
 ): void {
@@ -30,7 +30,10 @@ function checkUse(
         ? `; there are ${listWords(known)}.`
         : ': it has none.';
     const fix = near ? { title: `Use \`${near}\``, edits: [{ range: written.range, text: near }] } : undefined;
-    report('connection/unknown', written, `sluice.yaml has no connection \`${name}\`${hint}`, { fix });
+    const message = project.files.config
+      ? `sluice.yaml has no connection \`${name}\`${hint}`
+      : `There is no sluice.yaml and so no connection \`${name}\`; write its keys here instead.`;
+    report('connection/unknown', written, message, { fix });
     return;
   }
   const type = textOf(use, 'type');
