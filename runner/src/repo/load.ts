@@ -72,7 +72,7 @@ export async function loadProject(options: LoadOptions): Promise<LoadedProject> 
 }
 
 /** The nearest sluice.yaml at or above a folder, or null. */
-export async function findConfig(folder: string): Promise<string | null> {
+async function findConfig(folder: string): Promise<string | null> {
   for (let at = resolve(folder); ; at = dirname(at)) {
     const found = await configIn(at);
     if (found || dirname(at) === at) return found;
