@@ -17,7 +17,6 @@ import {
   type Checkpoint,
   type Counts,
   type FileIdentity,
-  type StreamKey,
   zeroCounts,
 } from '../model/run.ts';
 import type { Column } from '../model/type.ts';

@@ -26,6 +26,7 @@ import { type Landed, land } from './land.ts';
 import { prepare, widenPlan } from './prepare.ts';
 import { inFlow, makeReady, type Ready } from './ready.ts';
 import type { StreamPlan } from './stream-plan.ts';
+import { SureReader } from './sure-reader.ts';
 import { verifyColumns } from './verify.ts';
 
 /** What every task of a stream is told. Plain JSON: it crosses into a worker thread. */
@@ -190,24 +191,34 @@ async function connect(input: TaskCommon, hooks: TaskHooks): Promise<Destination
 
 type Reading = TaskCommon & { plan: StreamPlan };
 
-/** Runs `work`; where a value breaks an inferred type, finds every column that breaks over all files of the task. */
+/** Readings of the same files that a task tries before it takes what they say. */
+const READINGS = 3;
+
+/**
+ * Runs `work` with a reader; a reading that turns out to be unsure is thrown away and done anew. Where a value breaks an
+ * inferred type, finds every column that breaks over all files of the task.
+ */
 async function guarded(
   engine: Engine,
   input: Reading,
   files: LocalFile[],
-  work: () => Promise<TaskOutput>,
+  work: (reader: SureReader) => Promise<TaskOutput>,
 ): Promise<TaskOutput> {
-  try {
-    return await work();
-  } catch (error) {
-    const mark = raisedMark(error);
-    const reader = await pick(registry.formats, 'format', input.plan.format);
-    if (mark?.kind === 'widen') {
-      return { type: 'widen', columns: await verifyColumns(engine, input.stream, input.plan, reader, files) };
+  const format = await pick(registry.formats, 'format', input.plan.format);
+  for (let reading = 1; ; reading++) {
+    const reader = new SureReader(format);
+    try {
+      return await work(reader);
+    } catch (error) {
+      if (reading < READINGS && !(await reader.sure())) continue;
+      const mark = raisedMark(error);
+      if (mark?.kind === 'widen') {
+        return { type: 'widen', columns: await verifyColumns(engine, input.stream, input.plan, format, files) };
+      }
+      if (mark) throw await explainDirect(engine, input.stream, input.plan, format, files, mark, factsOf(input));
+      if (error instanceof SluiceError) throw error;
+      throw (await format.explain(error as Error, files, input.plan.sniffed)) ?? error;
     }
-    if (mark) throw await explainDirect(engine, input.stream, input.plan, reader, files, mark, factsOf(input));
-    if (error instanceof SluiceError) throw error;
-    throw (await reader.explain(error as Error, files, input.plan.sniffed)) ?? error;
   }
 }
 
@@ -215,15 +226,23 @@ function factsOf(input: TaskCommon): { runId: string; loadedAt: string } {
   return { runId: input.runId, loadedAt: input.loadedAt };
 }
 
-async function landFiles(engine: Engine, input: Reading, files: LocalFile[]): Promise<Landed> {
-  const reader = await pick(registry.formats, 'format', input.plan.format);
-  return land(engine, { stream: input.stream, plan: input.plan, reader, files, facts: factsOf(input), name: 'landed' });
+async function landFiles(engine: Engine, input: Reading, files: LocalFile[], reader: SureReader): Promise<Landed> {
+  const landed = await land(engine, {
+    stream: input.stream,
+    plan: input.plan,
+    reader,
+    files,
+    facts: factsOf(input),
+    name: 'landed',
+  });
+  await reader.requireSure();
+  return landed;
 }
 
 async function landTask(engine: Engine, input: TaskInput & { type: 'land' }, files: LocalFile[]): Promise<TaskOutput> {
   await faultPoint('land.before');
-  return guarded(engine, input, files, async () => {
-    const landed = await landFiles(engine, input, files);
+  return guarded(engine, input, files, async (reader) => {
+    const landed = await landFiles(engine, input, files, reader);
     await faultPoint('land.after');
     return { type: 'landed', landed };
   });
@@ -238,8 +257,8 @@ async function stageTask(
   const session = await connect(input, hooks);
   try {
     await cage(engine, { files: files.map((f) => f.path), folders: session.folders });
-    return await guarded(engine, input, files, async () => {
-      const { rows, counts, open } = await readyRows(engine, input, files, null, null, hooks);
+    return await guarded(engine, input, files, async (reader) => {
+      const { rows, counts, open } = await readyRows(engine, input, files, null, null, hooks, reader);
       const request = {
         epoch: input.epoch,
         task: input.task,
@@ -247,7 +266,9 @@ async function stageTask(
         columns: rows.columns,
         disposition: input.disposition,
       };
+      // A task's second staging replaces its first.
       const token = await session.stage(request, rows);
+      await reader.requireSure();
       return { type: 'staged', token, counts: settle(counts, open, token.rows), columns: rows.columns };
     });
   } finally {
@@ -266,7 +287,7 @@ async function loadTask(
     await session.attach(engine);
     const landed = (input.landed ?? []).flatMap((l) => [...l.parts, ...l.rejects]);
     await cage(engine, { files: [...files.map((f) => f.path), ...landed, ...session.files], folders: session.folders });
-    return await guarded(engine, input, files, async () => {
+    return await guarded(engine, input, files, async (reader) => {
       const { rows, counts, open, cursor } = await readyRows(
         engine,
         input,
@@ -274,9 +295,10 @@ async function loadTask(
         input.landed,
         input.checkpoint,
         hooks,
+        reader,
       );
       enforceLimits(counts, input.maxRejected, input.stream);
-      rows.gate = await gate(input, hooks, engine);
+      rows.gate = await gate(input, hooks, engine, reader);
       const checkpoint = nextCheckpoint(input.commit.checkpoint, cursor);
       const commit = { ...input.commit, checkpoint, columns: rows.columns, counts };
       const result = await session.load(commit, rows);
@@ -319,16 +341,16 @@ async function readyRows(
   landed: Landed[] | null,
   checkpoint: Checkpoint | null,
   hooks: TaskHooks,
+  reader: SureReader,
 ): Promise<Ready> {
   const { steps, checks } = await loadSteps(input.stream, engine);
   const { stream, plan } = input;
-  const reader = await pick(registry.formats, 'format', plan.format);
   if (landed === null && plan.direct) {
     const rows = await directRows(engine, { stream, plan, reader, files, steps, checks, facts: factsOf(input) });
     const bytes = files.reduce((sum, f) => sum + f.size, 0);
     return { rows, counts: { ...zeroCounts(), bytes_read: bytes }, open: true, cursor: null };
   }
-  const all = landed ?? [await landFiles(engine, input, files)];
+  const all = landed ?? [await landFiles(engine, input, files, reader)];
   const names = files.length > 0 ? files : ((input as Partial<TaskInput & { type: 'load' }>).names ?? []);
   return makeReady(engine, {
     stream,
@@ -362,14 +384,16 @@ function settle(counts: Counts, open: boolean, written: number): Counts {
   return { ...counts, rows_written: written, rows_filtered: counts.rows_filtered + inFlow(counts) - written };
 }
 
-/** Checks that only the number of rows decides, told to the destination as its last question before COMMIT. */
+/** The destination's last question before COMMIT: was everything read right, and do the checks on the number of rows hold? */
 async function gate(
   input: TaskInput & { type: 'load' },
   hooks: TaskHooks,
   engine: Engine,
-): Promise<ReadyRows['gate'] & {}> {
+  reader: SureReader,
+): Promise<NonNullable<ReadyRows['gate']>> {
   const { checks } = await loadSteps(input.stream, engine);
-  return (rows: number) => {
+  return async (rows) => {
+    await reader.requireSure();
     for (const { step, check } of checks) {
       const verdict = check.byCount?.(step, rows);
       if (verdict?.failed !== true) continue;

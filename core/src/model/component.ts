@@ -114,6 +114,11 @@ export interface Scan {
    * null where the format has no such rows.
    */
   rejects: string | null;
+  /**
+   * Waits for what is still being found out about the files while `sql` runs. false: `sql` may have read them wrongly, its
+   * rows must be thrown away, and a new scan of the same files will know better. Left out: `sql` is right as it stands.
+   */
+  confirm?: () => Promise<boolean>;
 }
 
 export interface FormatReader {
@@ -239,7 +244,7 @@ export interface ReadyRows {
   /** A SELECT of QUARANTINE_COLUMNS, all text but row_number and byte_offset BIGINT; null where nothing is set aside. */
   quarantine: string | null;
   /** Called with the rows written, before COMMIT: throws where a check or limit forbids the epoch. */
-  gate?: (rowsWritten: number) => void;
+  gate?: (rowsWritten: number) => void | Promise<void>;
 }
 
 export interface StageRequest {

@@ -1,0 +1,40 @@
+import type { Engine, FormatReader, LocalFile, Scan, Sniffed } from '../model/component.ts';
+import type { JsonObject } from '../model/json.ts';
+
+/**
+ * A format's reader that remembers which of its scans still have to be confirmed. A format may read a file in the quick way
+ * while it finds out whether that way is right; nothing of such a reading counts before it is sure.
+ */
+export class SureReader implements FormatReader {
+  readonly #format: FormatReader;
+  readonly #open: (() => Promise<boolean>)[] = [];
+
+  constructor(format: FormatReader) {
+    this.#format = format;
+  }
+
+  sniff(files: readonly LocalFile[], settings: JsonObject, engine: Engine): Promise<Sniffed> {
+    return this.#format.sniff(files, settings, engine);
+  }
+
+  async scan(...args: Parameters<FormatReader['scan']>): Promise<Scan> {
+    const scan = await this.#format.scan(...args);
+    if (scan.confirm) this.#open.push(scan.confirm);
+    return scan;
+  }
+
+  explain(error: Error, files: readonly LocalFile[], sniffed: Sniffed): Promise<Error | null> {
+    return this.#format.explain(error, files, sniffed);
+  }
+
+  /** Whether all that was scanned was read right. */
+  async sure(): Promise<boolean> {
+    const answers = await Promise.all(this.#open.map((confirm) => confirm()));
+    return answers.every(Boolean);
+  }
+
+  /** Throws where it was not: the task then reads anew. */
+  async requireSure(): Promise<void> {
+    if (!(await this.sure())) throw new Error('the quick reading was not right');
+  }
+}
