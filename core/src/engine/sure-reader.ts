@@ -7,7 +7,7 @@ import type { JsonObject } from '../model/json.ts';
  */
 export class SureReader implements FormatReader {
   readonly #format: FormatReader;
-  readonly #open: (() => Promise<boolean>)[] = [];
+  readonly #open: NonNullable<Scan['confirm']>[] = [];
 
   constructor(format: FormatReader) {
     this.#format = format;
@@ -27,14 +27,14 @@ export class SureReader implements FormatReader {
     return this.#format.explain(error, files, sniffed);
   }
 
-  /** Whether all that was scanned was read right. */
-  async sure(): Promise<boolean> {
-    const answers = await Promise.all(this.#open.map((confirm) => confirm()));
+  /** Whether what was scanned was read right; `rows` came out of it, null where the query failed. */
+  async sure(rows: number | null): Promise<boolean> {
+    const answers = await Promise.all(this.#open.map((confirm) => confirm(rows)));
     return answers.every(Boolean);
   }
 
   /** Throws where it was not: the task then reads anew. */
-  async requireSure(): Promise<void> {
-    if (!(await this.sure())) throw new Error('the quick reading was not right');
+  async requireSure(rows: number): Promise<void> {
+    if (!(await this.sure(rows))) throw new Error('the quick reading was not right');
   }
 }

@@ -210,7 +210,7 @@ async function guarded(
     try {
       return await work(reader);
     } catch (error) {
-      if (reading < READINGS && !(await reader.sure())) continue;
+      if (reading < READINGS && !(await reader.sure(null))) continue;
       const mark = raisedMark(error);
       if (mark?.kind === 'widen') {
         return { type: 'widen', columns: await verifyColumns(engine, input.stream, input.plan, format, files) };
@@ -235,7 +235,7 @@ async function landFiles(engine: Engine, input: Reading, files: LocalFile[], rea
     facts: factsOf(input),
     name: 'landed',
   });
-  await reader.requireSure();
+  await reader.requireSure(landed.rows_read);
   return landed;
 }
 
@@ -268,7 +268,7 @@ async function stageTask(
       };
       // A task's second staging replaces its first.
       const token = await session.stage(request, rows);
-      await reader.requireSure();
+      if (input.plan.direct) await reader.requireSure(token.rows);
       return { type: 'staged', token, counts: settle(counts, open, token.rows), columns: rows.columns };
     });
   } finally {
@@ -393,7 +393,7 @@ async function gate(
 ): Promise<NonNullable<ReadyRows['gate']>> {
   const { checks } = await loadSteps(input.stream, engine);
   return async (rows) => {
-    await reader.requireSure();
+    if (input.landed === null && input.plan.direct) await reader.requireSure(rows);
     for (const { step, check } of checks) {
       const verdict = check.byCount?.(step, rows);
       if (verdict?.failed !== true) continue;

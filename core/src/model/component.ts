@@ -115,10 +115,11 @@ export interface Scan {
    */
   rejects: string | null;
   /**
-   * Waits for what is still being found out about the files while `sql` runs. false: `sql` may have read them wrongly, its
-   * rows must be thrown away, and a new scan of the same files will know better. Left out: `sql` is right as it stands.
+   * Waits for what is still being found out about the files while `sql` runs. Takes the number of rows that came out, rejects
+   * included, null where the query failed. false: the files were read wrongly, the rows must be thrown away, and a new scan
+   * of the same files will know better. Left out: `sql` is right as it stands.
    */
-  confirm?: () => Promise<boolean>;
+  confirm?: (rows: number | null) => Promise<boolean>;
 }
 
 export interface FormatReader {
