@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs';
-import { mkdir, rm } from 'node:fs/promises';
+import { mkdir, readdir, rm } from 'node:fs/promises';
 import { availableParallelism } from 'node:os';
 import { isAbsolute, join, relative, resolve } from 'node:path';
 import { type Job, type Json, resolveReferences, SluiceError, type Stream, zeroCounts } from '@sluice/core';
@@ -91,10 +91,9 @@ function readReference(projectDir: string, path: string): string | null {
 async function runJob(message: RunMessage, job: Job, redact: Redact): Promise<StreamResult[]> {
   const { request, runId } = message;
   const store = await openStore({ url: message.storeUrl });
-  const spool = join(request.projectDir, '.sluice', 'spool', runId);
-  for (const dead of message.deadRuns) {
-    await rm(join(request.projectDir, '.sluice', 'spool', dead), { recursive: true, force: true });
-  }
+  const spools = join(request.projectDir, '.sluice', 'spool');
+  const spool = join(spools, runId);
+  await sweep(spools, store);
   await mkdir(spool, { recursive: true });
   const log: TaskLog = (level, text, fields = {}) => {
     const stream = typeof fields.stream === 'string' ? fields.stream : null;
@@ -120,6 +119,13 @@ async function runJob(message: RunMessage, job: Job, redact: Redact): Promise<St
     await rm(spool, { recursive: true, force: true });
     await store.close();
   }
+}
+
+/** Removes the spools of runs that were killed: they had no time to do it themselves. */
+async function sweep(spools: string, store: Store): Promise<void> {
+  const names = await readdir(spools).catch(() => []);
+  if (names.length === 0) return;
+  for (const run of await store.ended(names)) await rm(join(spools, run), { recursive: true, force: true });
 }
 
 interface Means {

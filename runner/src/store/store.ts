@@ -125,6 +125,15 @@ export class Store {
     });
   }
 
+  /** Of these runs the ones that have ended: what they left on disk may go. Runs that this store does not know are left out. */
+  async ended(runs: readonly string[]): Promise<string[]> {
+    const { rows } = await this.#query(
+      `SELECT id FROM runs WHERE id::text = ANY($1) AND NOT EXISTS (SELECT 1 FROM leases WHERE run = id)`,
+      [runs],
+    );
+    return rows.map((r) => String(r.id));
+  }
+
   async startAttempt({ run, attempt }: { run: string; attempt: number }): Promise<void> {
     await this.#query(
       `WITH started AS (INSERT INTO run_attempts (run, attempt) VALUES ($1, $2) ON CONFLICT DO NOTHING)

@@ -1,0 +1,204 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { existsSync, readdirSync } from 'node:fs';
+import { mkdir, mkdtemp, realpath, rm, utimes, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { check, compile, type Job } from '@sluice/core';
+import { registry } from '@sluice/core/runtime';
+import { type TestDatabase, testDatabase } from '../../core/test/postgres.ts';
+import type { RunEvent, RunResult } from '../src/executor/api.ts';
+import { startRun } from '../src/executor/start.ts';
+import { loadProject } from '../src/repo/load.ts';
+
+const CLI = fileURLToPath(new URL('../dist/sluice.js', import.meta.url));
+
+export interface RunOptions {
+  /** SLUICE_FAULT of the executor. */
+  fault?: string;
+  fullRefresh?: boolean;
+  stream?: string;
+  on?: (event: RunEvent) => void;
+  signal?: AbortSignal;
+}
+
+export interface Ran extends RunResult {
+  events: RunEvent[];
+}
+
+export interface ChildRun {
+  child: ChildProcess;
+  /** Exit status (null: killed by a signal) and what it wrote. */
+  ended: Promise<{ code: number | null; signal: string | null; stdout: string; stderr: string }>;
+}
+
+/** A project in a temporary folder whose state lies in a database of its own. */
+export class TestProject {
+  readonly dir: string;
+  readonly db: TestDatabase;
+  #clock = Date.parse('2026-01-01T00:00:00Z');
+
+  constructor(dir: string, db: TestDatabase) {
+    this.dir = dir;
+    this.db = db;
+  }
+
+  path(name: string): string {
+    return join(this.dir, name);
+  }
+
+  /** Writes a file; each one written is a second younger than the one before, whatever the machine's clock says. */
+  async file(name: string, content: string | Buffer): Promise<void> {
+    const path = this.path(name);
+    await mkdir(dirname(path), { recursive: true });
+    await writeFile(path, content);
+    this.#clock += 1000;
+    await utimes(path, this.#clock / 1000, this.#clock / 1000);
+  }
+
+  async remove(name: string): Promise<void> {
+    await rm(this.path(name), { recursive: true, force: true });
+  }
+
+  async compile(yaml: string): Promise<Job> {
+    const file = `${/^name: *(\S+)/m.exec(yaml)?.[1]}.yaml`;
+    await writeFile(this.path(file), yaml);
+    const loaded = await loadProject({ from: this.dir, files: [file], dotenv: false });
+    const document = loaded.jobs.get(file);
+    if (!document) throw new Error(`${file} was not loaded: ${JSON.stringify(loaded.unreadable)}`);
+    const found = check(document, loaded.project);
+    const { job, diagnostics } = compile(document, loaded.project);
+    const errors = [...found, ...diagnostics].filter((d) => d.severity === 'error');
+    if (errors.length > 0) throw new Error(errors.map((d) => `${d.code}: ${d.message}`).join('\n'));
+    if (!job) throw new Error(`${file} did not compile`);
+    return job;
+  }
+
+  /** Compiles the job and runs it, with an executor process of its own and this process as its parent. */
+  async run(yaml: string, options: RunOptions = {}): Promise<Ran> {
+    const job = await this.compile(yaml);
+    const events: RunEvent[] = [];
+    const before = process.env.SLUICE_FAULT;
+    if (options.fault) process.env.SLUICE_FAULT = options.fault;
+    try {
+      const result = await startRun(
+        {
+          projectDir: await realpath(this.dir),
+          job,
+          vars: {},
+          env: {},
+          stream: options.stream ?? null,
+          fullRefresh: options.fullRefresh ?? false,
+          kind: 'manual',
+          stateStore: this.db.url,
+        },
+        (event) => {
+          events.push(event);
+          options.on?.(event);
+        },
+        options.signal ?? new AbortController().signal,
+      );
+      return { ...result, events };
+    } finally {
+      if (before === undefined) delete process.env.SLUICE_FAULT;
+      else process.env.SLUICE_FAULT = before;
+    }
+  }
+
+  /** Runs the job as a user would: `sluice run` in a process of its own, which can be killed. */
+  async spawn(yaml: string, env: Record<string, string> = {}, flags: string[] = []): Promise<ChildRun> {
+    const job = await this.compile(yaml);
+    const child = spawn(process.execPath, [CLI, 'run', job.file, '--json', ...flags], {
+      cwd: this.dir,
+      env: { ...process.env, DATABASE_URL: this.db.url, ...env },
+      stdio: ['ignore', 'pipe', 'pipe'],
+    });
+    let stdout = '';
+    let stderr = '';
+    child.stdout?.on('data', (chunk) => {
+      stdout += chunk;
+    });
+    child.stderr?.on('data', (chunk) => {
+      stderr += chunk;
+    });
+    const ended = new Promise<Awaited<ChildRun['ended']>>((resolve) => {
+      child.on('close', (code, signal) => resolve({ code, signal, stdout, stderr }));
+    });
+    return { child, ended };
+  }
+
+  /** Rows of a query on the job's destination, each as the texts of its values. */
+  async rows(yaml: string, sql: string): Promise<(string | null)[][]> {
+    const job = await this.compile(yaml);
+    const stream = job.streams[0];
+    const entry = registry.destinations[stream?.destination.type ?? ''];
+    if (!stream || !entry) throw new Error('no such destination');
+    const destination = await entry.load();
+    const session = await destination.connect({
+      key: { project: job.project, target: job.target, job: job.name, stream: stream.name },
+      use: stream.destination,
+      projectDir: await realpath(this.dir),
+      runId: 'look',
+      signal: new AbortController().signal,
+      log: () => {},
+    });
+    try {
+      const { rows } = await session.query(sql);
+      return rows.map((row) => row.map((value) => (value === null ? null : String(value))));
+    } finally {
+      await session.close();
+    }
+  }
+
+  /** What unfinished work left behind: spool folders, staging folders and files, staging tables and their tokens. */
+  async leftovers(): Promise<string[]> {
+    const spool = this.path('.sluice/spool');
+    const found = existsSync(spool) ? readdirSync(spool).map((name) => `spool/${name}`) : [];
+    for (const name of readdirSync(this.dir, { recursive: true, encoding: 'utf8' })) {
+      if (/\.sluice-staging|\.partial$/.test(name)) found.push(name);
+    }
+    const tables = await this.db.query(
+      `SELECT n.nspname || '.' || c.relname AS name FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+       WHERE c.relkind = 'r' AND (c.relname LIKE '\\_sluice\\_stage\\_%' OR c.relname LIKE '\\_sluice\\_load\\_%')`,
+    );
+    found.push(...tables.map((row) => String(row.name)));
+    const tokens = await this.db.query(
+      `SELECT n.nspname FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE c.relname = '_sluice_staging'`,
+    );
+    for (const { nspname } of tokens) {
+      const [row] = await this.db.query(`SELECT count(*) AS n FROM "${nspname}"._sluice_staging`);
+      if (row?.n !== '0') found.push(`${row?.n} tokens in ${nspname}`);
+    }
+    return found;
+  }
+
+  async close(): Promise<void> {
+    await rm(this.dir, { recursive: true, force: true });
+    await this.db.drop();
+  }
+}
+
+/** Makes a project; close it in `afterAll`. */
+export async function testProject(): Promise<TestProject> {
+  const db = await testDatabase();
+  return new TestProject(await realpath(await mkdtemp(join(tmpdir(), 'sluice-run-'))), db);
+}
+
+/** The `destination` part of a job's YAML for a table of this kind. */
+export function destination(project: TestProject, kind: 'duckdb' | 'postgres', table: string, more = ''): string {
+  const place = kind === 'duckdb' ? 'path: out.duckdb' : `url: ${project.db.url}\n  schema: wh`;
+  return `destination:\n  type: ${kind}\n  ${place}\n  table: ${table}\n${indent(more)}`;
+}
+
+export function indent(text: string): string {
+  return text
+    .split('\n')
+    .map((line) => (line === '' ? line : `  ${line}`))
+    .join('\n');
+}
+
+/** I1 for a result. */
+export function adds(result: { counts: RunResult['counts'] }): boolean {
+  const { rows_read, rows_added, rows_written, rows_rejected, rows_filtered } = result.counts;
+  return rows_read + rows_added === rows_written + rows_rejected + rows_filtered;
+}

@@ -1,0 +1,137 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { adds, destination, type Ran, type TestProject, testProject } from './harness.ts';
+
+type Kind = 'duckdb' | 'postgres';
+type Disposition = 'append' | 'replace' | 'merge';
+
+export interface Way {
+  disposition: Disposition;
+  tasks: 1 | 3;
+}
+
+export const WAYS: readonly Way[] = (['append', 'replace', 'merge'] as const).flatMap((disposition) =>
+  ([1, 3] as const).map((tasks) => ({ disposition, tasks })),
+);
+
+const around = (name: string) => [`${name}.before`, `${name}.after`];
+const START = [
+  ...around('protocol.open'),
+  'destination.open.before',
+  'destination.open.inside',
+  'destination.open.after',
+  ...around('protocol.list'),
+  ...around('protocol.intent'),
+];
+const LOAD = ['before', 'inside', 'committed', 'after'].map((step) => `destination.load.${step}`);
+const COMMIT = ['before', 'inside', 'committed', 'after'].map((step) => `destination.commit.${step}`);
+const END = [...around('protocol.commit'), ...around('protocol.finish')];
+
+/** The steps that a run of this way passes. */
+export function pointsOf({ disposition, tasks }: Way, kind: Kind): string[] {
+  if (tasks === 1) return [...START, ...LOAD, ...END];
+  if (disposition === 'merge') return [...START, ...around('land'), ...around('protocol.token'), ...LOAD, ...END];
+  const inside = kind === 'postgres' ? ['destination.stage.inside'] : [];
+  const stage = [...around('destination.stage'), ...inside];
+  return [...START, ...stage, ...around('protocol.token'), 'protocol.committing.before', ...COMMIT, ...END];
+}
+
+type Row = [id: string, value: string];
+
+/** A job, its input as it grows, and the rows that must be in its table. */
+export class Scenario {
+  readonly project: TestProject;
+  readonly yaml: string;
+  readonly #way: Way;
+  readonly #kind: Kind;
+  readonly #name: string;
+  readonly #files: Row[][] = [];
+
+  constructor(project: TestProject, kind: Kind, way: Way, suffix = '') {
+    this.project = project;
+    this.#way = way;
+    this.#kind = kind;
+    this.#name = `${way.disposition}_${way.tasks}${suffix}`;
+    const { disposition, tasks } = way;
+    const key = disposition === 'merge' ? '  primary_key: [id]\n' : '';
+    this.yaml =
+      `name: ${this.#name}\nsource:\n  type: local\n  path: ${this.#name}/*.csv\n` +
+      `columns:\n  - name: id\n    type: bigint\n  - name: v\n    type: text\n` +
+      `${destination(project, kind, this.#name)}  write_disposition: ${disposition}\n${key}` +
+      `compute:\n  workers:\n    min: ${tasks}\n    max: ${tasks}\n`;
+  }
+
+  /** Adds files: some of their keys stand in earlier ones too. */
+  async grow(rows = 3): Promise<void> {
+    for (let i = 0; i < this.#way.tasks; i++) {
+      const n = this.#files.length;
+      const file = Array.from({ length: rows }, (_, r): Row => {
+        const id = r === 0 ? String(n % 5) : String(1000 + n * rows + r);
+        return [id, `f${n}r${r}`];
+      });
+      this.#files.push(file);
+      const text = `id,v\n${file.map((row) => row.join(',')).join('\n')}\n`;
+      await this.project.file(`${this.#name}/${String(n).padStart(5, '0')}.csv`, text);
+    }
+  }
+
+  expected(): Row[] {
+    const all = this.#files.flat();
+    const rows = this.#way.disposition === 'merge' ? [...new Map(all.map((row) => [row[0], row])).values()] : all;
+    return rows.map((row) => [...row] as Row).sort(compare);
+  }
+
+  async actual(): Promise<(string | null)[][]> {
+    const table = this.#kind === 'duckdb' ? this.#name : `wh.${this.#name}`;
+    return (await this.project.rows(this.yaml, `SELECT id, v FROM ${table}`)).sort(compare);
+  }
+
+  /** The end that every run without a fault has to reach, whatever happened before. */
+  async expectWhole(result: Ran): Promise<void> {
+    expect(result.error).toBeNull();
+    expect(result.status).toBe('succeeded');
+    expect(adds(result)).toBe(true);
+    expect(await this.actual()).toEqual(this.expected());
+    expect(await this.project.leftovers()).toEqual([]);
+  }
+
+  async expectNothingNew(): Promise<void> {
+    const before = await this.actual();
+    const again = await this.project.run(this.yaml);
+    expect(again.status).toBe('succeeded');
+    if (this.#way.disposition !== 'replace') expect(again.streams[0]?.status).toBe('skipped');
+    expect(await this.actual()).toEqual(before);
+  }
+}
+
+function compare(a: readonly (string | null)[], b: readonly (string | null)[]): number {
+  const [x, y] = [a.join('\0'), b.join('\0')];
+  return x < y ? -1 : x > y ? 1 : 0;
+}
+
+/** Kills the executor at every step of the protocol and expects the next run to mend everything. */
+export function killLoop(kind: Kind): void {
+  let project: TestProject;
+  beforeAll(async () => {
+    project = await testProject();
+  });
+  afterAll(() => project.close());
+
+  describe.each(WAYS)('$disposition, $tasks tasks', (way) => {
+    it('loses and repeats nothing wherever the executor is killed', { timeout: 240_000 }, async () => {
+      const scenario = new Scenario(project, kind, way);
+      await scenario.grow();
+      await scenario.expectWhole(await project.run(scenario.yaml));
+      for (const point of pointsOf(way, kind)) {
+        await scenario.grow();
+        const killed = await project.run(scenario.yaml, { fault: `${point}=kill` });
+        expect([point, killed.error?.code]).toEqual([point, 'run/executor-died']);
+        const mended = await project.run(scenario.yaml);
+        await scenario.expectWhole(mended).catch((error) => {
+          error.message = `${point}: ${error.message}`;
+          throw error;
+        });
+      }
+      await scenario.expectNothingNew();
+    });
+  });
+}
