@@ -34,10 +34,12 @@ function reference(text: string, columns: number, nulls: readonly string[]): (Va
     const fields: Value[] = [];
     let good = true;
     let blank = true;
+    let bare = false;
     for (;;) {
       let value = '';
       if (text[at] === '"') {
         blank = false;
+        bare = false;
         at++;
         while (at < text.length && (text[at] !== '"' || text[at + 1] === '"')) {
           if (text[at] === '"') at++;
@@ -53,6 +55,7 @@ function reference(text: string, columns: number, nulls: readonly string[]): (Va
       } else {
         while (at < text.length && !/[,\r\n]/.test(text[at] ?? '')) value += text[at++];
         if (value !== '') blank = false;
+        bare = value === '';
         fields.push(nulls.includes(value) ? null : value);
       }
       if (text[at] !== ',') break;
@@ -61,8 +64,7 @@ function reference(text: string, columns: number, nulls: readonly string[]): (Va
     }
     at += text[at] === '\r' && text[at + 1] === '\n' ? 2 : 1;
     if (blank && columns > 1) continue;
-    const last = fields.at(-1);
-    if (fields.length === columns + 1 && (last === '' || last === null)) fields.pop();
+    if (fields.length === columns + 1 && bare) fields.pop();
     records.push(good && fields.length === columns ? fields : null);
   }
   return records;

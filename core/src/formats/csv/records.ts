@@ -13,23 +13,6 @@ export interface Grammar {
   comment: string | null;
 }
 
-export interface Field {
-  text: string;
-  /** Written in quotes: never taken for a null. */
-  quoted: boolean;
-}
-
-export interface CsvRecord {
-  /** Physical line of its first byte, from 1. */
-  line: number;
-  /** Place of its first byte, and of the first byte after it and its line end. */
-  start: number;
-  end: number;
-  fields: Field[];
-  /** `open`: a quote that is never closed; `text`: characters behind a closing quote; `bytes`: no UTF-8. */
-  fault: 'open' | 'text' | 'bytes' | null;
-}
-
 /** How to read the records of one file. */
 export interface RecordStart {
   /** Place and line of the first byte that is pushed. */
@@ -39,71 +22,109 @@ export interface RecordStart {
   skip: number;
 }
 
+/** What is known of a record without looking at its values. */
+export interface RecordShape {
+  /** Physical line of its first byte, from 1. */
+  line: number;
+  /** Place of its first byte, and of the first byte after it and its line end. */
+  start: number;
+  end: number;
+  width: number;
+  /** The last value is empty and not quoted. */
+  trailing: boolean;
+  /** `open`: a quote that is never closed; `text`: characters behind a closing quote; `bytes`: no UTF-8. */
+  fault: 'open' | 'text' | 'bytes' | null;
+}
+
+/** A record that outlives the bytes it was read from. */
+export interface CsvRecord extends RecordShape {
+  fields: { text: string; quoted: boolean }[];
+}
+
 const LF = 10;
 const CR = 13;
 /** A record beyond this is no record but a quote that is never closed. */
 export const MAX_RECORD = 128 * 1024 * 1024;
 
-/** Splits bytes that arrive in chunks into records. Blank lines are records of one empty field that is not quoted. */
-export class RecordReader {
-  readonly #grammar: Bytes;
-  #pending: Buffer = Buffer.alloc(0);
-  #offset: number;
-  #line: number;
-  /** Parsing starts anew at a record's first byte, so an unfinished one waits until twice the bytes are there. */
-  #wait = 0;
+export const BARE = 0;
+export const QUOTED = 1;
+/** Quoted, with escapes inside. */
+export const ESCAPED = 2;
 
-  #skip: number;
+/** The record that is being visited: places of its values in `bytes`. One object serves all records. */
+export class RecordView implements RecordShape {
+  bytes: Buffer = Buffer.alloc(0);
+  /** Its first byte in `bytes`. */
+  place = 0;
+  line = 1;
+  start = 0;
+  end = 0;
+  width = 0;
+  fault: RecordShape['fault'] = null;
+  /** First byte of each value and the first one after it, its quotes left out. */
+  from = new Int32Array(64);
+  to = new Int32Array(64);
+  kind = new Uint8Array(64);
+  readonly grammar: Tokens;
 
-  constructor(grammar: Grammar, start: RecordStart = { offset: 0, line: 1, skip: 0 }) {
-    this.#grammar = toBytes(grammar);
-    this.#offset = start.offset;
-    this.#line = start.line;
-    this.#skip = start.skip;
+  constructor(grammar: Tokens) {
+    this.grammar = grammar;
   }
 
-  /** The records that are complete with these bytes; `last` says that none follow. */
-  *push(chunk: Buffer, last: boolean): Generator<CsvRecord> {
-    this.#pending = this.#pending.length === 0 ? chunk : Buffer.concat([this.#pending, chunk]);
-    if (!last && this.#pending.length < this.#wait) return;
-    const bytes = this.#pending;
-    const valid = isUtf8(bytes);
-    let at = 0;
-    while (at < bytes.length) {
-      const final = last || bytes.length - at > MAX_RECORD;
-      if (this.#skip > 0 || isComment(bytes, at, this.#grammar)) {
-        const end = lineEnd(bytes, at, final);
-        if (end < 0) break;
-        if (this.#skip > 0) this.#skip--;
-        at = this.#advance(bytes, at, end);
-        continue;
-      }
-      const parsed = parseRecord(bytes, at, final, this.#grammar);
-      if (!parsed) break;
-      const { fields, end } = parsed;
-      const fault = valid || isUtf8(bytes.subarray(at, end)) ? parsed.fault : 'bytes';
-      yield { line: this.#line, start: this.#offset, end: this.#offset + end - at, fields, fault };
-      at = this.#advance(bytes, at, end);
-    }
-    this.#pending = bytes.subarray(at);
-    this.#wait = this.#pending.length * 2;
+  get trailing(): boolean {
+    const last = this.width - 1;
+    return this.kind[last] === BARE && this.from[last] === this.to[last];
   }
 
-  #advance(bytes: Buffer, at: number, end: number): number {
-    this.#offset += end - at;
-    this.#line += countLines(bytes, at, end);
-    return end;
+  add(from: number, to: number, kind: number): void {
+    const at = this.width++;
+    if (at === this.from.length) this.#grow();
+    this.from[at] = from;
+    this.to[at] = to;
+    this.kind[at] = kind;
+  }
+
+  /** The bytes of a value as characters, quotes and escapes taken off. */
+  raw(at: number): string {
+    const text = this.bytes.toString('latin1', this.from[at], this.to[at]);
+    return this.kind[at] === ESCAPED ? unescaped(text, this.grammar) : text;
+  }
+
+  /** The record's own text, its first bytes where it is longer than `most`. */
+  text(most: number): string {
+    return this.bytes.toString('utf8', this.place, this.place + Math.min(most, this.end - this.start));
+  }
+
+  keep(): CsvRecord {
+    const fields = Array.from({ length: this.width }, (_, i) => ({
+      text: Buffer.from(this.raw(i), 'latin1').toString('utf8'),
+      quoted: this.kind[i] !== BARE,
+    }));
+    const { line, start, end, width, trailing, fault } = this;
+    return { line, start, end, width, trailing, fault, fields };
+  }
+
+  #grow(): void {
+    const size = this.from.length * 2;
+    const [from, to, kind] = [this.from, this.to, this.kind];
+    this.from = new Int32Array(size);
+    this.to = new Int32Array(size);
+    this.kind = new Uint8Array(size);
+    this.from.set(from);
+    this.to.set(to);
+    this.kind.set(kind);
   }
 }
 
-interface Bytes {
+/** A grammar as bytes. */
+export interface Tokens {
   delimiter: Buffer;
   quote: number;
   escape: number;
   comment: Buffer | null;
 }
 
-function toBytes(grammar: Grammar): Bytes {
+function toTokens(grammar: Grammar): Tokens {
   const quote = grammar.quote === '' ? -1 : grammar.quote.charCodeAt(0);
   return {
     delimiter: Buffer.from(grammar.delimiter),
@@ -113,11 +134,62 @@ function toBytes(grammar: Grammar): Bytes {
   };
 }
 
+/** Splits bytes that arrive in chunks into records. A blank line is a record of one empty value that is not quoted. */
+export class RecordReader {
+  readonly #view: RecordView;
+  #pending: Buffer = Buffer.alloc(0);
+  #offset: number;
+  #line: number;
+  #skip: number;
+  /** Parsing starts anew at a record's first byte, so an unfinished one waits until twice the bytes are there. */
+  #wait = 0;
+
+  constructor(grammar: Grammar, start: RecordStart = { offset: 0, line: 1, skip: 0 }) {
+    this.#view = new RecordView(toTokens(grammar));
+    this.#offset = start.offset;
+    this.#line = start.line;
+    this.#skip = start.skip;
+  }
+
+  /** Visits the records that are complete with these bytes, until `visit` gives false; `last` says that no bytes follow. */
+  push(chunk: Buffer, last: boolean, visit: (record: RecordView) => boolean): void {
+    this.#pending = this.#pending.length === 0 ? chunk : Buffer.concat([this.#pending, chunk]);
+    if (!last && this.#pending.length < this.#wait) return;
+    const bytes = this.#pending;
+    const view = this.#view;
+    const { comment } = view.grammar;
+    const valid = isUtf8(bytes);
+    view.bytes = bytes;
+    let at = 0;
+    while (at < bytes.length) {
+      const final = last || bytes.length - at > MAX_RECORD;
+      const leftOut = this.#skip > 0 || (comment !== null && startsWith(bytes, at, comment));
+      const end = leftOut ? lineEnd(bytes, at, final) : parseRecord(view, at, final);
+      if (end < 0) break;
+      view.place = at;
+      view.line = this.#line;
+      view.start = this.#offset;
+      this.#offset += end - at;
+      this.#line += leftOut ? 1 : countLines(bytes, at, end);
+      view.end = this.#offset;
+      if (leftOut) this.#skip = Math.max(0, this.#skip - 1);
+      else {
+        if (!valid && !isUtf8(bytes.subarray(at, end))) view.fault = 'bytes';
+        if (!visit(view)) return;
+      }
+      at = end;
+    }
+    this.#pending = bytes.subarray(at);
+    this.#wait = this.#pending.length * 2;
+  }
+}
+
 /** Line ends in a stretch of bytes: CRLF counts once, a lone CR too. */
-export function countLines(bytes: Buffer, from: number, to: number): number {
+function countLines(bytes: Buffer, from: number, to: number): number {
   let lines = 0;
   for (let i = from; i < to; i++) {
-    const byte = bytes[i];
+    const byte = bytes[i] as number;
+    if (byte > CR) continue;
     if (byte === LF) lines++;
     else if (byte === CR && bytes[i + 1] !== LF) lines++;
   }
@@ -132,13 +204,8 @@ export function afterLines(bytes: Buffer, lines: number): number {
 }
 
 /** A record of a line without anything. */
-export function isBlank(record: CsvRecord): boolean {
-  const [field] = record.fields;
-  return record.fields.length === 1 && field?.quoted === false && field.text === '';
-}
-
-function isComment(bytes: Buffer, at: number, grammar: Bytes): boolean {
-  return grammar.comment !== null && startsWith(bytes, at, grammar.comment);
+export function isBlank(record: RecordShape): boolean {
+  return record.width === 1 && record.trailing;
 }
 
 function startsWith(bytes: Buffer, at: number, wanted: Buffer): boolean {
@@ -159,71 +226,88 @@ function lineEnd(bytes: Buffer, at: number, last: boolean): number {
   return last ? bytes.length : -1;
 }
 
-interface Parsed {
-  fields: Field[];
-  fault: CsvRecord['fault'];
-  end: number;
-}
-
-function parseRecord(bytes: Buffer, start: number, last: boolean, grammar: Bytes): Parsed | null {
-  const fields: Field[] = [];
+/** Fills the view; gives the first byte after the record, or -1 where the bytes end first and more may follow. */
+function parseRecord(view: RecordView, start: number, last: boolean): number {
+  const { bytes, grammar } = view;
+  const { delimiter, quote } = grammar;
+  const length = bytes.length;
+  view.width = 0;
+  view.fault = null;
   let at = start;
   for (;;) {
-    const field = bytes[at] === grammar.quote ? quotedField(bytes, at, last, grammar) : bareField(bytes, at, grammar);
-    if (!field) return null;
-    fields.push(field);
-    at = field.end;
-    if (field.fault === 'open') return { fields, fault: 'open', end: at };
-    if (at >= bytes.length) return last ? { fields, fault: null, end: at } : null;
-    if (startsWith(bytes, at, grammar.delimiter)) {
-      at += grammar.delimiter.length;
-      if (at >= bytes.length && !last) return null;
+    at = bytes[at] === quote ? quotedField(view, at, last) : bareField(view, at);
+    if (at < 0) return -1;
+    if (view.fault !== null) return at;
+    if (at >= length) return last ? at : -1;
+    if (startsWith(bytes, at, delimiter)) {
+      at += delimiter.length;
+      if (at >= length && !last) return -1;
       continue;
     }
     const isEnd = bytes[at] === LF || bytes[at] === CR;
-    // Characters after a closing quote: the whole line is the fault, and the next one starts anew.
-    const end = lineEnd(bytes, at, last);
-    if (end < 0) return null;
-    return { fields, fault: isEnd ? null : 'text', end };
+    // Characters behind a closing quote: the whole line is the fault, and the next one starts anew.
+    view.fault = isEnd ? null : 'text';
+    return lineEnd(bytes, at, last);
   }
 }
 
-function bareField(bytes: Buffer, start: number, grammar: Bytes): (Field & { end: number; fault: null }) | null {
-  const first = grammar.delimiter[0];
+function bareField(view: RecordView, start: number): number {
+  const { bytes, grammar } = view;
+  const { delimiter } = grammar;
+  const first = delimiter[0];
+  const single = delimiter.length === 1;
+  const length = bytes.length;
   let at = start;
-  for (; at < bytes.length; at++) {
+  for (; at < length; at++) {
     const byte = bytes[at];
     if (byte === LF || byte === CR) break;
-    if (byte === first && startsWith(bytes, at, grammar.delimiter)) break;
+    if (byte === first && (single || startsWith(bytes, at, delimiter))) break;
   }
-  return { text: bytes.toString('utf8', start, at), quoted: false, end: at, fault: null };
+  view.add(start, at, BARE);
+  return at;
 }
 
-function quotedField(
-  bytes: Buffer,
-  start: number,
-  last: boolean,
-  grammar: Bytes,
-): (Field & { end: number; fault: 'open' | null }) | null {
-  let text = '';
-  let from = start + 1;
-  for (let at = from; at < bytes.length; at++) {
-    const byte = bytes[at];
-    if (byte !== grammar.quote && byte !== grammar.escape) continue;
+function quotedField(view: RecordView, start: number, last: boolean): number {
+  const { bytes, grammar } = view;
+  const { quote, escape: mark } = grammar;
+  const length = bytes.length;
+  let kind = QUOTED;
+  for (let at = start + 1; at < length; at++) {
+    const byte = bytes[at] as number;
+    if (byte !== quote && byte !== mark) continue;
     const next = bytes[at + 1];
-    if (next === undefined && !last) return null;
-    const doubled = byte === grammar.quote && grammar.escape === grammar.quote && next === grammar.quote;
-    const escaped =
-      byte === grammar.escape && byte !== grammar.quote && (next === grammar.quote || next === grammar.escape);
-    if (doubled || escaped) {
-      text += bytes.toString('utf8', from, at);
-      from = at + 1;
+    if (next === undefined && !last) return -1;
+    if (isEscape(byte, next, grammar)) {
+      kind = ESCAPED;
       at++;
-    } else if (byte === grammar.quote) {
-      text += bytes.toString('utf8', from, at);
-      return { text, quoted: true, end: at + 1, fault: null };
+    } else if (byte === quote) {
+      view.add(start + 1, at, kind);
+      return at + 1;
     }
   }
-  if (!last) return null;
-  return { text: text + bytes.toString('utf8', from), quoted: true, end: bytes.length, fault: 'open' };
+  if (!last) return -1;
+  view.add(start + 1, length, kind);
+  view.fault = 'open';
+  return length;
+}
+
+function isEscape(byte: number, next: number | undefined, grammar: Tokens): boolean {
+  return byte === grammar.escape && next !== undefined && (next === grammar.quote || next === grammar.escape);
+}
+
+function unescaped(text: string, grammar: Tokens): string {
+  const mark = String.fromCharCode(grammar.escape);
+  let out = '';
+  let from = 0;
+  for (let at = text.indexOf(mark); at >= 0; at = text.indexOf(mark, at)) {
+    const next = at + 1 < text.length ? text.charCodeAt(at + 1) : undefined;
+    if (!isEscape(grammar.escape, next, grammar)) {
+      at++;
+      continue;
+    }
+    out += text.slice(from, at);
+    from = at + 1;
+    at += 2;
+  }
+  return out + text.slice(from);
 }

@@ -21,10 +21,14 @@ interface Readable {
   path: string;
   /** `rewritten` files end in the row's number. */
   way: 'parallel' | 'serial' | 'rewritten';
+  size: number;
   /** Bytes that its longest line may have. */
   line: number;
   lineEnd: LineEnd | null;
 }
+
+/** Bytes that a buffer has beyond the file's, so that it is never filled. */
+const SLACK = 64 * 1024;
 
 let made = 0;
 
@@ -45,9 +49,9 @@ export async function buildScan(
     // A sample is written anew, because that reads no more of the file than it needs.
     const found = options.limit === undefined ? await survey(file.path, layout, options.skipBadRows, limits) : null;
     if (found?.regular) {
-      const way = found.parallel && file.size > limits.onePiece ? 'parallel' : 'serial';
+      const way = found.parallel && found.size > limits.onePiece ? 'parallel' : 'serial';
       const path = await plainPath(file, engine);
-      readable.push({ file, layout, path, way, line: limits.line * 2, lineEnd: found.lineEnd });
+      readable.push({ file, layout, path, way, size: found.size, line: limits.line * 2, lineEnd: found.lineEnd });
       continue;
     }
     const rows = join(engine.spool, `${name}-${file.ordinal}.csv`);
@@ -59,6 +63,7 @@ export async function buildScan(
       layout,
       path: rows,
       way: 'rewritten',
+      size: done.size,
       line: Math.max(limits.line * 2, done.longest),
       lineEnd: '\n',
     });
@@ -118,7 +123,10 @@ function readCsv(group: readonly Readable[], first: Readable, reading: Reading):
   const quote = rewritten ? '"' : layout.quote;
   const escapeMark = rewritten ? '"' : layout.escape;
   const { settings, limits } = reading;
-  const line = Math.max(...group.map((file) => file.line));
+  // A buffer is allocated whole, so small files get a small one.
+  const size = Math.max(...group.map((file) => file.size)) + SLACK;
+  const line = Math.min(size, Math.max(...group.map((file) => file.line)));
+  const buffer = Math.min(size, Math.max(limits.buffer, line * 2));
   const paths = group.map((file) => file.path);
   const options = [
     'auto_detect=false',
@@ -131,7 +139,7 @@ function readCsv(group: readonly Readable[], first: Readable, reading: Reading):
     'allow_quoted_nulls=false',
     `parallel=${way === 'parallel'}`,
     `max_line_size=${line}`,
-    `buffer_size=${Math.max(limits.buffer, line * 2)}`,
+    `buffer_size=${buffer}`,
     ...(first.lineEnd === null ? [] : [`new_line=${literal(JSON.stringify(first.lineEnd).slice(1, -1))}`]),
     ...(paths.length > 1 ? ["filename='p'"] : []),
     `columns={${types.join(', ')}}`,

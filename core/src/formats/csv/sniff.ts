@@ -1,6 +1,7 @@
 import type { LocalFile } from '../../model/component.ts';
 import { SluiceError } from '../../model/error.ts';
 import { distinctNames } from '../shared/names.ts';
+import { widthOf } from './faults.ts';
 import type { Layout } from './layout.ts';
 import { type CsvRecord, isBlank, RecordReader } from './records.ts';
 import type { Sample } from './sample.ts';
@@ -79,24 +80,15 @@ export function readRecords(sample: Sample, settings: CsvSettings, delimiter: st
   const start = { offset: 0, line: 1, skip: settings.skipRows };
   const grammar = grammarOf(settings, delimiter);
   const records: CsvRecord[] = [];
-  for (const record of new RecordReader(grammar, start).push(sample.bytes, sample.whole)) {
-    if (isBlank(record)) continue;
-    records.push(record);
-    if (records.length >= MOST_RECORDS) break;
-  }
+  const collect = (most: number, last: boolean) =>
+    new RecordReader(grammar, start).push(sample.bytes, last, (record) => {
+      if (!isBlank(record)) records.push(record.keep());
+      return records.length < most;
+    });
+  collect(MOST_RECORDS, sample.whole);
   // A first line longer than the sample is still the first record.
-  if (records.length === 0 && !sample.whole) {
-    for (const record of new RecordReader(grammar, start).push(sample.bytes, true))
-      if (!isBlank(record)) return [record];
-  }
+  if (records.length === 0 && !sample.whole) collect(1, true);
   return records;
-}
-
-/** Row width with a trailing delimiter overlooked, as the scan does. */
-export function widthOf(record: CsvRecord, columns: number): number {
-  const last = record.fields.at(-1);
-  const extra = record.fields.length === columns + 1 && last?.text === '';
-  return extra ? columns : record.fields.length;
 }
 
 interface Candidate {
@@ -115,10 +107,10 @@ function findDelimiter(sample: Sample, settings: CsvSettings, preferred: string 
   const candidates: Candidate[] = [];
   for (const delimiter of order) {
     const [first, ...data] = readRecords(sample, settings, delimiter);
-    const columns = first?.fields.length ?? 0;
+    const columns = first?.width ?? 0;
     if (columns < 2) continue;
     const alike = data.filter((record) => record.fault === null && widthOf(record, columns) === columns).length;
-    const unsplit = data.length > 0 && data.every((record) => record.fields.length === 1);
+    const unsplit = data.length > 0 && data.every((record) => record.width === 1);
     if (unsplit) continue;
     candidates.push({ delimiter, columns, score: data.length === 0 ? 1 : alike / data.length });
   }
@@ -126,7 +118,7 @@ function findDelimiter(sample: Sample, settings: CsvSettings, preferred: string 
   const best = candidates[0];
   if (best) return best.delimiter;
   if (preferred === NEVER) return NEVER;
-  const absent = order.find((d) => readRecords(sample, settings, d).every((record) => record.fields.length === 1));
+  const absent = order.find((d) => readRecords(sample, settings, d).every((record) => record.width === 1));
   return absent ?? NEVER;
 }
 

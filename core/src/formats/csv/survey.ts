@@ -15,11 +15,13 @@ export interface Survey {
   parallel: boolean;
   /** Told to the engine, which else takes the first one it sees, even inside quotes. null: no line ends. */
   lineEnd: LineEnd | null;
+  /** Bytes that were there to read. */
+  size: number;
 }
 
 export type LineEnd = '\n' | '\r\n' | '\r';
 
-const IRREGULAR: Survey = { regular: false, parallel: false, lineEnd: null };
+const IRREGULAR: Survey = { regular: false, parallel: false, lineEnd: null, size: 0 };
 
 /** Sizes in bytes that decide between the ways of reading; tests make them small. */
 export interface Limits {
@@ -119,6 +121,8 @@ class Watch {
   #place = 0;
   #lineStart = 0;
   #width = 1;
+  /** False where the line began in bytes that were passed over. */
+  #counted = true;
   /** Lines that hold no rows: the preamble and, with it, a header. */
   #lead: number;
   #tail: Buffer = Buffer.alloc(0);
@@ -132,7 +136,7 @@ class Watch {
     this.#lead = layout.skip;
     this.#classes[LF] = LINE;
     this.#classes[CR] = LINE;
-    if (checkRows) this.#classes[this.#delimiter] = DELIMITER;
+    this.#classes[this.#delimiter] = DELIMITER;
     if (layout.escape !== '' && layout.escape !== layout.quote) this.#classes[layout.escape.charCodeAt(0)] = ESCAPE;
     if (this.#quote >= 0) this.#classes[this.#quote] = QUOTE;
   }
@@ -143,27 +147,56 @@ class Watch {
     const quoted = this.#inQuotes || (this.#quote >= 0 && bytes.includes(this.#quote));
     if (quoted) this.#quotes = true;
     if (this.#checkRows) this.#checkUtf8(bytes, next < 0);
-    if (quoted || this.#checkRows || bytes.includes(CR) || this.#skip > 0) this.#lookClosely(bytes, next);
-    else this.#lookAtLines(bytes);
+    const plain = !quoted && !this.#checkRows && this.#skip === 0;
+    if (plain && !bytes.includes(CR)) this.#lookAtLines(bytes);
+    else if (!plain || !this.#lookAtPairs(bytes, next)) this.#lookClosely(bytes, next);
     this.#before = bytes[bytes.length - 1] ?? LF;
     this.#place += bytes.length;
   }
 
   result(size: number): Survey {
-    if (this.#checkRows && this.#place > this.#lineStart) this.#endRow(this.#place);
+    if (this.#place > this.#lineStart) this.#endRow(this.#place);
     const crowded = this.#blank && (this.#columns === 1 || (size > this.#limits.buffer && this.#lineEnd !== LF));
     const regular = !this.irregular && !this.#inQuotes && !crowded;
     const parallel = regular && !this.#quotes && !this.#blank && this.#columns > 1;
-    return { regular, parallel, lineEnd: LINE_ENDS.get(this.#lineEnd) ?? null };
+    return { regular, parallel, lineEnd: LINE_ENDS.get(this.#lineEnd) ?? null, size };
   }
 
   #lookAtLines(bytes: Buffer): void {
+    this.#counted = bytes[bytes.length - 1] === LF;
     const first = bytes.indexOf(LF);
     this.#checkLength(first < 0 ? bytes.length : first);
     if (first < 0) return;
     this.#noteEnd(LF);
     if (bytes.includes('\n\n') || (first === 0 && this.#before === LF)) this.#blank = true;
     this.#lineStart = this.#place + bytes.lastIndexOf(LF) + 1;
+    this.#width = 1;
+  }
+
+  /** Text whose line ends are all CRLF; false where one is not. */
+  #lookAtPairs(bytes: Buffer, next: number): boolean {
+    let start = this.#lineStart - this.#place;
+    let blank = false;
+    let pairs = 0;
+    for (let at = bytes.indexOf(CR); at >= 0; at = bytes.indexOf(CR, at + 2)) {
+      if ((at + 1 < bytes.length ? bytes[at + 1] : next) !== LF) return false;
+      if (at === start) blank = true;
+      if (at - start > this.#limits.line) this.irregular = true;
+      start = at + 2;
+      pairs++;
+    }
+    let ends = 0;
+    for (let at = bytes.indexOf(LF); at >= 0; at = bytes.indexOf(LF, at + 1)) ends++;
+    const split = bytes[bytes.length - 1] === CR ? 1 : 0;
+    if (ends !== pairs - split) return false;
+    this.#noteEnd(CR + LF);
+    this.#blank ||= blank;
+    this.#lineStart = this.#place + start;
+    this.#skip = split;
+    this.#width = 1;
+    this.#counted = start >= bytes.length;
+    this.#checkLength(bytes.length);
+    return true;
   }
 
   #lookClosely(bytes: Buffer, next: number): void {
@@ -219,16 +252,18 @@ class Watch {
     const both = byte === CR && after === LF;
     this.#noteEnd(both ? CR + LF : byte);
     if (at === this.#lineStart) this.#blank = true;
-    else if (this.#checkRows) this.#endRow(at);
+    else this.#endRow(at);
     if (at - this.#lineStart > this.#limits.line) this.irregular = true;
     this.#lineStart = at + (both ? 2 : 1);
     this.#width = 1;
+    this.#counted = true;
     if (this.#lead > 0) this.#lead--;
     return both ? 1 : 0;
   }
 
   #endRow(at: number): void {
-    if (this.#lead === 0 && this.#width !== this.#columns && at > this.#lineStart) this.irregular = true;
+    if (this.#lead === 0 && this.#counted && this.#width !== this.#columns && at > this.#lineStart)
+      this.irregular = true;
   }
 
   #noteEnd(kind: number): void {
