@@ -131,10 +131,18 @@ async function scanned(input: Table, limits: Limits, skipBadRows: boolean) {
   const layout: Layout = { delimiter: ',', quote: '"', escape: '"', comment: null, header: true, skip: 0, names };
   const settings: CsvSettings = { ...layout, skipRows: 0, nullValues: input.nulls };
   const options = { rowNumbers: true, skipBadRows };
-  const scan = await buildScan([{ file, layout }], names, settings, engine, options, limits);
-  const rows = await engine.rows(scan.sql);
-  const rejects = scan.rejects === null ? [] : await engine.rows(scan.rejects);
-  return { rows: rows.map((row) => [row._row, ...names.map((name) => row[name])]), rejects };
+  for (;;) {
+    const scan = await buildScan([{ file, layout }], names, settings, engine, options, limits);
+    try {
+      const rows = await engine.rows(scan.sql);
+      const rejects = scan.rejects === null ? [] : await engine.rows(scan.rejects);
+      if (scan.confirm && !(await scan.confirm(rows.length + rejects.length))) continue;
+      return { rows: rows.map((row) => [row._row, ...names.map((name) => row[name])]), rejects };
+    } catch (error) {
+      if (scan.confirm && !(await scan.confirm(null))) continue;
+      throw error;
+    }
+  }
 }
 
 function expected(input: Table) {

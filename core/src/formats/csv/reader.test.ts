@@ -36,7 +36,7 @@ interface Read {
   evidence: string[];
 }
 
-/** Sniffs and scans; an engine error goes through `explain`, as a task does it. */
+/** Sniffs and scans until the reading is confirmed; an engine error goes through `explain`: all as a task does it. */
 async function read(
   input: string | Buffer | LocalFile[],
   settings: JsonObject = {},
@@ -44,20 +44,28 @@ async function read(
 ): Promise<Read> {
   const files = Array.isArray(input) ? input : [await file(input)];
   const sniffed = await csv.sniff(files, settings, engine);
-  const scan = await csv.scan(files, sniffed, settings, engine, { rowNumbers: false, skipBadRows: false, ...options });
-  try {
-    const rows = await engine.rows(scan.sql);
-    const rejects = scan.rejects === null ? [] : await engine.rows(scan.rejects);
-    const names = sniffed.columns.map((column) => column.name);
-    return {
-      names,
-      rows,
-      values: rows.map((row) => names.map((name) => row[name])),
-      rejects,
-      evidence: sniffed.evidence,
-    };
-  } catch (error) {
-    throw (await csv.explain(error as Error, files, sniffed)) ?? error;
+  const names = sniffed.columns.map((column) => column.name);
+  for (;;) {
+    const scan = await csv.scan(files, sniffed, settings, engine, {
+      rowNumbers: false,
+      skipBadRows: false,
+      ...options,
+    });
+    try {
+      const rows = await engine.rows(scan.sql);
+      const rejects = scan.rejects === null ? [] : await engine.rows(scan.rejects);
+      if (scan.confirm && !(await scan.confirm(rows.length + rejects.length))) continue;
+      return {
+        names,
+        rows,
+        values: rows.map((row) => names.map((name) => row[name])),
+        rejects,
+        evidence: sniffed.evidence,
+      };
+    } catch (error) {
+      if (scan.confirm && !(await scan.confirm(null))) continue;
+      throw (await csv.explain(error as Error, files, sniffed)) ?? error;
+    }
   }
 }
 
@@ -191,6 +199,12 @@ describe('delimiter and header', () => {
     expect(got.values).toEqual([['1', '2']]);
     expect((await read('\ufeffa,b\r\n1,2\n')).values).toEqual([['1', '2']]);
     expect((await read('\ufeff1,2\n', { header: false })).values).toEqual([['1', '2']]);
+  });
+  it('reads a header that is longer than a sample', async () => {
+    const names = Array.from({ length: 40_000 }, (_, i) => `column number ${i}`);
+    const got = await csv.sniff([await file(`${names.join(';')}\n${names.map((_, i) => i).join(';')}\n`)], {}, engine);
+    expect(got.columns).toHaveLength(40_000);
+    expect(got.columns.at(-1)?.name).toBe('column number 39999');
   });
   it('takes a first line like the ones below for data', async () => {
     const got = await read('1,x\n2,y\n');

@@ -6,12 +6,14 @@ import { type Dialect, type Layout, layoutOf, sameLayout } from './layout.ts';
 import { readSample } from './sample.ts';
 import { buildScan } from './scan.ts';
 import { type CsvSettings, readSettings } from './settings.ts';
-import { type FileSniff, sniffFile } from './sniff.ts';
+import { type FileSniff, isTooShort, sniffFile } from './sniff.ts';
 
 /** Bytes looked at in each of the first files, and in each one after them, where the header is what matters. */
 const FULL_SAMPLE = 256 * 1024;
 const HEAD_SAMPLE = 32 * 1024;
 const FULL_SAMPLES = 16;
+/** A first record that is longer is no header but a quote that is never closed. */
+const LONGEST_HEADER = 16 * 1024 * 1024;
 
 export const csv: FormatReader = {
   async sniff(files, settings) {
@@ -59,8 +61,33 @@ async function sniffOne(
   seen: readonly { found: FileSniff | null }[],
 ): Promise<FileSniff | null> {
   const first = seen.find((entry) => entry.found !== null)?.found ?? null;
-  const sample = await readSample(file, seen.length < FULL_SAMPLES ? FULL_SAMPLE : HEAD_SAMPLE);
-  return sniffFile(file, sample, settings, first);
+  return sniffBytes(file, settings, seen.length < FULL_SAMPLES ? FULL_SAMPLE : HEAD_SAMPLE, first);
+}
+
+/** Sniffs a file's first bytes: as many as are asked for, or as its first record takes. */
+async function sniffBytes(
+  file: LocalFile,
+  settings: CsvSettings,
+  least: number,
+  like: FileSniff | null,
+): Promise<FileSniff | null> {
+  for (let size = least; ; size *= 8) {
+    const sample = await readSample(file, size);
+    if (!isTooShort(sample, settings)) return sniffFile(file, sample, settings, like);
+    if (size >= LONGEST_HEADER) throw endlessHeader(file);
+  }
+}
+
+function endlessHeader(file: LocalFile): SluiceError {
+  return new SluiceError(
+    'format/quote',
+    'data',
+    `${file.name}: its first line does not end, or a quote in it is never closed`,
+    {
+      where: { path: file.name, line: 1 },
+      hint: 'Correct the header, or set `quote` to the character that the file uses ("" where it uses none).',
+    },
+  );
 }
 
 function toSniffed(seen: readonly { file: LocalFile; found: FileSniff | null }[]): Sniffed {
@@ -119,8 +146,7 @@ async function layouts(
   for (const file of files) {
     let layout = layoutOf(dialect, file.ordinal);
     if (layout === undefined) {
-      const sample = await readSample(file, HEAD_SAMPLE);
-      layout = sniffFile(file, sample, settings, like)?.layout ?? null;
+      layout = (await sniffBytes(file, settings, HEAD_SAMPLE, like))?.layout ?? null;
       const unknown = layout?.names.filter((name) => !columns.has(key(name))) ?? [];
       if (unknown.length > 0) throw unknownColumns(file, unknown);
     }

@@ -36,7 +36,7 @@ async function readHead(file: LocalFile, limit: number): Promise<Buffer> {
   try {
     const handle = await open(file.path, 'r');
     try {
-      const buffer = Buffer.alloc(Math.min(limit, Math.max(1, file.size || limit)));
+      const buffer = Buffer.alloc(limit);
       let filled = 0;
       while (filled < buffer.length) {
         const { bytesRead } = await handle.read(buffer, filled, buffer.length - filled, filled);

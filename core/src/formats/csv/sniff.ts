@@ -21,6 +21,13 @@ const DELIMITERS = [',', ';', '\t', '|'];
 const NEVER = '\u001f';
 const MOST_RECORDS = 2000;
 
+/** Whether a sample ends before its first record does, so that more of the file is needed. */
+export function isTooShort(sample: Sample, settings: CsvSettings): boolean {
+  if (sample.whole) return false;
+  const delimiters = settings.delimiter === null ? DELIMITERS : [settings.delimiter];
+  return delimiters.some((delimiter) => readRecords(sample, settings, delimiter, 1).length === 0);
+}
+
 /** Finds out how a file is written. Null: it holds no record. `like` is what the run's first file has, where there is one. */
 export function sniffFile(
   file: LocalFile,
@@ -75,19 +82,14 @@ function noHeader(file: LocalFile, first: CsvRecord, like: FileSniff): SluiceErr
   );
 }
 
-/** Complete records of a sample behind the skipped lines, blank ones left out; line and place count from the sample's start. */
-export function readRecords(sample: Sample, settings: CsvSettings, delimiter: string): CsvRecord[] {
+/** Complete records of a sample behind the skipped lines, blank ones left out. */
+function readRecords(sample: Sample, settings: CsvSettings, delimiter: string, most = MOST_RECORDS): CsvRecord[] {
   const start = { offset: 0, line: 1, skip: settings.skipRows };
-  const grammar = grammarOf(settings, delimiter);
   const records: CsvRecord[] = [];
-  const collect = (most: number, last: boolean) =>
-    new RecordReader(grammar, start).push(sample.bytes, last, (record) => {
-      if (!isBlank(record)) records.push(record.keep());
-      return records.length < most;
-    });
-  collect(MOST_RECORDS, sample.whole);
-  // A first line longer than the sample is still the first record.
-  if (records.length === 0 && !sample.whole) collect(1, true);
+  new RecordReader(grammarOf(settings, delimiter), start).push(sample.bytes, sample.whole, (record) => {
+    if (!isBlank(record)) records.push(record.keep());
+    return records.length < most;
+  });
   return records;
 }
 

@@ -1,4 +1,4 @@
-import { symlink } from 'node:fs/promises';
+import { copyFile, symlink } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import type { Engine, LocalFile } from '../../model/component.ts';
 
@@ -8,6 +8,7 @@ let made = 0;
 export async function plainPath(file: LocalFile, engine: Engine): Promise<string> {
   if (!/[*?[]/.test(file.path)) return file.path;
   const link = join(engine.spool, `link-${process.pid}-${made++}`);
-  await symlink(resolve(file.path), link);
+  // Links need a right of their own on Windows.
+  await symlink(resolve(file.path), link).catch(() => copyFile(file.path, link));
   return link;
 }
