@@ -29,7 +29,7 @@ export interface ColumnFacts {
  * The types that text may be inferred as, narrowest first. int is never inferred: the next file's value may be larger.
  * Ids and JSON are left as text, because nothing is gained that a declaration would not give.
  */
-export const LADDER: readonly DataType[] = [
+const LADDER: readonly DataType[] = [
   { kind: 'boolean' },
   { kind: 'bigint' },
   { kind: 'double' },

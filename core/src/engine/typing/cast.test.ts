@@ -356,6 +356,71 @@ describe('text to truth, moments, ids and bytes', () => {
   });
 });
 
+describe('typed values', () => {
+  /** Casts one SQL value of a type to another; BAD where it cannot be kept. */
+  async function cast(sql: string, from: string, to: string) {
+    const guard = guardedCast('x', parseType(from) as DataType, plainRule(parseType(to) as DataType, false));
+    const [row] = await engine.rows(
+      `SELECT (${guard.value})::VARCHAR AS v, ${guard.bad} AS b FROM (SELECT ${sql} AS x)`,
+    );
+    return row?.b === true ? BAD : row?.v;
+  }
+  it.each([
+    ['5::BIGINT', 'bigint', 'int', '5'],
+    ['3000000000::BIGINT', 'bigint', 'int', BAD],
+    ['9007199254740992::BIGINT', 'bigint', 'double', '9007199254740992.0'],
+    ['9007199254740993::BIGINT', 'bigint', 'double', BAD],
+    ['2.0::DOUBLE', 'double', 'bigint', '2'],
+    ['1.5::DOUBLE', 'double', 'bigint', BAD],
+    ["'nan'::DOUBLE", 'double', 'bigint', BAD],
+    ['0.1::DOUBLE', 'double', 'decimal(10,2)', '0.10'],
+    ['1.005::DOUBLE', 'double', 'decimal(10,2)', BAD],
+    ['1.50::DECIMAL(10,2)', 'decimal(10,2)', 'decimal(10,1)', '1.5'],
+    ['1.55::DECIMAL(10,2)', 'decimal(10,2)', 'decimal(10,1)', BAD],
+    ['1.55::DECIMAL(10,2)', 'decimal(10,2)', 'double', '1.55'],
+    ['true', 'boolean', 'int', '1'],
+    ['2::INTEGER', 'int', 'boolean', BAD],
+    ["DATE '2024-01-05'", 'date', 'timestamp', '2024-01-05 00:00:00'],
+    ["TIMESTAMP '2024-01-05 10:00:00'", 'timestamp', 'date', BAD],
+    ["TIMESTAMP '2024-01-05 10:00:00'", 'timestamp', 'timestamptz', '2024-01-05 10:00:00+00'],
+    ["TIMESTAMPTZ '2024-01-05 10:00:00+02'", 'timestamptz', 'timestamp', '2024-01-05 08:00:00'],
+    ['[1, 2]', 'list<int>', 'list<bigint>', '[1, 2]'],
+    ['[1.0, 2.5]::DOUBLE[]', 'list<double>', 'list<int>', BAD],
+    ['[[1], NULL]', 'list<list<int>>', 'list<list<double>>', '[[1.0], NULL]'],
+    [
+      "{'a': 1, 'b': 'x'}",
+      'struct<a: int, b: text>',
+      'struct<b: text, a: bigint, c: date>',
+      "{'b': x, 'a': 1, 'c': NULL}",
+    ],
+    ["{'a': 1, 'b': 'x'}", 'struct<a: int, b: text>', 'struct<a: int>', BAD],
+    ["{'a': 1, 'b': NULL::VARCHAR}", 'struct<a: int, b: text>', 'struct<a: int>', "{'a': 1}"],
+    ["{'a': [1]}", 'struct<a: list<int>>', 'json', '{"a":[1]}'],
+    ["{'a': [1]}", 'struct<a: list<int>>', 'text', '{"a":[1]}'],
+    ["'\\xC3\\xA9'::BLOB", 'binary', 'text', '\u00e9'],
+    ["'\\xC3'::BLOB", 'binary', 'text', BAD],
+    ["'5'::JSON", 'json', 'bigint', '5'],
+    ['\'"5"\'::JSON', 'json', 'bigint', '5'],
+    ["'null'::JSON", 'json', 'bigint', null],
+    ["'1.5'::JSON", 'json', 'bigint', BAD],
+    ['\'"x"\'::JSON', 'json', 'text', 'x'],
+    ["'[1, 2]'::JSON", 'json', 'list<int>', '[1, 2]'],
+    ['12345::BIGINT', 'bigint', 'text', '12345'],
+    ['NULL::BIGINT', 'bigint', 'int', null],
+    ['NULL::INTEGER[]', 'list<int>', 'list<bigint>', null],
+  ])('%s of %s as %s is %s', async (sql, from, to, expected) => {
+    expect(await cast(sql, from, to)).toBe(expected);
+  });
+  it('refuses what no value could be kept under', () => {
+    const refused = (from: string, to: string) => () =>
+      guardedCast('x', parseType(from) as DataType, plainRule(parseType(to) as DataType, false));
+    const error = expect.objectContaining({ code: 'typing/cast', kind: 'config' });
+    expect(refused('date', 'bigint')).toThrow(error);
+    expect(refused('list<int>', 'int')).toThrow(error);
+    expect(refused('struct<a: date>', 'struct<a: uuid>')).toThrow(error);
+  });
+});
+
 it('refuses a pattern that cannot be read', () => {
   expect(() => guardedCast('x', null, { ...plainRule({ kind: 'date' }, false), format: '%Q' })).toThrow(
     expect.objectContaining({ code: 'typing/format', kind: 'config' }),

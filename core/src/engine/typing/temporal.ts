@@ -109,7 +109,7 @@ const SPECIFIERS: Readonly<Record<string, string>> = {
 };
 
 /** Reads a strftime pattern. Throws `typing/format` (config) where a specifier is unknown or the pattern ends in a lone `%`. */
-export function readPattern(format: string): Pattern {
+function readPattern(format: string): Pattern {
   let regex = '';
   const seen = new Set<string>();
   for (let i = 0; i < format.length; i++) {

@@ -325,6 +325,12 @@ describe('many files', () => {
       { a: '1', b: '2', _file: 0 },
       { a: '4', b: '3', _file: 1 },
     ]);
+    const faulty = [await file('a,b\n1,2\n3\n', 3)];
+    const error = await csv
+      .scan(faulty, sniffed, {}, engine, options)
+      .then((late) => engine.rows(late.sql))
+      .catch((reason: unknown) => csv.explain(reason as Error, faulty, sniffed));
+    expect(error).toEqual(failure('format/row-width', { line: 3, path: faulty[0]?.name }));
     const other = await file('a,c\n3,4\n', 2);
     await expect(csv.scan([other], sniffed, {}, engine, options)).rejects.toEqual(failure('format/columns'));
   });

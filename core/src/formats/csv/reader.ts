@@ -15,6 +15,9 @@ const FULL_SAMPLES = 16;
 /** A first record that is longer is no header but a quote that is never closed. */
 const LONGEST_HEADER = 16 * 1024 * 1024;
 
+/** Layouts of files that were first seen by a scan, so that an error of that scan finds its place. */
+const lateLayouts = new WeakMap<Sniffed, Map<number, Layout | null>>();
+
 export const csv: FormatReader = {
   async sniff(files, settings) {
     const read = readSettings(settings);
@@ -33,10 +36,9 @@ export const csv: FormatReader = {
 
   async explain(error, files, sniffed) {
     if (!isReaderError(error)) return null;
-    const dialect = sniffed.dialect as Dialect;
     const named = files.filter((file) => error.message.includes(file.path));
     for (const file of named.length > 0 ? named : files) {
-      const layout = layoutOf(dialect, file.ordinal);
+      const layout = layoutOf(sniffed.dialect as Dialect, file.ordinal) ?? lateLayouts.get(sniffed)?.get(file.ordinal);
       const found = layout ? await firstFault(file, layout) : null;
       if (found) return found;
     }
@@ -149,6 +151,8 @@ async function layouts(
       layout = (await sniffBytes(file, settings, HEAD_SAMPLE, like))?.layout ?? null;
       const unknown = layout?.names.filter((name) => !columns.has(key(name))) ?? [];
       if (unknown.length > 0) throw unknownColumns(file, unknown);
+      const late = lateLayouts.get(sniffed) ?? new Map<number, Layout | null>();
+      lateLayouts.set(sniffed, late.set(file.ordinal, layout));
     }
     found.push({ file, layout });
   }

@@ -44,10 +44,10 @@ export interface CsvRecord extends RecordShape {
 const LF = 10;
 const CR = 13;
 /** A record beyond this is no record but a quote that is never closed. */
-export const MAX_RECORD = 128 * 1024 * 1024;
+const MAX_RECORD = 128 * 1024 * 1024;
 
 export const BARE = 0;
-export const QUOTED = 1;
+const QUOTED = 1;
 /** Quoted, with escapes inside. */
 export const ESCAPED = 2;
 

@@ -55,7 +55,7 @@ async function readHead(file: LocalFile, limit: number): Promise<Buffer> {
   }
 }
 
-export function notUtf8(file: LocalFile, line: number, offset: number, reason: string): SluiceError {
+function notUtf8(file: LocalFile, line: number, offset: number, reason: string): SluiceError {
   return new SluiceError('format/encoding', 'data', `${file.name}, line ${line}: ${reason}`, {
     where: { path: file.name, line, byte_offset: offset },
     hint: 'Save the file as UTF-8; other encodings are not read yet.',
@@ -84,7 +84,7 @@ function looksWide(bytes: Buffer): boolean {
 }
 
 /** Place of the first byte that is no UTF-8, or -1; a character cut off at the end counts only in a whole text. */
-export function invalidUtf8(bytes: Buffer, whole: boolean): number {
+function invalidUtf8(bytes: Buffer, whole: boolean): number {
   const end = whole ? bytes.length : bytes.length - unfinished(bytes);
   const text = bytes.subarray(0, end);
   if (isUtf8(text)) return -1;
