@@ -32,7 +32,7 @@ export interface Compiled {
  * `config/variable` on a value for a variable that the project does not declare.
  */
 export function compile(document: Document, project: Project, options: CompileOptions = {}): Compiled {
-  const scope = scopeFor(project, options);
+  const scope = targetScope(project, options);
   const diagnostics = [...projectErrors(project), ...check(document, project, scope)];
   const view = project.view(document, scope);
   const failed = diagnostics.some((diagnostic) => diagnostic.severity === 'error');
@@ -40,7 +40,8 @@ export function compile(document: Document, project: Project, options: CompileOp
   return { job: jobOf(view, view.job, project), diagnostics };
 }
 
-function scopeFor(project: Project, { target, vars = {} }: CompileOptions): Scope {
+/** sluice.yaml in the target that was asked for. Throws as `compile` does. */
+export function targetScope(project: Project, { target, vars = {} }: CompileOptions): Scope {
   const scope = project.scope(target, vars);
   if (scope.target === null) {
     throw new SluiceError('config/target', 'config', `The project has no target ${target}`, {

@@ -1,4 +1,4 @@
-import type { Job, JsonObject } from '@sluice/core';
+import type { JsonObject, Stream } from '@sluice/core';
 import { destinations, sources } from '@sluice/core/specs';
 
 const MASK = '***';
@@ -7,11 +7,11 @@ const MASK = '***';
 export type Redact = (text: string) => string;
 
 /** Collects the secret values of a job whose references are put in; short ones are kept out of the way of common words. */
-export function redactorOf(job: Job): Redact {
+export function redactorOf(job: { streams: readonly Partial<Pick<Stream, 'source' | 'destination'>>[] }): Redact {
   const values = new Set<string>();
-  for (const stream of job.streams) {
-    collect(stream.source.settings, sources[stream.source.type]?.secrets ?? [], values);
-    collect(stream.destination.settings, destinations[stream.destination.type]?.secrets ?? [], values);
+  for (const { source, destination } of job.streams) {
+    if (source) collect(source.settings, sources[source.type]?.secrets ?? [], values);
+    if (destination) collect(destination.settings, destinations[destination.type]?.secrets ?? [], values);
   }
   const forms = [...values].filter((v) => v.length >= 3).flatMap(encodings);
   const ordered = [...new Set(forms)].sort((a, b) => b.length - a.length);

@@ -1,0 +1,60 @@
+#!/usr/bin/env node
+import { VERSION } from '@sluice/core';
+import { Command, CommanderError } from 'commander';
+import { EXIT, report } from './errors.ts';
+import { tell } from './terminal.ts';
+
+interface CommandEntry {
+  summary: string;
+  /** Adds arguments, options and the action: a command's file is loaded only where its name is called. */
+  load(): Promise<{ define(command: Command): void }>;
+}
+
+const COMMANDS: Readonly<Record<string, CommandEntry>> = {
+  init: { summary: 'make a project that runs at once', load: () => import('./init.ts') },
+  validate: { summary: 'say what is wrong with the files of a project', load: () => import('./validate.ts') },
+  run: { summary: 'run jobs now', load: () => import('./run.ts') },
+  preview: { summary: 'show the first rows of a job; nothing is written', load: () => import('./preview.ts') },
+  sql: { summary: 'query the embedded warehouse or a job’s destination', load: () => import('./sql.ts') },
+  show: { summary: 'print a job with everything that is laid under it', load: () => import('./show.ts') },
+  schema: { summary: 'print the JSON Schema of job or project files', load: () => import('./schema.ts') },
+  state: { summary: 'look at checkpoints and their history', load: () => import('./state.ts') },
+};
+
+const EXITS = `
+Exit status: 0 done, 1 the run or the validation failed, 2 wrong usage or unreadable project, 130 interrupted.
+The result goes to stdout, all else to stderr.`;
+
+async function main(argv: readonly string[]): Promise<void> {
+  const program = new Command('sluice')
+    .description('Declarative data ingestion as code')
+    .version(`sluice ${VERSION}`, '-V, --version', 'print the version')
+    .helpOption('-h, --help', 'print this help')
+    .helpCommand('help [command]', 'print the help of a command')
+    .configureOutput({ outputError: (text, write) => write(text) })
+    .exitOverride()
+    .addHelpText('after', EXITS);
+  for (const [name, { summary, load }] of Object.entries(COMMANDS)) {
+    const command = program.command(name).description(summary).exitOverride();
+    if (argv.includes(name)) (await load()).define(command);
+  }
+  await program.parseAsync([...argv], { from: 'user' });
+}
+
+/** Whoever reads our output may stop reading: `sluice sql … | head`. A run goes on, and its exit status tells. */
+for (const output of [process.stdout, process.stderr]) {
+  output.on('error', (error: NodeJS.ErrnoException) => {
+    if (error.code !== 'EPIPE') throw error;
+  });
+}
+
+const argv = process.argv.slice(2);
+try {
+  await main(argv);
+} catch (error) {
+  if (error instanceof CommanderError) {
+    // Commander has written what there is to say; help and version are what was asked for.
+    process.exitCode = error.exitCode === 0 ? EXIT.done : EXIT.usage;
+    if (error.exitCode !== 0 && error.code !== 'commander.help') tell('See `sluice --help`.');
+  } else process.exitCode = report(error, argv.includes('--verbose') || argv.includes('-v'));
+}

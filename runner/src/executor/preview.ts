@@ -1,0 +1,57 @@
+import { availableParallelism } from 'node:os';
+import { join } from 'node:path';
+import { SluiceError, type Stream } from '@sluice/core';
+import { previewStream } from '@sluice/core/runtime';
+import type { PreviewResult, RunRequest } from './api.ts';
+import { redactDeep, redactorOf } from './redact.ts';
+import { withReferences } from './resolve.ts';
+
+/** The folder that a preview of this process works in, under the project; for whoever has to end it early. */
+export function previewSpool(projectDir: string): string {
+  return join(projectDir, '.sluice', 'spool', `preview-${process.pid}`);
+}
+
+/**
+ * The first rows of a stream after columns, transforms and checks, read in this process; nothing is written but the spool,
+ * which goes again. Throws SluiceErrors without secrets.
+ */
+export async function preview(
+  request: Pick<RunRequest, 'projectDir' | 'job' | 'env' | 'stream'> & { rows: number },
+  signal: AbortSignal,
+): Promise<PreviewResult> {
+  const job = withReferences(request);
+  const redact = redactorOf(job);
+  const stream = streamOf(job.streams, request.stream);
+  const notes: string[] = [];
+  try {
+    const found = await previewStream({
+      stream,
+      projectDir: request.projectDir,
+      spool: previewSpool(request.projectDir),
+      rows: request.rows,
+      memory: job.compute.memory,
+      threads: availableParallelism(),
+      signal,
+      log: (level, message) => {
+        if (level === 'warn' || level === 'error') notes.push(redact(message));
+      },
+    });
+    const { evidence, warnings } = found.plan;
+    return {
+      columns: found.columns,
+      rows: found.rows,
+      notes: [...evidence, ...warnings].map(redact).concat(notes),
+      rejected: found.rejected,
+    };
+  } catch (error) {
+    const known = error instanceof SluiceError ? error : new SluiceError('engine/failed', 'terminal', String(error));
+    const json = redactDeep(known.toJSON(), redact);
+    throw SluiceError.fromJSON({ ...json, where: { job: job.name, stream: stream.name, ...json.where } });
+  }
+}
+
+function streamOf(streams: readonly Stream[], name: string | null): Stream {
+  const found = name === null ? streams[0] : streams.find((stream) => stream.name === name);
+  if (!found) throw new Error(`no stream ${name}`);
+  return found;
+}

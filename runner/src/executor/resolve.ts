@@ -1,0 +1,54 @@
+import { readFileSync } from 'node:fs';
+import { isAbsolute, join, relative, resolve } from 'node:path';
+import { type Job, type Json, type ReferenceValues, resolveReferences, SluiceError, type Stream } from '@sluice/core';
+
+export interface ResolveRequest {
+  projectDir: string;
+  job: Job;
+  env: Readonly<Record<string, string | undefined>>;
+}
+
+/**
+ * The job with the values of its references put in: from here on it holds secrets and stays in the process that runs it.
+ * Throws `reference/unset` with every reference that has no value.
+ */
+export function withReferences(request: ResolveRequest): Job {
+  const missing = new Set<string>();
+  const streams = request.job.streams.map((stream) => {
+    const resolved = resolveReferences(stream as unknown as Json, valuesFor(request, stream.name));
+    for (const name of resolved.missing) missing.add(name);
+    return resolved.value as unknown as Stream;
+  });
+  if (missing.size > 0) {
+    throw new SluiceError('reference/unset', 'config', `No value for ${[...missing].join(', ')}`, {
+      where: { job: request.job.name },
+      hint: 'Set the variable in the environment or in `.env` beside sluice.yaml, or give a default: ${env:NAME:-default}.',
+    });
+  }
+  return { ...request.job, streams };
+}
+
+/** References of these streams that have no value, as written. */
+export function missingReferences(request: ResolveRequest, streams: readonly Stream[]): string[] {
+  const missing = streams.flatMap(
+    (stream) => resolveReferences(stream as unknown as Json, valuesFor(request, stream.name)).missing,
+  );
+  return [...new Set(missing)];
+}
+
+/** What references of a project stand for on this machine. */
+export function valuesFor({ projectDir, env }: Omit<ResolveRequest, 'job'>, stream: string): ReferenceValues {
+  return { env, file: (path) => readReference(projectDir, path), stream };
+}
+
+function readReference(projectDir: string, path: string): string | null {
+  const full = resolve(projectDir, path);
+  const inside = relative(projectDir, full);
+  const allowed = (!inside.startsWith('..') && !isAbsolute(inside)) || full.startsWith(join('/run/secrets', '/'));
+  if (!allowed) return null;
+  try {
+    return readFileSync(full, 'utf8').replace(/\r?\n$/, '');
+  } catch {
+    return null;
+  }
+}
