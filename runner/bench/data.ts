@@ -11,14 +11,14 @@ export const COLUMNS: [string, string][] = [
   ['qty', 'INTEGER'],
   ['flag', 'BOOLEAN'],
   ['day', 'DATE'],
-  ['at', 'TIMESTAMP'],
+  ['created_at', 'TIMESTAMP'],
   ['code', 'VARCHAR'],
   ['city', 'VARCHAR'],
 ];
 
 const SELECT = `SELECT range AS id, 'name_' || (range % 1000) AS name, ((range * 7919) % 100000)::DECIMAL(12,2) / 100 AS amount,
   (range % 7)::INTEGER AS qty, range % 2 = 0 AS flag, DATE '2020-01-01' + (range % 1000)::INTEGER AS day,
-  TIMESTAMP '2020-01-01' + INTERVAL (range) SECOND AS at, md5(range::VARCHAR) AS code, 'oslo, ' || (range % 50) AS city`;
+  TIMESTAMP '2020-01-01' + INTERVAL (range) SECOND AS created_at, md5(range::VARCHAR) AS code, 'oslo, ' || (range % 50) AS city`;
 
 export interface Data {
   csv: string;
@@ -36,7 +36,7 @@ export async function makeData(folder: string, rows: number): Promise<Data> {
   const engine = await openEngine({ spool: data, threads: 2, memory: 4_000_000_000 });
   try {
     const select = (from: number, to: number) =>
-      `SELECT id, name, amount::DECIMAL(12,2) AS amount, qty, flag, day, at, code, city FROM (${SELECT} FROM range(${from}, ${to}))`;
+      `SELECT id, name, amount::DECIMAL(12,2) AS amount, qty, flag, day, created_at, code, city FROM (${SELECT} FROM range(${from}, ${to}))`;
     await engine.run(`COPY (${select(0, rows)}) TO '${found.csv}' (HEADER)`);
     const step = Math.ceil(rows / 4);
     for (let i = 0; i < 4; i++) {

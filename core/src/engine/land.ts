@@ -1,10 +1,10 @@
 import { join } from 'node:path';
 import type { Engine, FormatReader, LocalFile } from '../model/component.ts';
 import { SluiceError } from '../model/error.ts';
-import type { OnFailure, Stream } from '../model/job.ts';
+import type { Stream } from '../model/job.ts';
 import { ident, literal, literalList } from '../model/sql.ts';
 import { placed, type RunFacts, typedSql } from './pipeline.ts';
-import { FILE, RAW, REJECT, ROW, type StreamPlan } from './stream-plan.ts';
+import { FILE, RAW, REJECT, type StreamPlan } from './stream-plan.ts';
 
 /** What a task wrote into its spool: typed rows with their marks, and the rows that could not be split into columns. */
 export interface Landed {
@@ -36,13 +36,17 @@ export async function land(engine: Engine, input: LandInput): Promise<Landed> {
   const { stream, plan, reader, files, facts } = input;
   const skipBadRows = stream.on_bad_row !== 'fail';
   const scan = await reader.scan(files, plan.sniffed, plan.formatSettings, engine, {
-    rowNumbers: true,
+    rowNumbers: plan.numbered,
     skipBadRows,
     ...(input.limit === undefined ? {} : { limit: input.limit }),
   });
   const part = join(engine.spool, `${input.name}.parquet`);
-  const typed = typedSql(scan.sql, plan, files, facts, { mark: true, hidden: true, rowNumbers: true });
-  const kept = await engine.changed(`COPY (${typed}) TO ${literal(part)} (FORMAT parquet, COMPRESSION lz4_raw)`);
+  // Where a bad row fails the stream anyway the first one may end the query; it is placed by a second look.
+  const typed = typedSql(scan.sql, plan, files, facts, { mark: skipBadRows, hidden: true, rowNumbers: plan.numbered });
+  const marked = skipBadRows
+    ? typed
+    : `SELECT *, NULL::VARCHAR AS ${ident(REJECT)}, NULL::VARCHAR AS ${ident(RAW)} FROM (${typed})`;
+  const kept = await engine.changed(`COPY (${marked}) TO ${literal(part)} (FORMAT parquet, COMPRESSION lz4_raw)`);
   const rejects: string[] = [];
   let unsplit = 0;
   if (skipBadRows && scan.rejects !== null) {
@@ -53,13 +57,11 @@ export async function land(engine: Engine, input: LandInput): Promise<Landed> {
   const [stats] = await engine.rows(
     `SELECT count(*) FILTER (WHERE ${ident(REJECT)} IS NOT NULL) AS marked FROM read_parquet(${literal(part)})`,
   );
-  const marked = Number(stats?.marked ?? 0);
-  if (marked > 0 && stream.on_bad_row === 'fail') throw await markedRow(engine, part, stream, files);
   return {
     parts: [part],
     rejects,
     rows_read: kept + unsplit,
-    rows_marked: marked,
+    rows_marked: Number(stats?.marked ?? 0),
     rows_unsplit: unsplit,
     bytes_read: files.reduce((sum, f) => sum + f.size, 0),
     bytes_landed: await landedBytes(engine, part),
@@ -84,20 +86,6 @@ export function pathOf(files: readonly { ordinal: number; name: string }[]): str
   return `(SELECT name FROM (VALUES ${pairs}) AS names(ordinal, name) WHERE ordinal = ${ident(FILE)})`;
 }
 
-async function markedRow(
-  engine: Engine,
-  part: string,
-  stream: Stream,
-  files: readonly LocalFile[],
-): Promise<SluiceError> {
-  const [row] = await engine.rows(
-    `SELECT ${ident(REJECT)} AS reject, ${ident(FILE)} AS file, ${ident(ROW)} AS row, ${ident(RAW)} AS raw ` +
-      `FROM read_parquet(${literal(part)}) WHERE ${ident(REJECT)} IS NOT NULL ORDER BY ${ident(FILE)}, ${ident(ROW)} LIMIT 1`,
-  );
-  const path = files.find((f) => f.ordinal === Number(row?.file))?.name ?? '';
-  return badRow(stream, String(row?.reject ?? ''), path, Number(row?.row ?? 0));
-}
-
 /** The error of a row that breaks a declared type, with its place. */
 export function badRow(stream: Stream, reject: string, path: string, row: number): SluiceError {
   const column = reject.slice(reject.indexOf(':') + 1);
@@ -108,10 +96,6 @@ export function badRow(stream: Stream, reject: string, path: string, row: number
     where: { stream: stream.name, path, row, column },
     hint: `Correct the value, or set \`on_bad_row: quarantine\` to set such rows aside${rule?.format ? ` (the pattern is ${rule.format})` : ''}.`,
   });
-}
-
-export function keepsRejected(policy: OnFailure): boolean {
-  return policy === 'quarantine';
 }
 
 /** Rows of landed parts that passed, with their hidden columns. */

@@ -4,7 +4,7 @@ import type { CheckStep, Step } from '../model/job.ts';
 import { ident, literal } from '../model/sql.ts';
 import type { Column } from '../model/type.ts';
 import { FILE, HIDDEN, type PlannedColumn, RAW, REJECT, ROW, type StreamPlan } from './stream-plan.ts';
-import { guardedCast } from './typing/cast.ts';
+import { type GuardedCast, guardedCast } from './typing/cast.ts';
 
 /** Prefixes of the errors that our own SQL raises; `failures.ts` turns them into what the user reads. */
 export const WIDEN = 'sluice-widen:';
@@ -19,7 +19,7 @@ export interface RunFacts {
 }
 
 /** SQL of a column's guarded value and of the test that says a value broke its type. */
-export function guard(column: PlannedColumn): { value: string; bad: string } {
+export function guard(column: PlannedColumn): GuardedCast {
   const { type, format, decimal, thousands, scale } = column;
   const rule = { type, format, decimal, thousands, scale, inferred: !column.declared };
   return guardedCast(ident(column.from ?? ''), column.raw, rule);
@@ -60,14 +60,11 @@ export function typedSql(
 }
 
 function valueSql(column: PlannedColumn, index: number, mark: boolean): string {
-  const { value, bad } = guard(column);
-  if (bad === 'false' && (mark || column.nullable)) return value;
-  const cases: string[] = [];
-  if (!column.declared) cases.push(`WHEN ${bad} THEN error('${WIDEN}${index}')`);
-  else if (!mark) cases.push(`WHEN ${bad} THEN error('${BAD_VALUE}${index}')`);
-  if (!column.nullable && !mark)
-    cases.push(`WHEN ${ident(column.from ?? '')} IS NULL THEN error('${NULL_VALUE}${index}')`);
-  return cases.length > 0 ? `CASE ${cases.join(' ')} ELSE ${value} END` : value;
+  const cast = guard(column);
+  const onBad = column.declared ? BAD_VALUE : WIDEN;
+  const value = column.declared && mark ? cast.value : cast.checked(`error('${onBad}${index}')`);
+  if (column.nullable || mark) return value;
+  return `CASE WHEN ${ident(column.from ?? '')} IS NULL THEN error('${NULL_VALUE}${index}') ELSE ${value} END`;
 }
 
 function rejectSql(plan: StreamPlan): string {

@@ -1,4 +1,4 @@
-import type { Engine, FormatReader, LocalFile, RawColumn } from '../model/component.ts';
+import type { Engine, FormatReader, LocalFile, RawColumn, Sniffed } from '../model/component.ts';
 import { SluiceError } from '../model/error.ts';
 import type { ColumnRule, Stream } from '../model/job.ts';
 import type { Column, DataType } from '../model/type.ts';
@@ -8,7 +8,8 @@ import { decideContract } from './contract.ts';
 import { emptySql, type LoadedCheck, type LoadedStep, stepsSql, visible } from './pipeline.ts';
 import type { PlannedColumn, StreamPlan } from './stream-plan.ts';
 import { FILE, ROW } from './stream-plan.ts';
-import { type InferredColumn, inferTypes } from './typing/infer.ts';
+import { NO_MARKS } from './typing/candidates.ts';
+import { type InferredColumn, inferTypes, type NumberMarks } from './typing/infer.ts';
 import { widerType } from './typing/widen.ts';
 
 /** Rows per file and in all that inference looks at; every later value is guarded all the same. */
@@ -26,10 +27,19 @@ export async function prepare(engine: Engine, input: PrepareInput): Promise<Stre
   const { stream, files } = input;
   const format = stream.format ?? sniffFormat(files);
   const reader = await pick(formatSpecs.formats, 'format', format.type);
-  const sniffed = await reader.sniff(files, format.settings, engine);
-  const inferred = await inferColumns(engine, reader, files, sniffed, format.settings);
+  const sniffed = withDeclared(stream, await reader.sniff(files, format.settings, engine), files);
+  const marks = numberMarks(format.settings);
+  const inferred = await inferColumns(
+    engine,
+    reader,
+    files,
+    sniffed,
+    format.settings,
+    marks,
+    knownTypes(stream, sniffed, input.table),
+  );
   const warnings: string[] = [];
-  const columns = planColumns(stream, sniffed.columns, inferred, input.table, warnings);
+  const columns = planColumns(stream, sniffed.columns, { inferred, table: input.table, marks, warnings });
   const evidence = [...(stream.format ? [] : [`format ${format.type}, by the file names`]), ...sniffed.evidence];
   const plan: StreamPlan = {
     schemaVersion: 1,
@@ -43,6 +53,7 @@ export async function prepare(engine: Engine, input: PrepareInput): Promise<Stre
     alterColumns: [],
     runScopeFrom: null,
     direct: false,
+    numbered: true,
     cursor: cursorName(stream, columns),
     evidence,
     warnings,
@@ -73,6 +84,7 @@ export async function bind(
     ...decision,
     runScopeFrom: runScopeFrom(stream, steps, checks, plan),
     direct: isDirect(stream, steps, checks, plan, decision.contract),
+    numbered: needsNumbers(stream, steps, checks, plan),
   };
 }
 
@@ -112,9 +124,11 @@ async function inferColumns(
   files: readonly LocalFile[],
   sniffed: StreamPlan['sniffed'],
   settings: StreamPlan['formatSettings'],
+  marks: NumberMarks,
+  typed: ReadonlySet<string>,
 ): Promise<InferredColumn[]> {
-  const untyped = sniffed.columns.filter((c) => c.type === null);
-  if (untyped.length === 0) return [];
+  const open = sniffed.columns.map((c) => (typed.has(c.name) ? { ...c, type: TEXT } : c));
+  if (open.every((c) => c.type !== null)) return [];
   const perFile = Math.max(1000, Math.floor(SAMPLE_ROWS / Math.max(1, files.length)));
   const parts: string[] = [];
   for (const file of files) {
@@ -125,16 +139,49 @@ async function inferColumns(
     });
     parts.push(`(SELECT * FROM (${scan.sql}) LIMIT ${perFile})`);
   }
-  return inferTypes(engine, parts.join(' UNION ALL '), sniffed.columns);
+  return inferTypes(engine, parts.join(' UNION ALL '), open, marks);
 }
 
-function planColumns(
-  stream: Stream,
-  raw: readonly RawColumn[],
-  inferred: readonly InferredColumn[],
-  table: readonly Column[] | null,
-  warnings: string[],
-): PlannedColumn[] {
+const TEXT: DataType = { kind: 'text' };
+
+/** Columns of the source whose type is not to be inferred: it is declared, or the table has it. */
+function knownTypes(stream: Stream, sniffed: Sniffed, table: readonly Column[] | null): Set<string> {
+  const rules = new Map(stream.columns.map((c) => [c.from, c]));
+  const existing = new Set((table ?? []).map((c) => c.name));
+  const known = sniffed.columns.filter(({ name }) => {
+    const rule = rules.get(name);
+    return rule?.type != null || existing.has(rule?.name ?? name);
+  });
+  return new Set(known.map((c) => c.name));
+}
+
+/** Decimal and thousands marks that the format's settings give for all its numbers. */
+export function numberMarks(settings: StreamPlan['formatSettings']): NumberMarks {
+  const text = (name: string) => (typeof settings[name] === 'string' ? String(settings[name]) : null);
+  return { decimal: text('decimal'), thousands: text('thousands') };
+}
+
+/** Files without a single column are empty: the job's own columns then stand for theirs, so that the table gets its types. */
+function withDeclared(stream: Stream, sniffed: Sniffed, files: readonly LocalFile[]): Sniffed {
+  if (sniffed.columns.length > 0) return sniffed;
+  const columns = stream.columns.flatMap((c) => (c.from === null ? [] : [{ name: c.from, type: null }]));
+  if (columns.length > 0) return { ...sniffed, columns };
+  const path = files[0]?.name ?? '';
+  throw new SluiceError('format/no-columns', 'data', `${path} is empty: it has no header and no rows`, {
+    where: { stream: stream.name, path },
+    hint: 'Declare the columns, so that an empty file is known to hold no rows, or `exclude` the file.',
+  });
+}
+
+interface Known {
+  inferred: readonly InferredColumn[];
+  table: readonly Column[] | null;
+  marks: NumberMarks;
+  warnings: string[];
+}
+
+function planColumns(stream: Stream, raw: readonly RawColumn[], known: Known): PlannedColumn[] {
+  const { inferred, table, marks, warnings } = known;
   const rules = new Map(stream.columns.filter((c) => c.from !== null).map((c) => [c.from ?? '', c]));
   const guesses = new Map(inferred.map((c) => [c.name, c]));
   const existing = new Map((table ?? []).map((c) => [c.name, c.type]));
@@ -149,7 +196,8 @@ function planColumns(
     }
     const name = rule?.name ?? column.name;
     const type = rule?.type ?? existing.get(name) ?? column.type ?? guess?.type ?? { kind: 'text' };
-    return fromRule(rule, { name, from: column.name, raw: column.type, type, declared: rule?.type != null });
+    const base = { name, from: column.name, raw: column.type, type, declared: rule?.type != null };
+    return fromRule(rule, base, column.type === null ? marks : NO_MARKS);
   });
   const missing = [...rules.values()];
   if (missing.length > 0) throw missingColumns(stream, missing, raw);
@@ -185,13 +233,14 @@ const METADATA_TYPES: Partial<Record<string, DataType>> = {
 function fromRule(
   rule: ColumnRule | undefined,
   base: Pick<PlannedColumn, 'name' | 'from' | 'raw' | 'type' | 'declared'>,
+  marks: NumberMarks = NO_MARKS,
 ): PlannedColumn {
   return {
     ...base,
     nullable: rule?.nullable ?? true,
     format: rule?.format ?? null,
-    decimal: rule?.decimal ?? null,
-    thousands: rule?.thousands ?? null,
+    decimal: rule?.decimal ?? marks.decimal,
+    thousands: rule?.thousands ?? marks.thousands,
     scale: rule?.scale ?? null,
     metadata: rule?.metadata ?? null,
   };
@@ -269,5 +318,23 @@ function isDirect(
       check.byCount ? true : check.scope(step) === 'row' && step.on_failure === 'fail',
     ) &&
     contract.every((c) => c.action === 'keep' || c.action === 'null_value' || c.action === 'drop')
+  );
+}
+
+/** Steps and checks of run scope order rows by their place, and rows set aside or refused are named by it. */
+function needsNumbers(
+  stream: Stream,
+  steps: readonly LoadedStep[],
+  checks: readonly LoadedCheck[],
+  plan: StreamPlan,
+): boolean {
+  return (
+    stream.on_bad_row !== 'fail' ||
+    stream.destination.write_disposition === 'merge' ||
+    plan.columns.some((c) => c.metadata === 'row_number') ||
+    steps.some(({ step, transform }) => (transform.partitionKey?.(step.settings) ?? null) !== null) ||
+    checks.some(({ check }) => check.failing !== undefined && !check.byCount) ||
+    stream.schema_contract.columns === 'quarantine' ||
+    stream.schema_contract.data_type === 'quarantine'
   );
 }

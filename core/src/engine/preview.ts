@@ -1,5 +1,6 @@
 import { mkdir, rm } from 'node:fs/promises';
 import type { LocalFile, SourceSession, Split, TaskLog } from '../model/component.ts';
+import { SluiceError } from '../model/error.ts';
 import type { Stream } from '../model/job.ts';
 import type { Column } from '../model/type.ts';
 import * as registry from '../registry.ts';
@@ -54,6 +55,11 @@ export async function previewStream(input: PreviewInput): Promise<Preview> {
 async function previewFiles(input: PreviewInput, session: SourceSession): Promise<Preview> {
   const stream = lenient(input.stream);
   const splits = await newSplits(session.splits(), new Map(), { ...stream, incremental: { type: 'none' } });
+  if (splits.length === 0) {
+    throw new SluiceError('source/no-data', 'data', 'The source holds nothing to preview', {
+      hint: 'Check the `path` of the source and the folder that it starts from.',
+    });
+  }
   const files = await fetchAll(session, sampleOf(splits), input.spool);
   const sniffer = await openEngine({ spool: input.spool, threads: input.threads, memory: input.memory });
   let plan: StreamPlan;

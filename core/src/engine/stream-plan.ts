@@ -53,6 +53,8 @@ export interface StreamPlan {
   runScopeFrom: number | null;
   /** Rows can go from the scan straight into the destination: nothing diverts or counts rows on the way. */
   direct: boolean;
+  /** Rows carry their number in the file, which costs a CSV its parallel scan: steps, checks or rejects need it. */
+  numbered: boolean;
   /** Name, after `columns`, of the cursor column. */
   cursor: string | null;
   evidence: string[];

@@ -2,6 +2,7 @@ import type { Engine, FormatReader, LocalFile } from '../model/component.ts';
 import type { Stream } from '../model/job.ts';
 import type { Column } from '../model/type.ts';
 import { guard } from './pipeline.ts';
+import { numberMarks } from './prepare.ts';
 import type { PlannedColumn, StreamPlan } from './stream-plan.ts';
 import { verifyTypes } from './typing/widen.ts';
 
@@ -21,6 +22,7 @@ export async function verifyColumns(
     engine,
     scan.sql,
     text.map((c) => ({ name: c.from ?? '', type: c.type })),
+    numberMarks(plan.formatSettings),
   );
   const names = new Map(text.map((c) => [c.from, c.name]));
   const found = wider.map((c) => ({ name: names.get(c.name) ?? c.name, type: c.type }));

@@ -36,7 +36,8 @@ class LocalSession implements SourceSession {
     const scan = picomatch.scan(toSlashes(path));
     const fixed = scan.isGlob ? scan.base : toSlashes(path);
     const start = isAbsolute(fixed) ? fixed : join(this.#root, fixed);
-    const nameOf = (full: string) => (isAbsolute(path) ? toSlashes(full) : toSlashes(full.slice(this.#root.length + 1)));
+    const nameOf = (full: string) =>
+      isAbsolute(path) ? toSlashes(full) : toSlashes(full.slice(this.#root.length + 1));
     const wanted = scan.isGlob ? picomatch(toSlashes(path), { dot: false }) : () => true;
     const unwanted = exclude && exclude.length > 0 ? picomatch([...exclude]) : () => false;
     const latest = Date.now() - (parseDuration(this.#settings.min_age) ?? 0);
@@ -101,10 +102,14 @@ function unreadable(name: string, cause: NodeJS.ErrnoException): SluiceError {
   return new SluiceError(
     missing ? 'source/gone' : 'source/unreadable',
     missing ? 'transient' : 'config',
-    missing ? `${name} was there when files were listed and is gone now` : `Cannot read ${name}: ${cause.code ?? cause.message}`,
+    missing
+      ? `${name} was there when files were listed and is gone now`
+      : `Cannot read ${name}: ${cause.code ?? cause.message}`,
     {
       where: { path: name },
-      hint: missing ? 'Run again; a file that another program moves away can be held back with `min_age`.' : 'Give the user that runs sluice the right to read it.',
+      hint: missing
+        ? 'Run again; a file that another program moves away can be held back with `min_age`.'
+        : 'Give the user that runs sluice the right to read it.',
       cause,
     },
   );

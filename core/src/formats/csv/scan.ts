@@ -4,9 +4,10 @@ import { ident, literal, literalList } from '../../model/sql.ts';
 import { key } from '../shared/names.ts';
 import { plainPath } from '../shared/path.ts';
 import { type Layout, sameLayout } from './layout.ts';
+import { countLines, firstLineEnd, mayBeQuick, surveyOnce, wasSurveyed } from './quick.ts';
 import { rewrite } from './rewrite.ts';
 import type { CsvSettings } from './settings.ts';
-import { LIMITS, type Limits, type LineEnd, survey } from './survey.ts';
+import { LIMITS, type Limits, type LineEnd } from './survey.ts';
 
 export interface ScanOptions {
   rowNumbers: boolean;
@@ -41,13 +42,15 @@ export async function buildScan(
   options: ScanOptions,
   limits: Limits = LIMITS,
 ): Promise<Scan> {
+  const quick = options.limit === undefined ? await quickScan(files, columns, settings, engine, options, limits) : null;
+  if (quick) return quick;
   const name = `csv-${process.pid}-${made++}`;
   const rejects = options.skipBadRows ? join(engine.spool, `${name}.rejects.csv`) : null;
   let rejected = 0;
   const readable: Readable[] = [];
   for (const { file, layout } of files) {
     // A sample is written anew, because that reads no more of the file than it needs.
-    const found = options.limit === undefined ? await survey(file.path, layout, options.skipBadRows, limits) : null;
+    const found = options.limit === undefined ? await surveyOnce(file, layout, options.skipBadRows, limits) : null;
     if (found?.regular) {
       const way = found.parallel && found.size > limits.onePiece ? 'parallel' : 'serial';
       const path = await plainPath(file, engine);
@@ -74,6 +77,48 @@ export async function buildScan(
   const body = parts.length > 0 ? parts.join(' UNION ALL ') : emptySql(columns, options.rowNumbers);
   const limited = options.limit === undefined ? body : `SELECT * FROM (${body}) LIMIT ${options.limit}`;
   return { sql: limited, rejects: rejects !== null && rejected > 0 ? rejectsSql(rejects) : null };
+}
+
+/** A scan that starts before the files were looked at, or null where that is not for them. */
+async function quickScan(
+  files: readonly { file: LocalFile; layout: Layout }[],
+  columns: readonly string[],
+  settings: CsvSettings,
+  engine: Engine,
+  options: ScanOptions,
+  limits: Limits,
+): Promise<Scan | null> {
+  const fit = files.every(({ file, layout }) => mayBeQuick(layout) && !wasSurveyed(file, options.skipBadRows));
+  if (!fit || files.length === 0) return null;
+  const readable: Readable[] = [];
+  for (const { file, layout } of files) {
+    const lineEnd = await firstLineEnd(file, limits);
+    if (lineEnd === null) return null;
+    const way = file.size > limits.onePiece ? 'parallel' : 'serial';
+    const path = await plainPath(file, engine);
+    readable.push({ file, layout, path, way, size: file.size, line: limits.line * 2, lineEnd });
+  }
+  const reading = { settings, rowNumbers: options.rowNumbers, limits };
+  const sql = grouped(readable, options.rowNumbers)
+    .map((group) => groupSql(group, columns, reading))
+    .join(' UNION ALL ');
+  return { sql, rejects: null, confirm: confirmation(readable, options.skipBadRows, limits) };
+}
+
+/** Counts lines while the engine reads; in doubt, and where the query failed, each file is surveyed, which the next scan uses. */
+function confirmation(readable: readonly Readable[], checkRows: boolean, limits: Limits): Scan['confirm'] & {} {
+  const counting = Promise.all(readable.map((r) => countLines(r.file, r.layout, r.lineEnd ?? '\n', limits)));
+  // Asked for later; a file that went away meanwhile is the engine's to tell.
+  counting.catch(() => undefined);
+  return async (rows) => {
+    if (rows !== null) {
+      const counts = await counting;
+      const expected = counts.reduce((sum, c) => sum + c.rows, 0);
+      if (expected === rows && !counts.some((c) => c.doubtful)) return true;
+    }
+    const surveys = await Promise.all(readable.map((r) => surveyOnce(r.file, r.layout, checkRows, limits)));
+    return rows === null && surveys.every((s, i) => s.regular && (s.parallel || readable[i]?.way === 'serial'));
+  };
 }
 
 /** Neighbours that one read can take. With row numbers each file is read by itself. */
