@@ -12,13 +12,7 @@ import { SluiceError } from '../model/error.ts';
 import { faultPoint } from '../model/fault.ts';
 import type { Stream } from '../model/job.ts';
 import type { JsonObject } from '../model/json.ts';
-import {
-  addCounts,
-  type Checkpoint,
-  type Counts,
-  type FileIdentity,
-  zeroCounts,
-} from '../model/run.ts';
+import { addCounts, type Checkpoint, type Counts, type FileIdentity, zeroCounts } from '../model/run.ts';
 import type { Column } from '../model/type.ts';
 import * as registry from '../registry.ts';
 import { loadSteps, pick } from './components.ts';
@@ -42,9 +36,10 @@ export interface EpochPorts {
   committing(stream: string): Promise<void>;
   /** Everything staged for these runs was aborted or committed. */
   settled(stream: string, runIds: string[]): Promise<void>;
+  /** `run`: the one that committed, where it died before it could say so itself; left out: this one. */
   finished(
     stream: string,
-    done: { seq: number; commitId: string; checkpoint: Checkpoint; counts: Counts },
+    done: { seq: number; commitId: string; checkpoint: Checkpoint; counts: Counts; run?: string },
   ): Promise<void>;
   phase(stream: string, phase: Phase, detail?: string): void;
   progress(stream: string, done: { bytes: number; total: number | null; tasksDone: number; tasks: number }): void;
@@ -72,20 +67,53 @@ export interface StreamOutcome {
 
 const EPOCH = 1;
 
+/** What a stopped run still has to look up or remove goes by a signal of its own. */
+const CLEAN_UP_MS = 8_000;
+
+/** Removes what a run staged for a stream, after it failed, was stopped or died. Throws the destination's errors. */
+export async function abortStream(
+  run: Pick<StreamRun, 'key' | 'stream' | 'runId' | 'projectDir'>,
+  ports: Pick<EpochPorts, 'withLock' | 'settled' | 'log'>,
+): Promise<void> {
+  const session = await connectTo(run, ports, AbortSignal.timeout(CLEAN_UP_MS));
+  try {
+    await ports.withLock(session.lock, () => session.abort(run.runId));
+    await ports.settled(run.stream.name, [run.runId]);
+  } finally {
+    await session.close();
+  }
+}
+
 /** Runs one epoch of one stream by the commit protocol. Throws SluiceErrors; then nothing of the epoch is visible. */
 export async function runStream(run: StreamRun, ports: EpochPorts): Promise<StreamOutcome> {
-  const { stream } = run;
-  const context = { projectDir: run.projectDir, signal: run.signal, log: ports.log };
-  const destination = await pick(registry.destinations, 'destination', stream.destination.type);
+  const { stream, projectDir } = run;
   const source = await pick(registry.sources, 'source', stream.source.type);
-  const session = await destination.connect({ ...context, key: run.key, use: stream.destination, runId: run.runId });
-  const from = await source.connect({ ...context, settings: stream.source.settings });
+  const stop = new AbortController();
+  const onAbort = () => stop.abort(run.signal.reason);
+  run.signal.addEventListener('abort', onAbort);
+  if (run.signal.aborted) onAbort();
+  // Called where the epoch becomes committing: from then on a stop may no longer cut it short.
+  const letFinish = () => run.signal.removeEventListener('abort', onAbort);
+  const session = await connectTo(run, ports, stop.signal);
+  const { settings } = stream.source;
+  const from = await source.connect({ projectDir, settings, signal: stop.signal, log: ports.log });
   try {
-    return await new Epoch(run, ports, session, from).run();
+    return await new Epoch(run, ports, session, from, letFinish).run();
   } finally {
+    letFinish();
     await from.close();
     await session.close();
   }
+}
+
+async function connectTo(
+  run: Pick<StreamRun, 'key' | 'stream' | 'runId' | 'projectDir'>,
+  ports: Pick<EpochPorts, 'log'>,
+  signal: AbortSignal,
+): Promise<DestinationSession> {
+  const { key, stream, runId, projectDir } = run;
+  const destination = await pick(registry.destinations, 'destination', stream.destination.type);
+  return destination.connect({ key, runId, projectDir, signal, log: ports.log, use: stream.destination });
 }
 
 class Epoch {
@@ -93,9 +121,17 @@ class Epoch {
   readonly #ports: EpochPorts;
   readonly #session: DestinationSession;
   readonly #source: SourceSession;
+  readonly #letFinish: () => void;
   readonly #commitId: string;
 
-  constructor(run: StreamRun, ports: EpochPorts, session: DestinationSession, source: SourceSession) {
+  constructor(
+    run: StreamRun,
+    ports: EpochPorts,
+    session: DestinationSession,
+    source: SourceSession,
+    letFinish: () => void,
+  ) {
+    this.#letFinish = letFinish;
     this.#run = run;
     this.#ports = ports;
     this.#session = session;
@@ -110,6 +146,7 @@ class Epoch {
   async run(): Promise<StreamOutcome> {
     const opened = await this.#open();
     if (opened.commitId === this.#commitId) return this.#alreadyCommitted(opened);
+    await this.#adopt(opened);
     await this.#clearDeadRuns();
     const full = this.#run.fullRefresh;
     if (opened.changed.length > 0 && opened.seq > 0) {
@@ -138,6 +175,19 @@ class Epoch {
 
   #locked<T>(work: () => Promise<T>): Promise<T> {
     return this.#ports.withLock(this.#session.lock, work);
+  }
+
+  /** A run that died between its commit and its end has no place in the history yet. */
+  async #adopt({ commitId, seq, checkpoint, counts }: Opened): Promise<void> {
+    const run = this.#run.deadRuns.find((id) => commitId?.startsWith(`${id}/${this.#stream.name}/`));
+    if (run === undefined || commitId === null || checkpoint === null) return;
+    await this.#ports.finished(this.#stream.name, {
+      run,
+      seq,
+      commitId,
+      checkpoint,
+      counts: { ...zeroCounts(), ...(counts ?? {}) },
+    });
   }
 
   /** A run that died may have staged rows: they go before this one stages its own. */
@@ -191,7 +241,7 @@ class Epoch {
       const commit = this.#commitOf(opened, splits, plan, fresh);
       const outcome = await this.#round(plan, chunks, commit, opened);
       if (!('widen' in outcome)) return outcome;
-      await this.#abort();
+      await this.#locked(() => this.#session.abort(this.#run.runId));
       plan = await this.#widen(plan, outcome.widen, table);
     }
   }
@@ -327,6 +377,7 @@ class Epoch {
     this.#ports.phase(this.#stream.name, 'commit');
     await faultPoint('protocol.committing.before');
     await this.#ports.committing(this.#stream.name);
+    this.#letFinish();
     await faultPoint('protocol.commit.before');
     const columns = staged[0]?.columns ?? [];
     const tokens = staged.map((o) => o.token);
@@ -340,8 +391,17 @@ class Epoch {
       await this.#session.commit({ ...commit, counts }, tokens);
     } catch (error) {
       if (!(error instanceof SluiceError) || error.code !== 'commit/unknown') throw error;
-      const now = await this.#session.open(this.#run.addresses, this.#run.renamedFrom);
-      if (now.commitId !== this.#commitId) throw error;
+      if ((await this.#reopen()).commitId !== this.#commitId) throw error;
+    }
+  }
+
+  /** Opens again to learn how a commit ended; the rise of the fence ends it where it still hangs. */
+  async #reopen(): Promise<Opened> {
+    const session = await connectTo(this.#run, this.#ports, AbortSignal.timeout(CLEAN_UP_MS));
+    try {
+      return await session.open(this.#run.addresses, this.#run.renamedFrom);
+    } finally {
+      await session.close();
     }
   }
 
@@ -351,7 +411,7 @@ class Epoch {
       return await work();
     } catch (error) {
       if (!(error instanceof SluiceError) || error.code !== 'commit/unknown') throw error;
-      const now = await this.#session.open(this.#run.addresses, this.#run.renamedFrom);
+      const now = await this.#reopen();
       if (now.commitId !== this.#commitId) throw error;
       return {
         type: 'loaded',
@@ -429,9 +489,11 @@ class Epoch {
     this.#ports.phase(this.#stream.name, 'done');
   }
 
+  /** Removes what was staged; where that fails it stays recorded as an intent, and the next run removes it. */
   async #abort(): Promise<void> {
-    await this.#locked(() => this.#session.abort(this.#run.runId)).catch((error: Error) => {
-      this.#ports.log('warn', `Staging could not be removed now (${error.message}); the next run removes it`, {
+    await abortStream(this.#run, this.#ports).catch((error: unknown) => {
+      const cause = error instanceof Error ? error.message : String(error);
+      this.#ports.log('warn', `Staging could not be removed now (${cause}); the next run removes it`, {
         stream: this.#stream.name,
       });
     });
