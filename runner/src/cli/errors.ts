@@ -1,7 +1,6 @@
 import { type ErrorPlace, SluiceError, type SluiceErrorJson } from '@sluice/core';
+import { EXIT } from './exit.ts';
 import { printable, printableLine, type Style, styleFor, tell } from './terminal.ts';
-
-export const EXIT = { done: 0, failed: 1, usage: 2, interrupted: 130 } as const;
 
 /** Faults of the call or of the project as a whole, beside those whose code begins with `usage/`. */
 const USAGE: ReadonlySet<string> = new Set(['project/unreadable', 'config/target', 'config/variable']);

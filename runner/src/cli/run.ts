@@ -2,7 +2,8 @@ import { type Job, SluiceError, type SluiceErrorJson, zeroCounts } from '@sluice
 import type { Command } from 'commander';
 import type { RunResult } from '../executor/api.ts';
 import { startRun } from '../executor/start.ts';
-import { EXIT, exitStatusOf, renderError } from './errors.ts';
+import { exitStatusOf, renderError } from './errors.ts';
+import { EXIT } from './exit.ts';
 import { compileChosen } from './jobs.ts';
 import { type CommonOptions, outputOf, withCommon } from './options.ts';
 import { Progress } from './progress.ts';
@@ -142,7 +143,7 @@ class Runner {
     const progress = new Progress({
       write: (text) => process.stderr.write(text),
       isTerminal: process.stderr.isTTY === true && process.env.TERM !== 'dumb',
-      columns: () => process.stderr.columns ?? 80,
+      columns: () => process.stderr.columns || 80,
       style: styleFor(process.stderr),
       level,
       now: () => performance.now(),

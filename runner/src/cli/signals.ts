@@ -1,4 +1,4 @@
-import { EXIT } from './errors.ts';
+import { EXIT } from './exit.ts';
 import { tell } from './terminal.ts';
 
 const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;

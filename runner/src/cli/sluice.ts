@@ -1,8 +1,8 @@
 #!/usr/bin/env node
-import { VERSION } from '@sluice/core';
 import { Command, CommanderError } from 'commander';
-import { EXIT, report } from './errors.ts';
-import { tell } from './terminal.ts';
+import { EXIT } from './exit.ts';
+
+// Nothing of core is imported here: it takes longer to load than help takes to print.
 
 interface CommandEntry {
   summary: string;
@@ -28,10 +28,9 @@ The result goes to stdout, all else to stderr.`;
 async function main(argv: readonly string[]): Promise<void> {
   const program = new Command('sluice')
     .description('Declarative data ingestion as code')
-    .version(`sluice ${VERSION}`, '-V, --version', 'print the version')
+    .version(await version(argv), '-V, --version', 'print the version')
     .helpOption('-h, --help', 'print this help')
     .helpCommand('help [command]', 'print the help of a command')
-    .configureOutput({ outputError: (text, write) => write(text) })
     .exitOverride()
     .addHelpText('after', EXITS);
   for (const [name, { summary, load }] of Object.entries(COMMANDS)) {
@@ -39,6 +38,11 @@ async function main(argv: readonly string[]): Promise<void> {
     if (argv.includes(name)) (await load()).define(command);
   }
   await program.parseAsync([...argv], { from: 'user' });
+}
+
+async function version(argv: readonly string[]): Promise<string> {
+  if (!argv.includes('-V') && !argv.includes('--version')) return '';
+  return `sluice ${(await import('@sluice/core')).VERSION}`;
 }
 
 /** Whoever reads our output may stop reading: `sluice sql … | head`. A run goes on, and its exit status tells. */
@@ -55,6 +59,9 @@ try {
   if (error instanceof CommanderError) {
     // Commander has written what there is to say; help and version are what was asked for.
     process.exitCode = error.exitCode === 0 ? EXIT.done : EXIT.usage;
-    if (error.exitCode !== 0 && error.code !== 'commander.help') tell('See `sluice --help`.');
-  } else process.exitCode = report(error, argv.includes('--verbose') || argv.includes('-v'));
+    if (error.exitCode !== 0 && error.code !== 'commander.help') process.stderr.write('See `sluice --help`.\n');
+  } else {
+    const { report } = await import('./errors.ts');
+    process.exitCode = report(error, argv.includes('--verbose') || argv.includes('-v'));
+  }
 }
