@@ -8,19 +8,20 @@ const cwd = fileURLToPath(new URL('../examples/quickstart', import.meta.url));
 const JOBS = ['airports', 'zipcodes', 'flights'];
 const TABLES = { airports: 'iata', zipcodes: 'zip_code', flights: 'departed_at', delays_by_origin: 'flights desc' };
 
-function run(args, stdio = 'inherit') {
-  const done = spawnSync(process.execPath, [sluice, ...args], { cwd, stdio: ['ignore', stdio, 'inherit'], encoding: 'utf8' });
+function run(args, stdout = 'inherit') {
+  const stdio = ['ignore', stdout, 'inherit'];
+  const done = spawnSync(process.execPath, [sluice, ...args], { cwd, stdio, encoding: 'utf8' });
   if (done.status !== 0) process.exit(done.status ?? 1);
   return done.stdout ?? '';
 }
 
-rmSync(`${cwd}/.sluice/warehouse.duckdb`, { force: true });
+for (const end of ['', '.wal']) rmSync(`${cwd}/.sluice/warehouse.duckdb${end}`, { force: true });
 console.log('First run: everything is new.');
 run(['run', ...JOBS]);
 for (const [table, order] of Object.entries(TABLES)) {
   const [{ n }] = JSON.parse(run(['sql', '--json', `select count(*) as n from ${table}`], 'pipe'));
   console.log(`\n${table} rows=${n}`);
-  run(['sql', `select * from ${table} order by ${order} limit 5`]);
+  run(['sql', '--quiet', `select * from ${table} order by ${order} limit 5`]);
 }
 console.log('\nSecond run: no file is new, so nothing is loaded; the aggregate is made anew.');
 run(['run', ...JOBS]);

@@ -1,0 +1,117 @@
+import { existsSync, readdirSync } from 'node:fs';
+import { cp, mkdtemp, realpath, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { basename, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { DuckDBInstance } from '@duckdb/node-api';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { type TestDatabase, testDatabase } from '../../core/test/postgres.ts';
+import { sluice } from './cli.ts';
+
+const examples = fileURLToPath(new URL('../../examples/', import.meta.url));
+const data = fileURLToPath(new URL('../../node_modules/vega-datasets/data', import.meta.url));
+const names = readdirSync(examples).filter((name) => existsSync(join(examples, name, 'sluice.yaml')));
+
+interface Expectation {
+  /** `--var` values: where the example's files are, seen from a copy of it. */
+  vars: string[];
+  /** Raw DuckDB's number of rows for each table, from the same files; `again` says that a second run writes it anew. */
+  tables: Record<string, { raw: string; again?: boolean }>;
+  /** Queries on the warehouse with the rows that they must give, beside what raw DuckDB finds in the files. */
+  same: { loaded: string; raw: string }[];
+}
+
+const expectations: Record<string, Expectation> = {
+  quickstart: {
+    vars: [`data=${data}`],
+    tables: {
+      airports: { raw: `select count(*) from read_csv('${data}/airports.csv', all_varchar = true)` },
+      zipcodes: { raw: `select count(*) from read_csv('${data}/zipcodes.csv', all_varchar = true)` },
+      flights: { raw: `select count(*) from '${data}/flights-3m.parquet'` },
+      delays_by_origin: { raw: `select count(distinct origin) from '${data}/flights-3m.parquet'`, again: true },
+    },
+    same: [
+      {
+        loaded: "select zip_code, typeof(zip_code) as type, city from zipcodes where zip_code < '01000' order by all",
+        raw: `select zip_code, 'VARCHAR' as type, city from read_csv('${data}/zipcodes.csv', all_varchar = true)
+              where zip_code < '01000' order by all`,
+      },
+      {
+        loaded: 'select typeof(latitude) as type, sum(latitude)::decimal(18,6) as sum from airports group by all',
+        raw: `select 'DOUBLE' as type, sum(latitude::double)::decimal(18,6) as sum
+              from read_csv('${data}/airports.csv', all_varchar = true)`,
+      },
+      {
+        loaded: 'select origin, flights, average_delay from delays_by_origin order by origin',
+        raw: `select origin, count(*) as flights, round(avg(delay), 2) as average_delay
+              from '${data}/flights-3m.parquet' group by origin order by origin`,
+      },
+    ],
+  },
+};
+
+async function rawRows(sql: string): Promise<unknown[]> {
+  const instance = await DuckDBInstance.create(':memory:');
+  const connection = await instance.connect();
+  const reader = await connection.runAndReadAll(sql);
+  const rows = reader.getRowObjectsJson();
+  connection.closeSync();
+  instance.closeSync();
+  return rows;
+}
+
+it('every example has its expectations', () => {
+  expect(names.sort()).toEqual(Object.keys(expectations).sort());
+});
+
+describe.each(Object.entries(expectations))('%s', (name, expected) => {
+  let db: TestDatabase;
+  let cwd: string;
+  const vars = expected.vars.flatMap((value) => ['--var', value]);
+  const run = (...args: string[]) => sluice([...args, ...vars], { cwd, env: { DATABASE_URL: db.url } });
+
+  beforeAll(async () => {
+    db = await testDatabase();
+    cwd = join(await realpath(await mkdtemp(join(tmpdir(), 'sluice-example-'))), name);
+    await cp(join(examples, name), cwd, { recursive: true, filter: (path) => basename(path) !== '.sluice' });
+  });
+  afterAll(async () => {
+    await rm(join(cwd, '..'), { recursive: true, force: true });
+    await db.drop();
+  });
+
+  it('has no finding', async () => {
+    const { code, stdout } = await run('validate', '--fail-on', 'warning');
+    expect([code, stdout]).toEqual([0, '']);
+    expect((await sluice(['validate'], { cwd: join(examples, name) })).code).toBe(0);
+  });
+
+  it('loads every row of its files', { timeout: 180_000 }, async () => {
+    const { code, stderr } = await run('run', '--quiet', '--select', 'path:jobs');
+    expect([code, stderr]).toEqual([0, '']);
+    for (const [table, { raw }] of Object.entries(expected.tables)) {
+      const [wanted] = await rawRows(raw);
+      const loaded = await run('sql', '--json', `select count(*) as n from ${table}`);
+      expect([table, String(JSON.parse(loaded.stdout)[0].n)]).toEqual([table, Object.values(wanted as object)[0]]);
+    }
+    for (const { loaded, raw } of expected.same) {
+      const { stdout } = await run('sql', '--json', loaded);
+      const plain = (rows: unknown[]) => rows.map((row) => Object.values(row as object).map(String));
+      expect(plain(JSON.parse(stdout))).toEqual(plain(await rawRows(raw)));
+    }
+  });
+
+  it('loads nothing twice', { timeout: 180_000 }, async () => {
+    const { code, stdout } = await run('run', '--select', 'path:jobs', '--json');
+    expect(code).toBe(0);
+    const lines = stdout
+      .trimEnd()
+      .split('\n')
+      .map((line) => JSON.parse(line));
+    const streams = lines.flatMap((line) => line.streams as { stream: string; rows_written: number }[]);
+    expect(streams.map((stream) => stream.stream).sort()).toEqual(Object.keys(expected.tables).sort());
+    for (const { stream, rows_written } of streams) {
+      expect([stream, rows_written > 0]).toEqual([stream, expected.tables[stream]?.again === true]);
+    }
+  });
+});
