@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events';
 import { hostname } from 'node:os';
 import { SluiceError } from '@sluice/core';
 import pg from 'pg';
@@ -38,6 +39,8 @@ export class LockTable {
    * `store/unreachable` where the store fails before `work` starts.
    */
   async hold<T>(name: string, options: LockOptions, work: () => Promise<T>): Promise<T> {
+    // A run's signal is shared by all that wait in it.
+    setMaxListeners(0, options.signal);
     const before = this.#turns.get(name);
     let leave: () => void = () => undefined;
     const left = new Promise<void>((resolve) => {
