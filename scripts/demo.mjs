@@ -15,13 +15,23 @@ function run(args, stdout = 'inherit') {
   return done.stdout ?? '';
 }
 
+function rowsOf(table) {
+  const [{ n }] = JSON.parse(run(['sql', '--json', `select count(*) as n from ${table}`], 'pipe'));
+  return n;
+}
+
 for (const end of ['', '.wal']) rmSync(`${cwd}/.sluice/warehouse.duckdb${end}`, { force: true });
 console.log('First run: everything is new.');
 run(['run', ...JOBS]);
+const before = {};
 for (const [table, order] of Object.entries(TABLES)) {
-  const [{ n }] = JSON.parse(run(['sql', '--json', `select count(*) as n from ${table}`], 'pipe'));
-  console.log(`\n${table} rows=${n}`);
+  before[table] = rowsOf(table);
+  console.log(`\n${table} rows=${before[table]}`);
   run(['sql', '--quiet', `select * from ${table} order by ${order} limit 5`]);
 }
 console.log('\nSecond run: no file is new, so nothing is loaded; the aggregate is made anew.');
 run(['run', ...JOBS]);
+for (const table of Object.keys(TABLES)) {
+  const rows = rowsOf(table);
+  console.log(`${table} rows=${rows}, ${rows - before[table]} new`);
+}

@@ -7,7 +7,7 @@ import { type CommonOptions, outputOf, positive, withCommon } from './options.ts
 import { environmentOf, openProject } from './project.ts';
 import { chooseJob, isPath } from './select.ts';
 import { exitOnInterrupt } from './signals.ts';
-import { ROW_FORMS, renderRows, rowCount } from './table.ts';
+import { columnList, ROW_FORMS, renderRows, rowCount } from './table.ts';
 import { plural, print, printableLine, styleFor, tell } from './terminal.ts';
 
 interface PreviewOptions extends CommonOptions {
@@ -45,6 +45,7 @@ async function preview(name: string, options: PreviewOptions): Promise<void> {
     if (output !== 'json') print(text);
     else print(`{"columns":${parts[0]},\n"rows":${text},\n"rejected":${parts[1]},\n"notes":${parts[2]}}`);
     if (options.quiet) return;
+    if (output !== 'json') tell(columnList(columns));
     for (const note of notes) tell(printableLine(note));
     if (rejected > 0) tell(`${plural(rejected, 'row')} would be rejected`);
     if (output === 'text') tell(rowCount(rows));

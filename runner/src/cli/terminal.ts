@@ -13,7 +13,7 @@ export interface Style {
 type Output = Pick<NodeJS.WriteStream, 'isTTY'>;
 
 /** Colour only on a terminal, and not where NO_COLOR says so (https://no-color.org) or the terminal knows none. */
-export function hasColor(output: Output, env: NodeJS.ProcessEnv = process.env): boolean {
+function hasColor(output: Output, env: NodeJS.ProcessEnv = process.env): boolean {
   return output.isTTY === true && !env.NO_COLOR && env.TERM !== 'dumb';
 }
 
