@@ -12,7 +12,8 @@ import { CronFault, FIELDS, type Field, fault, parseField } from './field.ts';
  * (`8-18/2`; `5/15` runs from 5 to the field's end). `L` is the last day of the month, `5L` the month's last Friday, `5#2`
  * its second one.
  *
- * - Where both day fields are given, a day that fits either of them is due. A field counts as given unless it is `*` or `?`.
+ * - Where both day fields are given, a day that fits either of them is due. A field counts as given unless it is `*` or `?`
+ *   (a step of 1 behind it changes nothing).
  * - Fires are exact to the minute; there is no field for seconds or years, and no `W`.
  * - A text that can never fire (`0 0 30 2 *`) is refused.
  *
