@@ -116,6 +116,12 @@ describe('run', () => {
     expect(lines(stdout)[0]).toMatchObject({ run_id: null, error: { code: 'job/disabled' } });
   });
 
+  it('passes over a job that is switched off where it is only selected; a selection of nothing is a slip', async () => {
+    const off = await run(['run', '--select', 'path:jobs/off.yaml', '--json']);
+    expect([off.code, off.stdout]).toEqual([0, '']);
+    expect((await run(['run', '--select', 'tag:brokn'])).code).toBe(2);
+  });
+
   it('names the place of a reference that has no value', async () => {
     const { code, stderr } = await run(['run', 'secret']);
     expect(code).toBe(1);

@@ -7,7 +7,7 @@ import { EXIT } from './exit.ts';
 import { compileChosen } from './jobs.ts';
 import { type CommonOptions, outputOf, withCommon } from './options.ts';
 import { Progress } from './progress.ts';
-import { environmentOf, type OpenProject, openProject } from './project.ts';
+import { environmentOf, type OpenProject, openProject, shownPath } from './project.ts';
 import { notRun, runLine, runText } from './run-result.ts';
 import { type Chosen, chooseJobs, isPath } from './select.ts';
 import { listenForInterrupt } from './signals.ts';
@@ -39,9 +39,14 @@ async function run(names: string[], options: RunOptions): Promise<void> {
   const runner = new Runner(project, options, stateStore, interrupt.signal);
   let status: number = EXIT.done;
   try {
+    if (options.select && runner.tellUnreadable()) status = EXIT.failed;
     const jobs = inOrder(chosen.map((one) => ({ chosen: one, job: runner.compile(one) })));
     for (const { chosen: one, job } of jobs) {
       if (interrupt.signal.aborted) break;
+      if (one.selected && !(job instanceof SluiceError) && !job.enabled) {
+        if (!options.quiet) tell(`${job.name}: passed over, it is switched off`);
+        continue;
+      }
       status = Math.max(status, await runner.run(one, job));
     }
   } finally {
@@ -93,6 +98,17 @@ class Runner {
       if (error instanceof SluiceError) return error;
       throw error;
     }
+  }
+
+  /** Says which files a selection could not look at; true where there is one. */
+  tellUnreadable(): boolean {
+    const { unreadable } = this.#project;
+    const errors = unreadable.map(({ file, reason }) => {
+      const where = { path: shownPath(this.#project, file) };
+      return new SluiceError('project/unreadable', 'config', `A job file cannot be read: ${reason}`, { where });
+    });
+    this.#tell(errors.map((error) => error.toJSON()));
+    return errors.length > 0;
   }
 
   /** Gives the exit status of this job. */

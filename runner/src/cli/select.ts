@@ -10,6 +10,8 @@ export interface Chosen {
   /** The job's name; the file's where it has none. */
   name: string;
   stream: string | null;
+  /** By `--select`, not by name. */
+  selected: boolean;
 }
 
 const SELECTORS = ['tag', 'owner', 'path', 'connection'] as const;
@@ -27,8 +29,12 @@ export function chooseJobs(project: OpenProject, names: readonly string[], selec
   const jobs = listJobs(project);
   const chosen: Chosen[] = names.map((name) => findJob(project, jobs, name));
   const selected = new Set<ListedJob>();
-  for (const selector of selectors) for (const job of select(jobs, selector)) selected.add(job);
-  for (const { document, name } of selected) chosen.push({ document, name, stream: null });
+  for (const selector of selectors) {
+    const found = select(jobs, selector);
+    if (found.length === 0) throw usage('select', `No job matches ${selector}`, knownJobs(jobs));
+    for (const job of found) selected.add(job);
+  }
+  for (const { document, name } of selected) chosen.push({ document, name, stream: null, selected: true });
   if (chosen.length === 0 && selectors.length === 0) {
     throw usage('no-job', 'Name a job, or choose some with --select', knownJobs(jobs));
   }
@@ -80,7 +86,7 @@ function findJob(project: OpenProject, jobs: readonly ListedJob[], wanted: strin
   if (isPath(wanted)) {
     const file = fileOf(project, wanted);
     const found = jobs.find(({ document }) => document.file === file);
-    if (found) return { document: found.document, name: found.name, stream: null };
+    if (found) return { document: found.document, name: found.name, stream: null, selected: false };
     const unreadable = project.unreadable.find((entry) => entry.file === file);
     throw usage('job', unreadable ? `${wanted} cannot be read: ${unreadable.reason}` : `${wanted} is no job file here`);
   }
@@ -96,7 +102,7 @@ function findJob(project: OpenProject, jobs: readonly ListedJob[], wanted: strin
   if (stream !== undefined && !found.streams.includes(stream)) {
     throw usage('stream', `The job ${name} has no stream ${stream}`, `There is ${found.streams.join(', ')}.`);
   }
-  return { document: found.document, name, stream: stream ?? null };
+  return { document: found.document, name, stream: stream ?? null, selected: false };
 }
 
 /** A path from the command line as the project names its files. */
