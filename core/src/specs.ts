@@ -36,3 +36,5 @@ export const checks: Readonly<Record<string, Spec>> = {
   expression: expressionSpec,
   row_count: rowCountSpec,
 };
+
+export type { Spec };

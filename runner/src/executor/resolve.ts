@@ -1,6 +1,16 @@
 import { readFileSync } from 'node:fs';
 import { isAbsolute, join, relative, resolve } from 'node:path';
-import { type Job, type Json, type ReferenceValues, resolveReferences, SluiceError, type Stream } from '@sluice/core';
+import {
+  type ComponentUse,
+  type Job,
+  type Json,
+  type ReferenceValues,
+  resolveReferences,
+  SluiceError,
+  type Stream,
+  settleSettings,
+} from '@sluice/core';
+import { destinations, formats, type Spec, sources } from '@sluice/core/specs';
 
 export interface ResolveRequest {
   projectDir: string;
@@ -17,7 +27,7 @@ export function withReferences(request: ResolveRequest): Job {
   const streams = request.job.streams.map((stream) => {
     const resolved = resolveReferences(stream as unknown as Json, valuesFor(request, stream.name));
     for (const name of resolved.missing) missing.add(name);
-    return resolved.value as unknown as Stream;
+    return settled(resolved.value as unknown as Stream, request.job.name);
   });
   if (missing.size > 0) {
     throw new SluiceError('reference/unset', 'config', `No value for ${[...missing].join(', ')}`, {
@@ -26,6 +36,30 @@ export function withReferences(request: ResolveRequest): Job {
     });
   }
   return { ...request.job, streams };
+}
+
+/** A number or switch that came from a reference is text until now. Throws `reference/value` where it is none. */
+function settled(stream: Stream, job: string): Stream {
+  const { source, destination, format } = stream;
+  const check = <T extends ComponentUse>(use: T, spec: Spec | undefined): T => {
+    const { settings, wrong } = settleSettings(use.settings, spec?.settings, spec?.connection);
+    if (wrong.length === 0) return { ...use, settings };
+    throw new SluiceError(
+      'reference/value',
+      'config',
+      `${wrong.join(', ')} of ${use.type} got a text from its reference`,
+      {
+        where: { job, stream: stream.name },
+        hint: 'Give the variable a number, or true or false, as the setting wants.',
+      },
+    );
+  };
+  return {
+    ...stream,
+    source: check(source, sources[source.type]),
+    destination: check(destination, destinations[destination.type]),
+    format: format && check(format, formats[format.type]),
+  };
 }
 
 /** References of these streams that have no value, as written. */
