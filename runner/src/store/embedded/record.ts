@@ -64,10 +64,14 @@ export function removeRecord(location: ServerLocation): void {
   removeIfThere(recordFile(location));
 }
 
-/** Gives the record a new sign of life. */
+/** Gives the record a new sign of life. One that was taken away is found missing at the next look. */
 export function touchRecord(location: ServerLocation): void {
   const now = new Date();
-  utimesSync(recordFile(location), now, now);
+  try {
+    utimesSync(recordFile(location), now, now);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
+  }
 }
 
 /** When the record last got a sign of life; null: there is none. */
@@ -121,10 +125,11 @@ export async function answer(url: string): Promise<'up' | 'refused' | 'silent'> 
 /** Connections of this name are not users of the server. */
 export const PROBE = 'sluice probe';
 
-/** Pid of the postmaster that holds the data, as it wrote it itself; null: none. */
-export function postmasterPid(location: ServerLocation): number | null {
-  const pid = Number(readIfThere(join(location.data, 'postmaster.pid'))?.split('\n')[0]);
-  return Number.isInteger(pid) && pid > 0 ? pid : null;
+/** The postmaster that holds the data and where it listens, as it wrote that down itself; null: none does. */
+export function postmasterOf(location: ServerLocation): { pid: number; socket: string | null; port: number } | null {
+  const [pid, , , port, socket] = (readIfThere(join(location.data, 'postmaster.pid')) ?? '').split('\n');
+  const found = { pid: Number(pid), socket: socket || null, port: Number(port) };
+  return Number.isInteger(found.pid) && found.pid > 0 ? found : null;
 }
 
 /** What root makes in another user's folder belongs to that user. */

@@ -18,7 +18,7 @@ import { processExists } from '../place.ts';
 import type { Binaries } from './binaries.ts';
 import { pause, readIfThere, removeIfThere } from './files.ts';
 import { reachable, type ServerLocation, type ServerUser } from './folders.ts';
-import { answer, postmasterPid, readPassword, SERVER_USER, urlOf } from './record.ts';
+import { answer, postmasterOf, readPassword, SERVER_USER, urlOf } from './record.ts';
 
 const windows = process.platform === 'win32';
 /** Longer paths of a socket are refused: by 107 bytes on Linux, by 103 on macOS. */
@@ -74,7 +74,7 @@ export async function makeData(location: ServerLocation, { initdb }: Binaries): 
 }
 
 /** Drafts of processes that were killed on the way. */
-function removeDeadDrafts({ folder }: ServerLocation): void {
+export function removeDeadDrafts({ folder }: ServerLocation): void {
   for (const name of readdirSync(folder)) {
     const pid = /^(?:data\.new|initdb-password)-(\d+)$/.exec(name)?.[1];
     if (pid && !processExists(Number(pid))) removeIfThere(join(folder, name));
@@ -161,8 +161,8 @@ function signalTo(pid: number, signal: NodeJS.Signals): void {
  * restart of the machine or container: the server itself would take that program for its predecessor.
  */
 export function dropStalePid(location: ServerLocation): void {
-  const pid = postmasterPid(location);
-  if (pid === null || windows || !processExists(pid)) return;
+  const pid = postmasterOf(location)?.pid;
+  if (pid === undefined || windows || !processExists(pid)) return;
   const command = commandOf(pid);
   if (command !== null && !command.includes(location.data))
     rmSync(join(location.data, 'postmaster.pid'), { force: true });

@@ -7,7 +7,7 @@ import type { ServerLocation } from './folders.ts';
 import {
   answer,
   PROBE,
-  postmasterPid,
+  postmasterOf,
   readRecord,
   removeRecord,
   type ServerRecord,
@@ -15,7 +15,16 @@ import {
   urlOf,
   writeRecord,
 } from './record.ts';
-import { dropStalePid, logSince, makeData, makeEndpoint, startServer, stopServer } from './server.ts';
+import {
+  dropStalePid,
+  type Endpoint,
+  logSince,
+  makeData,
+  makeEndpoint,
+  removeDeadDrafts,
+  startServer,
+  stopServer,
+} from './server.ts';
 
 /**
  * Entry of the process that owns the embedded server: makes its data, runs it, and stops it when nobody has been connected for
@@ -25,6 +34,8 @@ import { dropStalePid, logSince, makeData, makeEndpoint, startServer, stopServer
 const location = JSON.parse(process.argv[2] ?? '{}') as ServerLocation;
 const idleMs = Number(process.env.SLUICE_STATE_IDLE || 60) * 1000;
 const START_TIMEOUT_MS = 120_000;
+/** A server that answers so long and has no record lost its supervisor just as that was about to stop it. */
+const ORPHAN_MS = 3_000;
 /** A server that runs and does not answer for so long is of no use: its socket may have been swept away. */
 const SILENT_MS = 30_000;
 
@@ -56,25 +67,36 @@ async function started(programs: Binaries): Promise<ServerRecord | null> {
   if (before) removeIfThere(before);
   await makeData(location, programs);
   const at = await makeEndpoint(location.user);
-  const until = Date.now() + START_TIMEOUT_MS;
-  while (Date.now() < until && !stopping) {
+  const record = await startedAt(at, programs).catch((error) => {
+    if (at.socket) removeIfThere(at.socket);
+    throw error;
+  });
+  if (at.socket && record?.socket !== at.socket) removeIfThere(at.socket);
+  return record;
+}
+
+async function startedAt(at: Endpoint, programs: Binaries): Promise<ServerRecord | null> {
+  const begun = Date.now();
+  while (Date.now() - begun < START_TIMEOUT_MS && !stopping) {
     dropStalePid(location);
     const from = sizeOf(location.log);
     if (await startServer(location, programs, at)) {
-      return writeRecord(location, { ...at, pid: postmasterPid(location) ?? 0 });
+      return writeRecord(location, { ...at, pid: postmasterOf(location)?.pid ?? 0 });
     }
     const rival = readRecord(location);
-    if (rival !== null && (await answer(urlOf(location, rival))) === 'up') break;
-    // Another one is starting, or what a killed server left still holds its memory for a moment.
+    if (rival !== null && (await answer(urlOf(location, rival))) === 'up') return null;
+    const orphan = Date.now() - begun > ORPHAN_MS ? postmasterOf(location) : null;
+    if (orphan !== null && (await answer(urlOf(location, orphan))) === 'up') return writeRecord(location, orphan);
+    // Another one is starting or stopping, or what a killed server left still holds its memory for a moment.
     if (!/lock file|shared memory/.test(logSince(location, from))) throw new Error('the server ended as it started');
     await pause(250);
   }
-  if (at.socket) removeIfThere(at.socket);
   return null;
 }
 
 /** Stays until the server is gone or nobody needs it. */
 async function watch(mine: ServerRecord, programs: Binaries): Promise<void> {
+  const url = urlOf(location, mine);
   const every = Math.max(100, Math.min(5000, idleMs / 4));
   let used = Date.now();
   let answered = Date.now();
@@ -84,16 +106,29 @@ async function watch(mine: ServerRecord, programs: Binaries): Promise<void> {
     else if (record === null || record.inode !== mine.inode) break;
     else if (record.supervisor !== process.pid) return;
     touchRecord(location);
-    const users = await connected(urlOf(location, mine));
+    const users = await connected(url);
     const now = Date.now();
     if (users !== null) answered = now;
     if (users !== 0) used = now;
-    if (stopping || now - used >= idleMs || now - answered >= SILENT_MS) break;
-    await nap(every);
+    if (stopping || now - answered >= SILENT_MS) break;
+    if (now - used >= idleMs && (await deserted(mine, url))) break;
+    await nap(every, mine.server);
   }
   if (processExists(mine.server)) await stopServer(location, mine.server, programs);
   if (readRecord(location)?.supervisor === process.pid) removeRecord(location);
   if (mine.socket) removeIfThere(mine.socket);
+  removeDeadDrafts(location);
+}
+
+/**
+ * Closes the door before it looks a last time: whoever connects looks whether the record still stands, so that no one is let
+ * in and thrown out again.
+ */
+async function deserted(mine: ServerRecord, url: string): Promise<boolean> {
+  removeRecord(location);
+  if ((await connected(url)) === 0) return true;
+  writeRecord(location, { ...mine, pid: mine.server });
+  return false;
 }
 
 /** How many are connected; null: the server does not answer. */
@@ -114,10 +149,10 @@ async function connected(url: string): Promise<number | null> {
   }
 }
 
-/** Waits, but not once it is asked to stop. */
-async function nap(ms: number): Promise<void> {
+/** Waits, but not once it is asked to stop or the server is gone. */
+async function nap(ms: number, server: number): Promise<void> {
   const until = Date.now() + ms;
-  while (Date.now() < until && !stopping) await pause(Math.min(100, until - Date.now()));
+  while (Date.now() < until && !stopping && processExists(server)) await pause(Math.min(200, until - Date.now()));
 }
 
 try {
