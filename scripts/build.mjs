@@ -25,6 +25,7 @@ await Promise.all([
   build({
     ...bundle,
     format: 'cjs',
+    banner: {},
     external: ['vscode'],
     outfile: 'vscode-extension/dist/extension.cjs',
     entryPoints: ['vscode-extension/src/extension.ts'],
