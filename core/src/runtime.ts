@@ -1,6 +1,13 @@
 /** The engine's door: it loads native modules, so editors and `validate` never import it. */
-export { openEngine, type OwnedEngine } from './engine/duckdb.ts';
-export { type EpochPorts, type Phase, runStream, type StreamOutcome, type StreamRun } from './engine/epoch.ts';
+export { type OwnedEngine, openEngine } from './engine/duckdb.ts';
+export {
+  abortStream,
+  type EpochPorts,
+  type Phase,
+  runStream,
+  type StreamOutcome,
+  type StreamRun,
+} from './engine/epoch.ts';
 export { type Preview, previewStream } from './engine/preview.ts';
 export { runTask, type TaskHooks, type TaskInput, type TaskOutput } from './engine/task.ts';
 export type { Destination, DestinationSession, TaskLog } from './model/component.ts';

@@ -4,7 +4,7 @@ import { mkdir, mkdtemp, realpath, rm, utimes, writeFile } from 'node:fs/promise
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { check, compile, type Job } from '@sluice/core';
+import { check, compile, type Job, type JsonObject, resolveReferences } from '@sluice/core';
 import { registry } from '@sluice/core/runtime';
 import { type TestDatabase, testDatabase } from '../../core/test/postgres.ts';
 import type { RunEvent, RunResult } from '../src/executor/api.ts';
@@ -41,6 +41,11 @@ export class TestProject {
   constructor(dir: string, db: TestDatabase) {
     this.dir = dir;
     this.db = db;
+  }
+
+  /** The environment that jobs read their references from. */
+  get env(): Record<string, string> {
+    return { WAREHOUSE_URL: this.db.url };
   }
 
   path(name: string): string {
@@ -86,7 +91,7 @@ export class TestProject {
           projectDir: await realpath(this.dir),
           job,
           vars: {},
-          env: {},
+          env: this.env,
           stream: options.stream ?? null,
           fullRefresh: options.fullRefresh ?? false,
           kind: 'manual',
@@ -110,7 +115,7 @@ export class TestProject {
     const job = await this.compile(yaml);
     const child = spawn(process.execPath, [CLI, 'run', job.file, '--json', ...flags], {
       cwd: this.dir,
-      env: { ...process.env, DATABASE_URL: this.db.url, ...env },
+      env: { ...process.env, ...this.env, DATABASE_URL: this.db.url, ...env },
       stdio: ['ignore', 'pipe', 'pipe'],
     });
     let stdout = '';
@@ -133,10 +138,12 @@ export class TestProject {
     const stream = job.streams[0];
     const entry = registry.destinations[stream?.destination.type ?? ''];
     if (!stream || !entry) throw new Error('no such destination');
+    const values = { env: this.env, file: () => null, stream: stream.name };
+    const settings = resolveReferences(stream.destination.settings, values).value as JsonObject;
     const destination = await entry.load();
     const session = await destination.connect({
       key: { project: job.project, target: job.target, job: job.name, stream: stream.name },
-      use: stream.destination,
+      use: { ...stream.destination, settings },
       projectDir: await realpath(this.dir),
       runId: 'look',
       signal: new AbortController().signal,
@@ -185,8 +192,8 @@ export async function testProject(): Promise<TestProject> {
 }
 
 /** The `destination` part of a job's YAML for a table of this kind. */
-export function destination(project: TestProject, kind: 'duckdb' | 'postgres', table: string, more = ''): string {
-  const place = kind === 'duckdb' ? 'path: out.duckdb' : `url: ${project.db.url}\n  schema: wh`;
+export function destination(kind: 'duckdb' | 'postgres', table: string, more = ''): string {
+  const place = kind === 'duckdb' ? 'path: out.duckdb' : 'url: ${env:WAREHOUSE_URL}\n  schema: wh';
   return `destination:\n  type: ${kind}\n  ${place}\n  table: ${table}\n${indent(more)}`;
 }
 

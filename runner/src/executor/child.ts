@@ -16,15 +16,16 @@ export interface ChildHooks {
   alive(): void;
 }
 
-/** How long a stopped executor may take to interrupt its queries before it is killed. */
+/** How long a stopped executor may take to interrupt its queries, or to end a commit that has begun, before it is killed. */
 const STOP_GRACE_MS = 10_000;
+const COMMIT_GRACE_MS = 120_000;
 
 /**
- * Runs one attempt in an executor process and waits for its end. `signal` stops it: first by asking, then by killing. An
- * executor that dies without an answer is a transient failure: what it staged is removed by the next attempt.
+ * Runs one attempt in an executor process, or cleans up after one, and waits for its end. `signal` stops it: first by asking,
+ * then by killing. An executor that dies without an answer is a transient failure.
  */
 export function runAttempt(
-  message: Extract<ToExecutor, { type: 'run' }>,
+  message: Exclude<ToExecutor, { type: 'stop' }>,
   hooks: ChildHooks,
   signal: AbortSignal,
 ): Promise<AttemptResult> {
@@ -38,7 +39,8 @@ export function runAttempt(
   return new Promise((resolve) => {
     let result: AttemptResult | null = null;
     let tail = '';
-    const stop = () => askToStop(child);
+    let committing = false;
+    const stop = () => askToStop(child, committing ? COMMIT_GRACE_MS : STOP_GRACE_MS);
     if (signal.aborted) stop();
     signal.addEventListener('abort', stop, { once: true });
     child.stderr?.on('data', (chunk: Buffer) => {
@@ -47,19 +49,22 @@ export function runAttempt(
     child.on('message', (answer: FromExecutor) => {
       hooks.alive();
       if (answer.type === 'event') hooks.on(answer.event);
+      else if (answer.type === 'committing') committing = true;
       else if (answer.type === 'result') result = { streams: answer.streams, error: answer.error };
     });
     child.on('exit', (code, by) => {
       signal.removeEventListener('abort', stop);
       resolve(result ?? { streams: [], error: died(code, by, tail, signal.aborted) });
     });
-    child.send(message satisfies ToExecutor);
+    // Where the child is gone already its exit tells.
+    child.send(message satisfies ToExecutor, () => undefined);
+    child.on('error', () => undefined);
   });
 }
 
-function askToStop(child: ChildProcess): void {
-  if (child.connected) child.send({ type: 'stop' } satisfies ToExecutor);
-  const timer = setTimeout(() => child.kill('SIGKILL'), STOP_GRACE_MS);
+function askToStop(child: ChildProcess, graceMs: number): void {
+  if (child.connected) child.send({ type: 'stop' } satisfies ToExecutor, () => undefined);
+  const timer = setTimeout(() => child.kill('SIGKILL'), graceMs);
   child.once('exit', () => clearTimeout(timer));
 }
 

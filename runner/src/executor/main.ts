@@ -1,20 +1,21 @@
-import { readFileSync } from 'node:fs';
 import { mkdir, readdir, rm } from 'node:fs/promises';
 import { availableParallelism } from 'node:os';
-import { isAbsolute, join, relative, resolve } from 'node:path';
-import { type Job, type Json, resolveReferences, SluiceError, type Stream, zeroCounts } from '@sluice/core';
-import { runStream, type StreamRun, type TaskLog } from '@sluice/core/runtime';
+import { join } from 'node:path';
+import { type Job, SluiceError, type Stream, zeroCounts } from '@sluice/core';
+import { abortStream, faultPoint, runStream, type StreamRun, type TaskLog } from '@sluice/core/runtime';
 import { openStore, type Store } from '../store/store.ts';
 import { addressesOf } from './addresses.ts';
-import type { RunRequest, StreamResult } from './api.ts';
+import type { StreamResult } from './api.ts';
 import type { FromExecutor, ToExecutor } from './messages.ts';
 import { openPool, type TaskPool } from './pool.ts';
 import { portsOf } from './ports.ts';
 import { type Redact, redactDeep, redactorOf } from './redact.ts';
+import { withReferences } from './resolve.ts';
 
 /** Entry of the executor: the child process in which one attempt of a run lives. */
 
 type RunMessage = Extract<ToExecutor, { type: 'run' }>;
+type CleanMessage = Extract<ToExecutor, { type: 'clean' }>;
 
 const HEARTBEAT_MS = 1000;
 const stop = new AbortController();
@@ -32,21 +33,22 @@ process.on('message', (message: ToExecutor) => {
   else void main(message);
 });
 
-async function main(message: RunMessage): Promise<void> {
+async function main(message: RunMessage | CleanMessage): Promise<void> {
   const beat = setInterval(() => send({ type: 'heartbeat' }), HEARTBEAT_MS);
   send({ type: 'heartbeat' });
   let redact: Redact = (text) => text;
+  let result: FromExecutor;
   try {
     const job = withReferences(message.request);
     redact = redactorOf(job);
-    const streams = await runJob(message, job, redact);
-    send({ type: 'result', streams, error: null });
+    const streams = message.type === 'run' ? await runJob(message, job, redact) : await clean(message, job);
+    result = { type: 'result', streams, error: null };
   } catch (error) {
-    send({ type: 'result', streams: [], error: redactDeep(asSluiceError(error).toJSON(), redact) });
-  } finally {
-    clearInterval(beat);
-    process.disconnect?.();
+    result = { type: 'result', streams: [], error: redactDeep(asSluiceError(error).toJSON(), redact) };
   }
+  clearInterval(beat);
+  // The answer has to be written out before this process ends.
+  if (process.connected) process.send?.(result, () => process.exit(0));
 }
 
 function asSluiceError(error: unknown): SluiceError {
@@ -55,37 +57,8 @@ function asSluiceError(error: unknown): SluiceError {
   return new SluiceError('run/failed', 'terminal', message, { cause: error });
 }
 
-/** The job with the values of its references put in. They live in this process and its threads alone. */
-function withReferences(request: RunRequest): Job {
-  const missing = new Set<string>();
-  const streams = request.job.streams.map((stream) => {
-    const resolved = resolveReferences(stream as unknown as Json, {
-      env: request.env,
-      file: (path) => readReference(request.projectDir, path),
-      stream: stream.name,
-    });
-    for (const name of resolved.missing) missing.add(name);
-    return resolved.value as unknown as Stream;
-  });
-  if (missing.size > 0) {
-    throw new SluiceError('reference/unset', 'config', `No value for ${[...missing].join(', ')}`, {
-      where: { job: request.job.name },
-      hint: 'Set the variable in the environment or in `.env` beside sluice.yaml, or give a default: ${env:NAME:-default}.',
-    });
-  }
-  return { ...request.job, streams };
-}
-
-function readReference(projectDir: string, path: string): string | null {
-  const full = resolve(projectDir, path);
-  const inside = relative(projectDir, full);
-  const allowed = (!inside.startsWith('..') && !isAbsolute(inside)) || full.startsWith('/run/secrets/');
-  if (!allowed) return null;
-  try {
-    return readFileSync(full, 'utf8').replace(/\r?\n$/, '');
-  } catch {
-    return null;
-  }
+function stopped(): SluiceError {
+  return new SluiceError('run/cancelled', 'terminal', 'The run was stopped');
 }
 
 async function runJob(message: RunMessage, job: Job, redact: Redact): Promise<StreamResult[]> {
@@ -117,6 +90,25 @@ async function runJob(message: RunMessage, job: Job, redact: Redact): Promise<St
   } finally {
     await pool.close();
     await rm(spool, { recursive: true, force: true });
+    await store.close();
+  }
+}
+
+/** Removes what the run staged, after an executor of it died; a stream where that fails is left to the job's next run. */
+async function clean({ request, runId, storeUrl }: CleanMessage, job: Job): Promise<StreamResult[]> {
+  await faultPoint('clean.before');
+  const store = await openStore({ url: storeUrl });
+  const log: TaskLog = () => undefined;
+  try {
+    for (const stream of job.streams) {
+      const key = { project: job.project, target: job.target, job: job.name, stream: stream.name };
+      const nobody = () => undefined;
+      const means = { job, runId, store, pool: null, log, signal: stop.signal, emit: nobody, committing: nobody };
+      const ports = portsOf(means);
+      await abortStream({ key, stream, runId, projectDir: request.projectDir }, ports).catch(() => undefined);
+    }
+    return [];
+  } finally {
     await store.close();
   }
 }
@@ -173,6 +165,7 @@ async function runOne(
         runId,
         signal: stop.signal,
         emit: (event) => send({ type: 'event', event }),
+        committing: () => send({ type: 'committing' }),
       }),
     );
     const status = outcome.empty ? 'skipped' : 'succeeded';
@@ -185,7 +178,8 @@ async function runOne(
       error: null,
     };
   } catch (error) {
-    const known = redactDeep(asSluiceError(error).toJSON(), means.redact);
+    const cause = stop.signal.aborted ? stopped() : asSluiceError(error);
+    const known = redactDeep(cause.toJSON(), means.redact);
     const where = { job: job.name, stream: stream.name, ...known.where };
     const status = known.code === 'run/cancelled' ? 'cancelled' : 'failed';
     await means.store

@@ -15,6 +15,7 @@ export type ToExecutor =
       /** Streams that an attempt before this one committed. */
       doneStreams: string[];
     }
+  | { type: 'clean'; request: RunRequest; runId: string; storeUrl: string }
   | { type: 'stop' };
 
 /** What the executor sends back. A heartbeat says that its event loop is alive: the lease is renewed only while they come. */

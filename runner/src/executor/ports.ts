@@ -8,17 +8,23 @@ export interface PortMeans {
   job: Job;
   runId: string;
   store: Store;
-  pool: TaskPool;
+  /** null where no task is to be run. */
+  pool: TaskPool | null;
   log: TaskLog;
   signal: AbortSignal;
   emit(event: RunEvent): void;
+  /** Told when a stop no longer discards what runs. */
+  committing(): void;
 }
 
 /** What an epoch needs from its surroundings, as this process gives it: the pool's threads, the store's locks and records. */
-export function portsOf({ job, runId, store, pool, log, signal, emit }: PortMeans): EpochPorts {
+export function portsOf({ job, runId, store, pool, log, signal, emit, committing }: PortMeans): EpochPorts {
   const { project, target, name } = job;
   return {
-    runTask: (input, progress) => pool.run(input, progress),
+    runTask(input, progress) {
+      if (pool === null) throw new Error('no pool to run a task in');
+      return pool.run(input, progress);
+    },
     withLock(lock, work) {
       if (lock === null) return work();
       const onWait = (holder: string) => emit({ type: 'waiting', for: lock, holder });
@@ -28,7 +34,10 @@ export function portsOf({ job, runId, store, pool, log, signal, emit }: PortMean
     recordIntent: (stream, epoch, destination) => store.recordIntent({ run: runId, stream, epoch, destination }),
     recordToken: (stream, epoch, task, token, counts) =>
       store.recordToken({ run: runId, stream, epoch, task, token, counts }),
-    committing: () => store.markCommitting(runId),
+    async committing() {
+      await store.markCommitting(runId);
+      committing();
+    },
     settled: (stream, runs) => store.settle({ runs, stream }),
     finished: (stream, done) => store.finishStream({ run: runId, project, target, job: name, stream, ...done }),
     phase: (stream, phase, detail) =>

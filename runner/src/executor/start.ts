@@ -1,12 +1,17 @@
+import { rm } from 'node:fs/promises';
 import { hostname } from 'node:os';
+import { join } from 'node:path';
 import { addCounts, SluiceError, type SluiceErrorJson, zeroCounts } from '@sluice/core';
 import { openStateStore, type Store } from '../store/store.ts';
 import type { RunEvent, RunRequest, RunResult, StreamResult } from './api.ts';
 import { type AttemptResult, runAttempt } from './child.ts';
 
-/** Whoever holds a run's lease renews it this often; after LEASE_MS without, others may take the job. */
-const LEASE_MS = 10_000;
-const RENEW_MS = 2_500;
+/**
+ * Whoever holds a run's lease renews it this often; after LEASE_MS without, others may take the job. SLUICE_LEASE_MS is a hook
+ * for tests, which cannot wait that long.
+ */
+const LEASE_MS = Number(process.env.SLUICE_LEASE_MS ?? 10_000);
+const RENEW_MS = LEASE_MS / 4;
 
 /**
  * Runs a job now, in an executor of its own, holding the job's lease while it runs. Retries transient failures as the job
@@ -117,7 +122,10 @@ class Run {
         { on: this.#on, alive: lease.alive },
         stop.signal,
       );
-      return cause === null ? result : { ...result, error: (cause as SluiceError).toJSON() };
+      const ended = cause === null ? result : { ...result, error: (cause as SluiceError).toJSON() };
+      const failed = ended.error ?? ended.streams.find((s) => s.error !== null)?.error ?? null;
+      await this.#record(this.#store.finishAttempt({ run: this.#id, attempt, error: failed }));
+      return ended;
     } finally {
       if (timer) clearTimeout(timer);
       lease.end();
@@ -125,12 +133,15 @@ class Run {
     }
   }
 
-  /** Renews the lease while the executor gives signs of life: one that hangs or is stopped loses it. */
+  /**
+   * Renews the lease while the executor gives signs of life: one that hangs or is stopped loses it, and is ended once another
+   * run has taken the job over.
+   */
   #keepLease(lost: () => void): { alive: () => void; end: () => void } {
     let last = Date.now();
     const timer = setInterval(async () => {
-      if (Date.now() - last > LEASE_MS) return;
-      const kept = await this.#store.renew({ run: this.#id, owner: this.#owner, leaseMs: LEASE_MS }).catch(() => true);
+      const leaseMs = Date.now() - last > LEASE_MS ? 0 : LEASE_MS;
+      const kept = await this.#store.renew({ run: this.#id, owner: this.#owner, leaseMs }).catch(() => true);
       if (!kept) lost();
     }, RENEW_MS);
     return {
@@ -155,11 +166,32 @@ class Run {
     lease.end();
   }
 
+  /** What the run came to is known, so that a state store that cannot be told takes nothing from it. */
+  async #record(work: Promise<void>): Promise<void> {
+    await work.catch((error: unknown) => {
+      const message = `The end of this run could not be recorded: ${error instanceof Error ? error.message : String(error)}`;
+      this.#on({ type: 'log', level: 'warn', message, stream: null });
+    });
+  }
+
+  /** An executor that was killed had no time to remove its spool and what it staged. */
+  async #cleanUp(): Promise<void> {
+    const request = this.#request;
+    const left = await this.#store.hasIntents(this.#id).catch(() => false);
+    const held = await this.#store.renew({ run: this.#id, owner: this.#owner, leaseMs: LEASE_MS }).catch(() => false);
+    if (left && held) {
+      const message = { type: 'clean', request, runId: this.#id, storeUrl: this.#store.url } as const;
+      await runAttempt(message, { on: () => undefined, alive: () => undefined }, AbortSignal.timeout(LEASE_MS));
+    }
+    await rm(join(request.projectDir, '.sluice', 'spool', this.#id), { recursive: true, force: true });
+  }
+
   async finish({ streams, error, attempts }: Ended, started: number): Promise<RunResult> {
     const counts = streams.reduce((sum, s) => addCounts(sum, s.counts), zeroCounts());
     const cancelled = error?.code === 'run/cancelled';
     const status = error === null ? 'succeeded' : cancelled ? 'cancelled' : 'failed';
-    await this.#store.finishRun({ run: this.#id, owner: this.#owner, state: status, counts, error });
+    await this.#cleanUp();
+    await this.#record(this.#store.finishRun({ run: this.#id, owner: this.#owner, state: status, counts, error }));
     const destination = streams.map((s) => s.destination).join(', ');
     const { name: job } = this.#request.job;
     return {
