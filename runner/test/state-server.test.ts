@@ -225,7 +225,6 @@ describe.skipIf(process.platform === 'win32')('a project with state', () => {
   it("that is copied while its server runs does not use the original's", async () => {
     const copy = folder();
     cpSync(join(project, '.sluice'), join(copy, '.sluice'), { recursive: true, preserveTimestamps: true });
-    if (asRoot) chownAll(data(copy));
     const { server } = await open(copy);
     expect(server).not.toBe(recordOf(state(project)).server);
     await again();
@@ -292,12 +291,6 @@ describe.skipIf(process.platform === 'win32')('a project with state', () => {
     await again();
   });
 });
-
-function chownAll(path: string): void {
-  chownSync(path, NOBODY, NOBODY);
-  for (const name of readdirSync(path, { recursive: true, encoding: 'utf8' }))
-    chownSync(join(path, name), NOBODY, NOBODY);
-}
 
 describe.runIf(asRoot)('as root', () => {
   it('uses the state of an ordinary user, and leaves it to that user', async () => {

@@ -3,7 +3,9 @@ import {
   chmodSync,
   chownSync,
   existsSync,
+  lchownSync,
   mkdtempSync,
+  readdirSync,
   readFileSync,
   realpathSync,
   rmdirSync,
@@ -66,9 +68,20 @@ function ownerOfData(folder: string): ServerUser | 'us' | null {
     if ((error as NodeJS.ErrnoException).code === 'EACCES') throw foreign(folder);
     return null;
   }
+  if (runsAsRoot()) {
+    if (found.uid === 0) give(join(folder, 'data'), nobody());
+    return found.uid === 0 ? nobody() : { uid: found.uid, gid: found.gid };
+  }
   if (process.platform === 'win32' || found.uid === process.getuid?.()) return 'us';
-  if (runsAsRoot()) return { uid: found.uid, gid: found.gid };
   throw foreign(folder);
+}
+
+/** A copy that root made belongs to root, for whom the server does not run. */
+function give(path: string, user: ServerUser): void {
+  lchownSync(path, user.uid, user.gid);
+  for (const name of readdirSync(path, { recursive: true, encoding: 'utf8' })) {
+    lchownSync(join(path, name), user.uid, user.gid);
+  }
 }
 
 function foreign(folder: string): SluiceError {
