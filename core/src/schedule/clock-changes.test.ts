@@ -17,7 +17,7 @@ const FROM = 0;
 const TO = Date.UTC(2030, 0, 1);
 
 const ZONES =
-  `UTC Europe/Berlin Europe/London Europe/Dublin Europe/Lisbon Europe/Moscow Europe/Istanbul Europe/Chisinau Europe/Warsaw
+  `UTC Europe/Berlin Europe/Madrid Europe/London Europe/Dublin Europe/Lisbon Europe/Moscow Europe/Istanbul Europe/Chisinau Europe/Warsaw
 Atlantic/Azores Atlantic/Canary America/New_York America/Chicago America/Denver America/Los_Angeles America/Anchorage
 America/Adak America/St_Johns America/Halifax America/Havana America/Nuuk America/Scoresbysund America/Sao_Paulo
 America/Boa_Vista America/Asuncion America/Santiago America/Caracas America/Mexico_City America/Argentina/San_Luis
