@@ -20,7 +20,14 @@ import { openEngine } from './duckdb.ts';
 import type { Landed } from './land.ts';
 import { newSplits, sampleOf, taskChunks } from './splits.ts';
 import type { StreamPlan } from './stream-plan.ts';
-import { enforceLimits, gateVerdict, type TaskCommon, type TaskInput, type TaskOutput } from './task.ts';
+import {
+  destinationCounts,
+  enforceLimits,
+  gateVerdict,
+  type TaskCommon,
+  type TaskInput,
+  type TaskOutput,
+} from './task.ts';
 
 export type Phase = 'open' | 'list' | 'sniff' | 'load' | 'finish' | 'commit' | 'done';
 
@@ -381,28 +388,42 @@ class Epoch {
     await faultPoint('protocol.commit.before');
     const columns = staged[0]?.columns ?? [];
     const tokens = staged.map((o) => o.token);
-    await this.#locked(() => this.#commitStaged({ ...commit, columns }, tokens, counts));
+    const found = await this.#locked(() => this.#commitStaged({ ...commit, columns, counts }, tokens));
     await faultPoint('protocol.commit.after');
-    return this.#done(commit.baseSeq + 1, counts, commit.checkpoint, chunks.flat());
+    return this.#done(commit.baseSeq + 1, { ...counts, ...found }, commit.checkpoint, chunks.flat());
   }
 
-  async #commitStaged(commit: EpochCommit, tokens: StageToken[], counts: Counts): Promise<void> {
+  async #commitStaged(commit: EpochCommit, tokens: StageToken[]): Promise<Partial<Counts>> {
     try {
-      await this.#session.commit({ ...commit, counts }, tokens);
+      return destinationCounts(await this.#session.commit(commit, tokens));
     } catch (error) {
-      if (!(error instanceof SluiceError) || error.code !== 'commit/unknown') throw error;
-      if ((await this.#reopen()).commitId !== this.#commitId) throw error;
+      return (await this.#outcomeOf(error)).counts ?? {};
     }
   }
 
-  /** Opens again to learn how a commit ended; the rise of the fence ends it where it still hangs. */
-  async #reopen(): Promise<Opened> {
+  /**
+   * A commit that got no answer: opens again and looks at the commitId that is stored, which is this epoch's where it took
+   * place. The rise of the fence ends a commit that still hangs. Throws what stands: any other error as it is.
+   */
+  async #outcomeOf(error: unknown): Promise<Opened> {
+    if (!(error instanceof SluiceError) || error.code !== 'commit/unknown') throw error;
     const session = await connectTo(this.#run, this.#ports, AbortSignal.timeout(CLEAN_UP_MS));
     try {
-      return await session.open(this.#run.addresses, this.#run.renamedFrom);
+      const opened = await session.open(this.#run.addresses, this.#run.renamedFrom);
+      if (opened.commitId === this.#commitId) return opened;
     } finally {
       await session.close();
     }
+    throw new SluiceError(
+      'commit/lost',
+      'transient',
+      'The connection was lost before the commit: nothing was committed',
+      {
+        where: { stream: this.#stream.name },
+        hint: 'Run again; `retries` does so by itself.',
+        cause: error,
+      },
+    );
   }
 
   /** A load whose COMMIT got no answer: the stored commitId tells whether it happened. */
@@ -410,9 +431,7 @@ class Epoch {
     try {
       return await work();
     } catch (error) {
-      if (!(error instanceof SluiceError) || error.code !== 'commit/unknown') throw error;
-      const now = await this.#reopen();
-      if (now.commitId !== this.#commitId) throw error;
+      const now = await this.#outcomeOf(error);
       return {
         type: 'loaded',
         counts: { ...zeroCounts(), ...(now.counts ?? {}) },

@@ -320,7 +320,8 @@ function nextCheckpoint(base: Checkpoint, cursor: CursorState | null): Checkpoin
   return cursor === null ? base : { ...base, cursor: { value: cursor.value, ties: cursor.ties } };
 }
 
-function destinationCounts(result: {
+/** What the destination found beside the number of rows. */
+export function destinationCounts(result: {
   rows_inserted?: number;
   rows_updated?: number;
   rows_deleted?: number;
