@@ -1,5 +1,5 @@
 import { spawn } from 'node:child_process';
-import { mkdirSync, mkdtempSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -19,10 +19,14 @@ export async function crash(
 ): Promise<string> {
   bundle ??= bundleChild();
   const folder = mkdtempSync(join(tmpdir(), 'sluice-crash-'));
-  const child = spawn(process.execPath, [await bundle, JSON.stringify([type, settings, work.how, work.table, folder])], {
-    env: { ...process.env, SLUICE_FAULT: work.fault },
-    stdio: ['ignore', 'ignore', 'inherit'],
-  });
+  const child = spawn(
+    process.execPath,
+    [await bundle, JSON.stringify([type, settings, work.how, work.table, folder])],
+    {
+      env: { ...process.env, SLUICE_FAULT: work.fault },
+      stdio: ['ignore', 'ignore', 'inherit'],
+    },
+  );
   return new Promise((resolve, reject) => {
     child.on('error', reject);
     child.on('exit', (code, signal) => resolve(signal ?? String(code)));
@@ -34,6 +38,7 @@ async function bundleChild(): Promise<string> {
   const folder = fileURLToPath(new URL('../../node_modules/.cache/sluice-test/', import.meta.url));
   mkdirSync(folder, { recursive: true });
   const outfile = join(folder, `crash-child-${process.pid}.mjs`);
+  process.once('exit', () => rmSync(outfile, { force: true }));
   await build({
     entryPoints: [fileURLToPath(new URL('./crash-child.ts', import.meta.url))],
     outfile,

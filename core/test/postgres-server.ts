@@ -44,7 +44,11 @@ export async function startServer(settings: Record<string, string> = {}): Promis
   });
   for (let attempt = 1; ; attempt++) {
     const port = await freePort();
-    const child = spawn(postgres, serverArguments(data, folder, port, settings), { ...user, cwd: folder, stdio: 'ignore' });
+    const child = spawn(postgres, serverArguments(data, folder, port, settings), {
+      ...user,
+      cwd: folder,
+      stdio: 'ignore',
+    });
     const url = `postgres://postgres:${PASSWORD}@127.0.0.1:${port}/postgres`;
     if (await answers(url, child)) return { url, stop: () => stop(child, folder) };
     await stop(child, attempt < 3 ? null : folder);

@@ -1,5 +1,5 @@
 import { type ChildProcess, spawn } from 'node:child_process';
-import { existsSync, readdirSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, readlinkSync } from 'node:fs';
 import { mkdir, mkdtemp, realpath, rm, utimes, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
@@ -157,6 +157,21 @@ export class TestProject {
     }
   }
 
+  /** Process ids of the executors of this project that live; only where the system has /proc. */
+  executors(): number[] {
+    return readdirSync('/proc')
+      .filter((name) => /^\d+$/.test(name))
+      .filter((pid) => {
+        try {
+          if (readlinkSync(`/proc/${pid}/cwd`) !== this.dir) return false;
+          return readFileSync(`/proc/${pid}/cmdline`, 'utf8').includes('executor');
+        } catch {
+          return false;
+        }
+      })
+      .map(Number);
+  }
+
   /** What unfinished work left behind: spool folders, staging folders and files, staging tables and their tokens. */
   async leftovers(): Promise<string[]> {
     const spool = this.path('.sluice/spool');
@@ -202,6 +217,15 @@ export function indent(text: string): string {
     .split('\n')
     .map((line) => (line === '' ? line : `  ${line}`))
     .join('\n');
+}
+
+/** Asks until the answer is yes. */
+export async function until(what: () => boolean | Promise<boolean>, ms = 20_000): Promise<void> {
+  const end = Date.now() + ms;
+  while (!(await what())) {
+    if (Date.now() > end) throw new Error(`waited ${ms} ms in vain`);
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  }
 }
 
 /** I1 for a result. */

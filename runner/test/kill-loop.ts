@@ -36,12 +36,18 @@ export function pointsOf({ disposition, tasks }: Way, kind: Kind): string[] {
   if (disposition === 'merge') return [...start, ...around('land'), ...around('protocol.token'), ...LOAD, ...END];
   const inside = kind === 'postgres' ? ['destination.stage.inside'] : [];
   const stage = [...around('destination.stage'), ...inside];
-  return [...start, ...stage, ...around('protocol.token'), 'protocol.committing.before', ...COMMIT, ...END];
+  const token = [...around('protocol.token'), ...around('destination.abort'), 'protocol.committing.before'];
+  return [...start, ...stage, ...token, ...COMMIT, ...END];
 }
 
-/** Appends are mended after each kill; elsewhere three runs in a row die before one may mend all that they left. */
-function killsBeforeMending({ disposition }: Way): number {
-  return ALL || disposition === 'append' ? 1 : 3;
+/** What SLUICE_FAULT has to be for a step: what removes staging is only reached after something else went wrong. */
+function faultAt(point: string): string {
+  return point.startsWith('destination.abort') ? `protocol.token.after=kill,${point}=kill` : `${point}=kill`;
+}
+
+/** The plainest way is mended after each kill; elsewhere three runs in a row die before one may mend all that they left. */
+function killsBeforeMending({ disposition, tasks }: Way): number {
+  return ALL || (disposition === 'append' && tasks === 1) ? 1 : 3;
 }
 
 type Row = [id: string, value: string];
@@ -79,13 +85,16 @@ export class Scenario {
       });
       this.#files.push(file);
       const text = `id,v\n${file.map((row) => row.join(',')).join('\n')}\n`;
-      await this.project.file(`${this.#name}/${String(n).padStart(5, '0')}.csv`, text);
+      // A replace reads everything each time: its files are written over.
+      const name = this.#way.disposition === 'replace' ? i : n;
+      await this.project.file(`${this.#name}/${String(name).padStart(5, '0')}.csv`, text);
     }
   }
 
   expected(): Row[] {
-    const all = this.#files.flat();
-    const rows = this.#way.disposition === 'merge' ? [...new Map(all.map((row) => [row[0], row])).values()] : all;
+    const { disposition, tasks } = this.#way;
+    const all = disposition === 'replace' ? this.#files.slice(-tasks).flat() : this.#files.flat();
+    const rows = disposition === 'merge' ? [...new Map(all.map((row) => [row[0], row])).values()] : all;
     return rows.map((row) => [...row] as Row).sort(compare);
   }
 
@@ -137,7 +146,8 @@ export function killLoop(kind: Kind): void {
         for (const point of some) {
           await scenario.grow();
           // The runner cleans up after its executor: where that is killed too, it is left to the next run.
-          const fault = together > 1 ? `${point}=kill,clean.before=kill` : `${point}=kill`;
+          const fault =
+            together > 1 && !point.includes('abort') ? `${faultAt(point)},clean.before=kill` : faultAt(point);
           const killed = await project.run(scenario.yaml, { fault });
           expect([point, killed.error?.code]).toEqual([point, 'run/executor-died']);
           if (together === 1) expect([point, ...(await project.leftovers())]).toEqual([point]);

@@ -36,8 +36,9 @@ import { type Db, inPlace, OWN_TABLES, STATE } from '../shared/tables.ts';
 import { ALIAS, attachSql, explainOpen, withFile } from './file.ts';
 import { warehousePath } from './path.ts';
 import { queryFile } from './query.ts';
+import { DUCK, type Input, type Written } from './rows.ts';
 import { removeStaging, stageRows, stagingFolder } from './stage.ts';
-import { DUCK, type Input, type Written, writeRows } from './write.ts';
+import { writeRows } from './write.ts';
 
 /** Tables in a DuckDB file. */
 export const duckdb: Destination = {
@@ -195,7 +196,7 @@ class DuckdbSession implements DestinationSession {
       quarantine: string | null;
       scratch: string;
       memory: number;
-      gate: ((rows: number) => void) | undefined;
+      gate: ReadyRows['gate'] | undefined;
     },
   ): Promise<CommitResult> {
     this.#checkNames(epoch.columns);
@@ -212,7 +213,7 @@ class DuckdbSession implements DestinationSession {
       const written = work.input
         ? await this.#writeRows(db, epoch, { ...work, input: work.input })
         : { rows_written: 0 };
-      work.gate?.(written.rows_written);
+      await work.gate?.(written.rows_written);
       if (work.quarantine) await db.changed(insertQuarantine(door.place, door.key, this.#ctx.runId, work.quarantine));
       await writeLedger(door, epoch);
       await writeState(door, epoch, written);
@@ -268,7 +269,18 @@ class DuckdbSession implements DestinationSession {
   }
 
   async #table(db: Db): Promise<Column[] | null> {
-    if (!(await hasTable(db, this.#schema, this.#ctx.use.table))) return null;
+    if (!(await hasTable(db, this.#schema, this.#ctx.use.table))) {
+      const view = await db.rows(
+        `SELECT 1 AS found FROM duckdb_views() WHERE ${named(this.#schema, this.#ctx.use.table, 'view_name')}`,
+      );
+      if (view.length === 0) return null;
+      throw new SluiceError(
+        'destination/not-a-table',
+        'config',
+        `"${this.#schema}"."${this.#ctx.use.table}" is there, but is no table.`,
+        { hint: 'Give the destination another `table`.' },
+      );
+    }
     const rows = await db.rows(
       `SELECT column_name, data_type, is_nullable FROM duckdb_columns() WHERE ${named(this.#schema, this.#ctx.use.table)} ORDER BY column_index`,
     );
@@ -287,8 +299,8 @@ class DuckdbSession implements DestinationSession {
   }
 }
 
-function named(schema: string, table: string): string {
-  return `database_name = ${literal(ALIAS)} AND lower(schema_name) = lower(${literal(schema)}) AND lower(table_name) = lower(${literal(table)})`;
+function named(schema: string, table: string, column = 'table_name'): string {
+  return `database_name = ${literal(ALIAS)} AND lower(schema_name) = lower(${literal(schema)}) AND lower(${column}) = lower(${literal(table)})`;
 }
 
 async function hasTable(db: Db, schema: string, table: string): Promise<boolean> {

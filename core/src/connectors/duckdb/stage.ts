@@ -6,7 +6,7 @@ import { literal } from '../../model/sql.ts';
 import type { Column } from '../../model/type.ts';
 import { runHash } from '../shared/names.ts';
 import { DELETE_MARK } from '../shared/tables.ts';
-import { typed } from './write.ts';
+import { typed } from './rows.ts';
 
 /** Folder of all staging beside the warehouse: hidden, so that no reader takes it for data. */
 export function stagingRoot(warehouse: string): string {
@@ -71,8 +71,9 @@ async function syncFolder(path: string): Promise<void> {
   }
 }
 
-/** Removes one run's staging, and the folder of all staging when nothing is left in it. */
+/** Removes a run's staging or one epoch of it, and the folders above up to that of all staging when nothing is left in them. */
 export async function removeStaging(warehouse: string, folder: string): Promise<void> {
   await rm(folder, { recursive: true, force: true });
+  if (dirname(folder) !== stagingRoot(warehouse)) await rmdir(dirname(folder)).catch(() => undefined);
   await rmdir(stagingRoot(warehouse)).catch(() => undefined);
 }

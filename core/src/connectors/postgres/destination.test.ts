@@ -1,9 +1,12 @@
 import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import { type AddressInfo, connect, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import pg from 'pg';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest';
-import { ADDRESSES, columns, Driver, destinationSuite, type SystemUnderTest } from '../../../test/destination-suite.ts';
+import { crash } from '../../../test/crash.ts';
+import { ADDRESSES, columns, Driver, type SystemUnderTest } from '../../../test/destination-driver.ts';
+import { destinationSuite } from '../../../test/destination-suite.ts';
 import { type TestDatabase, testDatabase } from '../../../test/postgres.ts';
 import { type OwnedEngine, openEngine } from '../../engine/duckdb.ts';
 import type { JsonObject } from '../../model/json.ts';
@@ -60,7 +63,7 @@ describe('postgres alone', () => {
     expect(readdirSync(spool).filter((name) => name.startsWith('copy-'))).toEqual([]);
   });
 
-  const connect = (settings: JsonObject, table = driver.table) =>
+  const sessionTo = (settings: JsonObject, table = driver.table) =>
     postgres.connect({
       signal: new AbortController().signal,
       log: () => undefined,
@@ -463,7 +466,7 @@ describe('postgres alone', () => {
     await expect(
       driver.run(LOAD, `SELECT 1 AS id, 2 AS "${long}"`, columns({ id: 'int', [long]: 'int' })),
     ).rejects.toMatchObject({ code: 'destination/name-too-long', kind: 'config' });
-    const session = await connect({ url: db.url }, 't'.repeat(64));
+    const session = await sessionTo({ url: db.url }, 't'.repeat(64));
     await expect(session.open(ADDRESSES, [])).rejects.toMatchObject({ code: 'destination/name-too-long' });
     const fits = 'n'.repeat(63);
     await driver.run(LOAD, `SELECT 1 AS id, 2 AS "${fits}"`, columns({ id: 'int', [fits]: 'int' }));
@@ -482,12 +485,12 @@ describe('postgres alone', () => {
         `CREATE ROLE ${user} LOGIN PASSWORD '${password.replaceAll("'", "''")}'; GRANT CREATE ON SCHEMA raw TO ${user}; GRANT USAGE ON SCHEMA raw TO ${user}`,
       );
       const { host, port, database } = db;
-      await (await connect({ host, port, database, user, password })).test();
+      await (await sessionTo({ host, port, database, user, password })).test();
       await (
-        await connect({ url: `postgres://${user}:${encodeURIComponent(password)}@${host}:${port}/${database}` })
+        await sessionTo({ url: `postgres://${user}:${encodeURIComponent(password)}@${host}:${port}/${database}` })
       ).test();
       await (
-        await connect({
+        await sessionTo({
           url: `jdbc:postgresql://${host}:${port}/${database}?user=${user}&password=${encodeURIComponent(password)}`,
         })
       ).test();
@@ -536,7 +539,7 @@ describe('postgres alone', () => {
       ],
     ];
     for (const [settings, code, kind, message] of cases) {
-      const error = await (await connect(settings)).test().catch((caught: unknown) => caught);
+      const error = await (await sessionTo(settings)).test().catch((caught: unknown) => caught);
       expect(error).toMatchObject({ code, kind });
       const text =
         JSON.stringify(error) + String((error as Error).stack) + JSON.stringify((error as Error).cause ?? null);
@@ -550,14 +553,14 @@ describe('postgres alone', () => {
     const user = `poor_${driver.table}`;
     await db.query(`CREATE ROLE ${user} LOGIN PASSWORD 'x'`);
     const { host, port, database } = db;
-    const session = await connect({ host, port, database, user, password: 'x' });
+    const session = await sessionTo({ host, port, database, user, password: 'x' });
     await expect(session.test()).rejects.toMatchObject({ code: 'destination/no-rights', kind: 'config' });
     await expect(session.open(ADDRESSES, [])).rejects.toMatchObject({ code: 'destination/no-rights', kind: 'config' });
     await db.query(`DROP ROLE ${user}`);
   });
 
   test('options set the session, but not what values rely on', async () => {
-    const session = await connect({ url: db.url, options: { work_mem: '7MB', TimeZone: 'Asia/Tokyo' } });
+    const session = await sessionTo({ url: db.url, options: { work_mem: '7MB', TimeZone: 'Asia/Tokyo' } });
     const answer = await session.query(`SELECT current_setting('work_mem'), current_setting('TimeZone')`);
     expect(answer.rows).toEqual([['7MB', 'UTC']]);
     await expect(session.query('SELECT 1; DROP SCHEMA raw')).rejects.toMatchObject({
@@ -593,4 +596,67 @@ describe('postgres alone', () => {
     expect(await (await driver.connect('look')).inspect()).toBeNull();
     expect(await db.query(`SELECT 1 FROM pg_class WHERE relname = '${driver.table}'`)).toEqual([]);
   });
+
+  test.each([
+    ['load', 'destination.load.inside', false],
+    ['load', 'destination.load.committed', true],
+    ['stage', 'destination.stage.inside', false],
+    ['stage', 'destination.stage.after', false],
+    ['stage', 'destination.commit.inside', false],
+    ['stage', 'destination.commit.committed', true],
+  ] as const)(
+    'killed in a %s at %s: committed wholly or not at all, and the next run goes on',
+    async (how, fault, committed) => {
+      expect(await crash('postgres', { url: db.url }, { how, table: driver.table, fault: `${fault}=kill` })).toBe(
+        'SIGKILL',
+      );
+      const session = await driver.connect('run-1');
+      const opened = await session.open(ADDRESSES, []);
+      expect(opened.commitId).toBe(committed ? `run-1/${driver.table}/0` : null);
+      await session.abort('run-1');
+      if (!committed) await session.load(driver.epoch('run-1', opened, two), driver.rows(three(0), two));
+      expect((await driver.select()).map((r) => r.id)).toEqual(['0', '1', '2']);
+    },
+  );
+
+  test.each(['before', 'after'] as const)(
+    'a connection lost %s COMMIT took place is an unknown outcome that open settles',
+    async (when) => {
+      const proxy = await cutProxy(db, when);
+      const one = new Driver({ ...system(), settings: { ...proxy.settings } }, engine, driver.table, spool);
+      const opened = await (await driver.connect('cut')).open(ADDRESSES, []);
+      const load = (await one.connect('cut')).load(driver.epoch('cut', opened, two), driver.rows(three(1), two));
+      await expect(load).rejects.toMatchObject({ code: 'commit/unknown', kind: 'transient' });
+      proxy.close();
+      const settled = await (await driver.connect('cut')).open(ADDRESSES, []);
+      expect(settled.commitId).toBe(when === 'after' ? `cut/${driver.table}/0` : null);
+      expect(settled.table === null ? [] : await driver.select()).toHaveLength(when === 'after' ? 3 : 0);
+    },
+  );
 });
+
+/** A way to the server that is cut when COMMIT comes by: before the server has it, or after it has answered. */
+async function cutProxy(to: TestDatabase, when: 'before' | 'after') {
+  const server = createServer((near) => {
+    const far = connect(to.port, to.host);
+    let committing = false;
+    const cut = () => {
+      near.destroy();
+      far.destroy();
+    };
+    near.on('data', (data) => {
+      committing ||= data.includes('COMMIT\0');
+      if (committing && when === 'before') cut();
+      else far.write(data);
+    });
+    far.on('data', (data) => {
+      if (committing) cut();
+      else near.write(data);
+    });
+    for (const socket of [near, far]) socket.on('error', cut).on('close', cut);
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const { port } = server.address() as AddressInfo;
+  const { database, user, password } = to;
+  return { settings: { host: '127.0.0.1', port, database, user, password }, close: () => server.close() };
+}

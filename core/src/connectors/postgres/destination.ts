@@ -149,7 +149,7 @@ class PostgresSession implements DestinationSession {
       };
       return this.#write(db, 'load', epoch, async () => {
         const written = await writeRows(this.#target(db), epoch, input);
-        rows.gate?.(written.rows_written);
+        await rows.gate?.(written.rows_written);
         await this.#loadAside(db, rows);
         return written;
       });

@@ -1,0 +1,40 @@
+import type { CommitResult } from '../../model/component.ts';
+import { toDuckType } from '../../model/duck.ts';
+import { ident, literalList } from '../../model/sql.ts';
+import type { Column } from '../../model/type.ts';
+import type { Db, Dialect } from '../shared/tables.ts';
+
+export const DUCK: Dialect = { type: toDuckType, keys: false };
+
+export type Written = Omit<CommitResult, 'repeated'>;
+
+/** Rows to write: a query, or Parquet files that hold them already. */
+export type Input = { sql: string } | { parts: string[] };
+
+export interface Target {
+  db: Db;
+  /** Quoted name of the table. */
+  table: string;
+  existing: Column[] | null;
+  /** Folder for files that a large merge needs. */
+  scratch: string;
+  /** Bytes that the database may use. */
+  memory: number;
+}
+
+export function sameName(a: string, b: string): boolean {
+  return a.toLowerCase() === b.toLowerCase();
+}
+
+export function select(input: Input): string {
+  return 'sql' in input ? input.sql : `SELECT * FROM read_parquet(${literalList(input.parts)})`;
+}
+
+export function list(columns: readonly Column[], prefix = ''): string {
+  return columns.map((c) => prefix + ident(c.name)).join(', ');
+}
+
+/** Columns cast to the types that the table has for them; a cast to the same type costs nothing. */
+export function typed(columns: readonly Column[]): string {
+  return columns.map((c) => `CAST(${ident(c.name)} AS ${toDuckType(c.type)}) AS ${ident(c.name)}`).join(', ');
+}
