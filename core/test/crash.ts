@@ -27,10 +27,10 @@ export async function crash(
       stdio: ['ignore', 'ignore', 'inherit'],
     },
   );
-  return new Promise((resolve, reject) => {
+  return new Promise<string>((resolve, reject) => {
     child.on('error', reject);
     child.on('exit', (code, signal) => resolve(signal ?? String(code)));
-  });
+  }).finally(() => rmSync(folder, { recursive: true, force: true }));
 }
 
 /** The native engine is loaded from node_modules, so the bundle has to lie below the same root. */
