@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { check, compile, createProject, type Job, type Json, parseDocument, resolveReferences } from '../src/index.ts';
 import type { JsonObject } from '../src/model/json.ts';
-import { addCounts, type Checkpoint, type Counts, zeroCounts } from '../src/model/run.ts';
+import { type Checkpoint, type Counts, zeroCounts } from '../src/model/run.ts';
 import { type EpochPorts, registry, runStream, runTask, SluiceError, type StreamOutcome } from '../src/runtime.ts';
 
 export interface EngineRun {
@@ -182,8 +182,4 @@ function addresses({ source, incremental, destination }: Job['streams'][number])
 /** Makes a project; close it in `afterAll`. */
 export async function engineProject(env: Record<string, string> = {}): Promise<EngineProject> {
   return new EngineProject(await realpath(await mkdtemp(join(tmpdir(), 'sluice-engine-'))), env);
-}
-
-export function sum(runs: readonly EngineRun[]): Counts {
-  return runs.reduce((all, run) => addCounts(all, run.counts), zeroCounts());
 }

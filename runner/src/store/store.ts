@@ -52,7 +52,10 @@ export async function openStateStore(location: StateLocation): Promise<Store> {
   }
 }
 
-/** Where a project's state lies, for messages: makes and starts nothing. */
+/**
+ * Where a project's state lies, for messages: makes and starts nothing.
+ * @public
+ */
 export function stateLocation(location: StateLocation): { embedded: boolean; place: string } {
   const named = location.stateStore || process.env.DATABASE_URL;
   if (!named) return { embedded: true, place: stateFolder(location.projectDir) };
