@@ -219,7 +219,10 @@ export function indent(text: string): string {
     .join('\n');
 }
 
-/** Asks until the answer is yes. */
+/**
+ * Asks until the answer is yes.
+ * @public
+ */
 export async function until(what: () => boolean | Promise<boolean>, ms = 20_000): Promise<void> {
   const end = Date.now() + ms;
   while (!(await what())) {
