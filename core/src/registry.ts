@@ -25,4 +25,8 @@ export const checks: Readonly<Record<string, { load: () => Promise<Check> }>> = 
   unique: { load: async () => (await import('./checks/unique/check.ts')).unique },
   expression: { load: async () => (await import('./checks/expression/check.ts')).expression },
   row_count: { load: async () => (await import('./checks/row_count/check.ts')).rowCount },
+  accepted_values: { load: async () => (await import('./checks/accepted_values/check.ts')).acceptedValues },
+  range: { load: async () => (await import('./checks/range/check.ts')).range },
+  pattern: { load: async () => (await import('./checks/pattern/check.ts')).pattern },
 };
+  freshness: { load: async () => (await import('./checks/freshness/check.ts')).freshness },

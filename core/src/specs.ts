@@ -1,5 +1,9 @@
+import { acceptedValuesSpec } from './checks/accepted_values/spec.ts';
 import { expressionSpec } from './checks/expression/spec.ts';
+import { freshnessSpec } from './checks/freshness/spec.ts';
 import { notNullSpec } from './checks/not_null/spec.ts';
+import { patternSpec } from './checks/pattern/spec.ts';
+import { rangeSpec } from './checks/range/spec.ts';
 import { rowCountSpec } from './checks/row_count/spec.ts';
 import { uniqueSpec } from './checks/unique/spec.ts';
 import { destinationSpec as duckdbDestination } from './connectors/duckdb/spec.ts';
@@ -35,6 +39,10 @@ export const checks: Readonly<Record<string, Spec>> = {
   unique: uniqueSpec,
   expression: expressionSpec,
   row_count: rowCountSpec,
+  accepted_values: acceptedValuesSpec,
+  range: rangeSpec,
+  pattern: patternSpec,
 };
+  freshness: freshnessSpec,
 
 export type { Spec };

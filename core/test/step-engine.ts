@@ -35,8 +35,8 @@ export function stepEngine() {
         `SELECT * EXCLUDE (failing) FROM (SELECT *, ${failing} AS failing FROM (${input})) WHERE failing`,
       );
     },
-    async verdict(check: Check, step: CheckStep, input: string): Promise<boolean> {
-      const sql = check.verdict?.(step, await engine.describe(input)) ?? '';
+    async verdict(check: Check, step: CheckStep, input: string, now = '2024-02-01T00:00:00Z'): Promise<boolean> {
+      const sql = check.verdict?.(step, await engine.describe(input), now) ?? '';
       const [row] = await engine.rows(`WITH "input" AS (${input}) SELECT * FROM (${sql})`);
       return row?.failed === true;
     },

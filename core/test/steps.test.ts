@@ -185,7 +185,7 @@ describe.each(Object.keys(specs.checks))('check %s', (type) => {
     it('gives one verdict over all rows, and over none', async () => {
       if (!check.verdict || check.scope(step) === 'row') return;
       for (const input of ['whole', 'shuffled', '(SELECT * FROM whole WHERE false)']) {
-        const sql = over(`SELECT * FROM ${input}`, check.verdict(step, columns));
+        const sql = over(`SELECT * FROM ${input}`, check.verdict(step, columns, '2024-02-01T00:00:00Z'));
         const types = await engine.describe(sql);
         expect(types.map((c) => [c.name, c.type.kind])).toEqual([
           ['failed', 'boolean'],

@@ -18,6 +18,7 @@ const CHECKS: Partial<Record<TextKind, (text: string) => TextFault | null>> = {
   glob: checkGlob,
   timestamp: checkTimestamp,
   timezone: checkTimezone,
+  regex: checkRegex,
   'sql-expression': (text) => sqlFault(text, 'expression'),
   'sql-order': (text) => sqlFault(text, 'expression'),
   'sql-query': (text) => sqlFault(text, 'query'),
@@ -172,6 +173,25 @@ function unbalanced(text: string, open: string, close: string): boolean {
     else if (ch === close && depth > 0) depth--;
   }
   return depth > 0 && !text.includes('${');
+}
+
+/** The engine reads RE2. What it shares with JavaScript is tried there; what it does not have is told by its signs. */
+function checkRegex(text: string): TextFault | null {
+  const fault = (message: string): TextFault => ({ code: 'value/regex', message });
+  const bare = text.replace(/\\[^1-9]/g, '');
+  if (/\(\?<?[=!]/.test(bare)) return fault('RE2 has no look-ahead and no look-behind.');
+  if (/\\[1-9]|\(\?P=/.test(bare)) return fault('RE2 has no back references.');
+  if (/[*+?}]\+/.test(bare.replace(/\[[^\]]*\]/g, ''))) return fault('RE2 has no possessive repetition.');
+  const shared = text
+    .replace(/\(\?P</g, '(?<')
+    .replace(/\(\?[imsU-]+(?=[:)])/g, '(?:')
+    .replaceAll('(?::', '(?:');
+  try {
+    new RegExp(shared);
+    return null;
+  } catch {
+    return fault(`\`${text}\` is no regular expression; a bracket may be open, or a \`*\` repeat nothing.`);
+  }
 }
 
 function checkTimestamp(text: string): TextFault | null {

@@ -69,7 +69,7 @@ describe('expression', () => {
 
   it('cannot set single rows aside when it judges all', () => {
     for (const on_failure of ['discard', 'quarantine'] as const) {
-      expect(() => expression.verdict(step('sum(amount) > 1', { on_failure }), [])).toThrow(
+      expect(() => expression.verdict(step('sum(amount) > 1', { on_failure }), [], '')).toThrow(
         expect.objectContaining({ code: 'check/on_failure' }),
       );
     }
@@ -91,7 +91,7 @@ describe('row_count', () => {
   });
 
   it.each([{}, { min: 2, max: 1 }])('bounds that mean nothing: %j', (settings) => {
-    expect(() => rowCount.verdict?.(checkStep('row_count', settings), [])).toThrow(
+    expect(() => rowCount.verdict?.(checkStep('row_count', settings), [], '')).toThrow(
       expect.objectContaining({ code: 'check/bounds' }),
     );
   });

@@ -120,6 +120,7 @@ async function previewRows(
     landed,
     files,
     checkpoint: null,
+    loadedAt: facts.loadedAt,
     log: input.log,
   });
   const found = await engine.rows(`SELECT * FROM (${ready.rows.sql}) LIMIT ${input.rows}`);

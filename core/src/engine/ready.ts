@@ -22,6 +22,8 @@ export interface ReadyInput {
   /** Names of the landed rows' files by ordinal. */
   files: readonly { ordinal: number; name: string }[];
   checkpoint: Checkpoint | null;
+  /** ISO instant of the run's start. */
+  loadedAt: string;
   log: TaskLog;
 }
 
@@ -324,7 +326,7 @@ async function tableChecks(
     const { step, check } = loaded;
     if (check.byCount) continue;
     if (isVerdict(check, step)) {
-      const [row] = await engine.rows(`WITH "input" AS (${passed}) ${check.verdict?.(step, columns)}`);
+      const [row] = await engine.rows(`WITH "input" AS (${passed}) ${check.verdict?.(step, columns, input.loadedAt)}`);
       if (row?.failed === true) report(input, loaded, String(row.detail ?? ''));
     } else if (step.on_failure === 'warn' && check.failing) {
       const keys = check.partitionKey?.(step) ?? null;

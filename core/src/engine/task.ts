@@ -361,6 +361,7 @@ async function readyRows(
     landed: joinLanded(all),
     files: names,
     checkpoint,
+    loadedAt: input.loadedAt,
     log: hooks.log,
   });
 }

@@ -33,6 +33,7 @@ export const DIAGNOSTIC_CODES = {
   'value/glob': 'A path pattern that is not closed, or with a backslash.',
   'value/timestamp': 'No time in ISO 8601.',
   'value/timezone': 'No IANA time zone.',
+  'value/regex': 'No regular expression that the engine (RE2) can read.',
   'value/cron': 'No cron expression.',
   'sql/empty': 'SQL is expected and there is none.',
   'sql/unclosed': 'A quote, bracket or comment in SQL is not closed, or closes nothing.',

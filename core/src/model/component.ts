@@ -169,8 +169,11 @@ export interface Check {
    * function, so it has to stand in a select list, not in WHERE.
    */
   failing?(step: CheckStep, columns: readonly Column[]): string;
-  /** Table checks: a SELECT of one row `failed` BOOLEAN, `detail` VARCHAR over the relation `input`. */
-  verdict?(step: CheckStep, columns: readonly Column[]): string;
+  /**
+   * Table checks: a SELECT of one row `failed` BOOLEAN, `detail` VARCHAR over the relation `input`. `now` is the run's start
+   * as an ISO 8601 instant, so that a retry judges by the same clock.
+   */
+  verdict?(step: CheckStep, columns: readonly Column[], now: string): string;
   /** Table checks that the number of rows alone decides: they gate the commit without a pass over the rows. */
   byCount?(step: CheckStep, rows: number): { failed: boolean; detail: string };
   /** A message for one failing row or the table, without the values of masked columns. */

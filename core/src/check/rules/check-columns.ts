@@ -8,7 +8,10 @@ export const checkColumns: Rule = {
     for (const item of itemsOf(stream.node, 'checks')) {
       const entry = item.kind === 'map' ? item.entries[0] : undefined;
       const spec = entry && Object.hasOwn(specs.checks, entry.key.source) ? specs.checks[entry.key.source] : undefined;
-      const named = entry?.value.kind !== 'map' || entryOf(entry.value, 'columns') !== undefined;
+      const named =
+        entry?.value.kind === 'map'
+          ? entryOf(entry.value, 'columns') !== undefined
+          : spec?.settings['x-shorthand'] === 'columns';
       if (!entry || named || spec?.capabilities.column_check !== true) continue;
       report(
         'schema/required',
