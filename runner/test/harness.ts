@@ -16,6 +16,8 @@ const CLI = fileURLToPath(new URL('../dist/sluice.js', import.meta.url));
 export interface RunOptions {
   /** SLUICE_FAULT of the executor. */
   fault?: string;
+  /** Values for `${env:…}`, before the project's own. */
+  env?: Record<string, string>;
   fullRefresh?: boolean;
   stream?: string;
   on?: (event: RunEvent) => void;
@@ -91,7 +93,7 @@ export class TestProject {
           projectDir: await realpath(this.dir),
           job,
           vars: {},
-          env: this.env,
+          env: { ...this.env, ...options.env },
           stream: options.stream ?? null,
           fullRefresh: options.fullRefresh ?? false,
           kind: 'manual',

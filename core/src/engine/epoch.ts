@@ -24,6 +24,7 @@ import {
   destinationCounts,
   enforceLimits,
   gateVerdict,
+  settle,
   type TaskCommon,
   type TaskInput,
   type TaskOutput,
@@ -188,13 +189,7 @@ class Epoch {
   async #adopt({ commitId, seq, checkpoint, counts }: Opened): Promise<void> {
     const run = this.#run.deadRuns.find((id) => commitId?.startsWith(`${id}/${this.#stream.name}/`));
     if (run === undefined || commitId === null || checkpoint === null) return;
-    await this.#ports.finished(this.#stream.name, {
-      run,
-      seq,
-      commitId,
-      checkpoint,
-      counts: { ...zeroCounts(), ...(counts ?? {}) },
-    });
+    await this.#ports.finished(this.#stream.name, { run, seq, commitId, checkpoint, counts: storedCounts(counts) });
   }
 
   /** A run that died may have staged rows: they go before this one stages its own. */
@@ -205,7 +200,7 @@ class Epoch {
 
   /** An attempt before this one committed and died before it could say so. */
   async #alreadyCommitted(opened: Opened): Promise<StreamOutcome> {
-    const counts = { ...zeroCounts(), ...(opened.counts ?? {}) };
+    const counts = storedCounts(opened.counts);
     const checkpoint = opened.checkpoint ?? {};
     await this.#finish(opened.seq, counts, checkpoint);
     return { counts, checkpoint, empty: false };
@@ -434,7 +429,7 @@ class Epoch {
       const now = await this.#outcomeOf(error);
       return {
         type: 'loaded',
-        counts: { ...zeroCounts(), ...(now.counts ?? {}) },
+        counts: storedCounts(now.counts),
         checkpoint: now.checkpoint ?? {},
         repeated: true,
       };
@@ -517,6 +512,12 @@ class Epoch {
       });
     });
   }
+}
+
+/** Counts as a commit stored them: what follows from the rows written was not known before it. */
+function storedCounts(stored: Opened['counts']): Counts {
+  const counts = { ...zeroCounts(), ...(stored ?? {}) };
+  return settle(counts, true, counts.rows_written);
 }
 
 function widened(outputs: TaskOutput[]): Column[] | null {

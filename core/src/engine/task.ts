@@ -380,7 +380,7 @@ function joinLanded(all: Landed[]): Landed {
 }
 
 /** Completes the counts by what was written: on the direct way every row read is one written. */
-function settle(counts: Counts, open: boolean, written: number): Counts {
+export function settle(counts: Counts, open: boolean, written: number): Counts {
   if (!open) return { ...counts, rows_written: written };
   if (counts.rows_read === 0) return { ...counts, rows_read: written, rows_written: written };
   return { ...counts, rows_written: written, rows_filtered: counts.rows_filtered + inFlow(counts) - written };
