@@ -36,6 +36,7 @@ function settle(value: Json, schema: Schema, path: string): Json {
     return value.map((item, i) => settle(item, schema.items ?? {}, `${path}/${i}`));
   }
   if (schema.enum && !schema.enum.includes(value as string)) throw new Error(`${path}: not one of ${schema.enum}`);
+  if (schema.type === 'string' && typeof value === 'number') return String(value);
   const type = schema.type === 'integer' ? 'number' : schema.type;
   if (typeof type === 'string' && typeof value !== type) throw new Error(`${path}: not a ${type}`);
   return value;
