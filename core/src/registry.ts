@@ -10,6 +10,7 @@ export const destinations: Readonly<Record<string, { load: () => Promise<Destina
 };
 export const formats: Readonly<Record<string, { load: () => Promise<FormatReader> }>> = {
   csv: { load: async () => (await import('./formats/csv/reader.ts')).csv },
+  json: { load: async () => (await import('./formats/json/reader.ts')).json },
   parquet: { load: async () => (await import('./formats/parquet/reader.ts')).parquet },
 };
 export const transforms: Readonly<Record<string, { load: () => Promise<Transform> }>> = {
@@ -17,6 +18,8 @@ export const transforms: Readonly<Record<string, { load: () => Promise<Transform
   select: { load: async () => (await import('./transforms/select/transform.ts')).select },
   drop: { load: async () => (await import('./transforms/drop/transform.ts')).drop },
   derive: { load: async () => (await import('./transforms/derive/transform.ts')).derive },
+  flatten: { load: async () => (await import('./transforms/flatten/transform.ts')).flatten },
+  explode: { load: async () => (await import('./transforms/explode/transform.ts')).explode },
   dedupe: { load: async () => (await import('./transforms/dedupe/transform.ts')).dedupe },
   sql: { load: async () => (await import('./transforms/sql/transform.ts')).sql },
 };
@@ -24,9 +27,9 @@ export const checks: Readonly<Record<string, { load: () => Promise<Check> }>> = 
   not_null: { load: async () => (await import('./checks/not_null/check.ts')).notNull },
   unique: { load: async () => (await import('./checks/unique/check.ts')).unique },
   expression: { load: async () => (await import('./checks/expression/check.ts')).expression },
-  row_count: { load: async () => (await import('./checks/row_count/check.ts')).rowCount },
   accepted_values: { load: async () => (await import('./checks/accepted_values/check.ts')).acceptedValues },
   range: { load: async () => (await import('./checks/range/check.ts')).range },
   pattern: { load: async () => (await import('./checks/pattern/check.ts')).pattern },
-};
+  row_count: { load: async () => (await import('./checks/row_count/check.ts')).rowCount },
   freshness: { load: async () => (await import('./checks/freshness/check.ts')).freshness },
+};

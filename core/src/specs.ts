@@ -10,12 +10,15 @@ import { destinationSpec as duckdbDestination } from './connectors/duckdb/spec.t
 import { sourceSpec as localSource } from './connectors/local/spec.ts';
 import { destinationSpec as postgresDestination } from './connectors/postgres/spec.ts';
 import { csvSpec } from './formats/csv/spec.ts';
+import { jsonSpec } from './formats/json/spec.ts';
 import { parquetSpec } from './formats/parquet/spec.ts';
 import type { Spec } from './model/component.ts';
 import { dedupeSpec } from './transforms/dedupe/spec.ts';
 import { deriveSpec } from './transforms/derive/spec.ts';
 import { dropSpec } from './transforms/drop/spec.ts';
+import { explodeSpec } from './transforms/explode/spec.ts';
 import { filterSpec } from './transforms/filter/spec.ts';
+import { flattenSpec } from './transforms/flatten/spec.ts';
 import { selectSpec } from './transforms/select/spec.ts';
 import { sqlSpec } from './transforms/sql/spec.ts';
 
@@ -25,12 +28,14 @@ export const destinations: Readonly<Record<string, Spec>> = {
   duckdb: duckdbDestination,
   postgres: postgresDestination,
 };
-export const formats: Readonly<Record<string, Spec>> = { csv: csvSpec, parquet: parquetSpec };
+export const formats: Readonly<Record<string, Spec>> = { csv: csvSpec, json: jsonSpec, parquet: parquetSpec };
 export const transforms: Readonly<Record<string, Spec>> = {
   filter: filterSpec,
   select: selectSpec,
   drop: dropSpec,
   derive: deriveSpec,
+  flatten: flattenSpec,
+  explode: explodeSpec,
   dedupe: dedupeSpec,
   sql: sqlSpec,
 };
@@ -38,11 +43,11 @@ export const checks: Readonly<Record<string, Spec>> = {
   not_null: notNullSpec,
   unique: uniqueSpec,
   expression: expressionSpec,
-  row_count: rowCountSpec,
   accepted_values: acceptedValuesSpec,
   range: rangeSpec,
   pattern: patternSpec,
-};
+  row_count: rowCountSpec,
   freshness: freshnessSpec,
+};
 
 export type { Spec };

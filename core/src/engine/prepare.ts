@@ -27,7 +27,9 @@ export async function prepare(engine: Engine, input: PrepareInput): Promise<Stre
   const { stream, files } = input;
   const format = stream.format ?? sniffFormat(files);
   const reader = await pick(formatSpecs.formats, 'format', format.type);
-  const sniffed = withDeclared(stream, await reader.sniff(files, format.settings, engine), files);
+  const found = await reader.sniff(files, format.settings, engine);
+  const expected = reader.expect?.(found, expectedColumns(stream, found, input.table)) ?? found;
+  const sniffed = withDeclared(stream, expected, files);
   const marks = numberMarks(format.settings);
   const inferred = await inferColumns(
     engine,
@@ -153,6 +155,17 @@ function knownTypes(stream: Stream, sniffed: Sniffed, table: readonly Column[] |
     return rule?.type != null || existing.has(rule?.name ?? name);
   });
   return new Set(known.map((c) => c.name));
+}
+
+/** Columns that the job declares, and those of the source whose type the table has, by the source's names. */
+function expectedColumns(stream: Stream, sniffed: Sniffed, table: readonly Column[] | null): RawColumn[] {
+  const existing = new Map((table ?? []).map((c) => [c.name, c.type]));
+  const declared = stream.columns.flatMap((c) =>
+    c.from === null ? [] : [{ name: c.from, type: c.type ?? existing.get(c.name) ?? null }],
+  );
+  const own = new Set(declared.map((c) => c.name));
+  const others = sniffed.columns.filter((c) => !own.has(c.name) && existing.has(c.name));
+  return [...declared, ...others.map((c) => ({ name: c.name, type: existing.get(c.name) ?? null }))];
 }
 
 /** Decimal and thousands marks that the format's settings give for all its numbers. */

@@ -125,6 +125,11 @@ export interface Scan {
 export interface FormatReader {
   /** Reads a bounded sample (never the whole input). Throws `format/*` errors with file and line. */
   sniff(files: readonly LocalFile[], settings: JsonObject, engine: Engine): Promise<Sniffed>;
+  /**
+   * Takes in what the job or the table says of columns, by the source's names; `type` null: only the name is known. For formats
+   * whose records may lack a field, or write a value as its type wants it.
+   */
+  expect?(sniffed: Sniffed, columns: readonly RawColumn[]): Sniffed;
   /** Builds the scan; may run statements on the engine to prepare it. Rows come in file order, then row order. */
   scan(
     files: readonly LocalFile[],

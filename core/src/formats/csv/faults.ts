@@ -1,9 +1,9 @@
 import { open } from 'node:fs/promises';
 import type { LocalFile } from '../../model/component.ts';
 import { SluiceError } from '../../model/error.ts';
+import { bomLength } from '../shared/sample.ts';
 import { type Layout, layoutGrammar } from './layout.ts';
 import { isBlank, RecordReader, type RecordShape, type RecordView } from './records.ts';
-import { bomLength } from './sample.ts';
 
 export interface Fault {
   code: 'format/row-width' | 'format/quote' | 'format/encoding';

@@ -1,9 +1,9 @@
 import type { FormatReader, LocalFile, Sniffed } from '../../model/component.ts';
 import { SluiceError } from '../../model/error.ts';
 import { key } from '../shared/names.ts';
+import { readSample } from '../shared/sample.ts';
 import { firstFault } from './faults.ts';
 import { type Dialect, type Layout, layoutOf, sameLayout } from './layout.ts';
-import { readSample } from './sample.ts';
 import { buildScan } from './scan.ts';
 import { type CsvSettings, readSettings } from './settings.ts';
 import { type FileSniff, isTooShort, sniffFile } from './sniff.ts';

@@ -1,6 +1,7 @@
-import { type FileHandle, open } from 'node:fs/promises';
+import { open } from 'node:fs/promises';
 import type { LocalFile } from '../../model/component.ts';
-import { type Fault, faultError, faultOf, visitData } from './faults.ts';
+import { FLUSH, KEPT_TEXT, quoted, rejectLine, Writer } from '../shared/writer.ts';
+import { faultError, faultOf, visitData } from './faults.ts';
 import type { Layout } from './layout.ts';
 import { BARE, ESCAPED, type RecordView } from './records.ts';
 
@@ -23,10 +24,6 @@ export interface RewriteOptions {
   limit: number | null;
 }
 
-/** A rejected line is kept up to this length: a quote that is never closed takes in the rest of its file. */
-const KEPT_TEXT = 256 * 1024;
-const FLUSH = 1024 * 1024;
-const QUOTE = 34;
 const COMMA = 44;
 
 /**
@@ -44,7 +41,7 @@ export async function rewrite(file: LocalFile, layout: Layout, options: RewriteO
     const fault = faultOf(record, columns);
     if (fault && !rejects) throw faultError(file, record, fault);
     if (fault) {
-      rejects?.text(rejectLine(file, record, fault));
+      rejects?.text(rejectLine(file.ordinal, record, fault, record.text(KEPT_TEXT)));
       done.rejects++;
       return true;
     }
@@ -83,74 +80,4 @@ function isNull(bytes: Buffer, from: number, to: number, nulls: readonly Buffer[
     if (text.length === to - from && text.compare(bytes, from, to) === 0) return true;
   }
   return false;
-}
-
-function quoted(text: string): string {
-  return `"${text.includes('"') ? text.replaceAll('"', '""') : text}"`;
-}
-
-/** A bad row's place, reason and text; what is no UTF-8 becomes a replacement character. Characters stand for bytes. */
-function rejectLine(file: LocalFile, record: RecordView, fault: Fault): string {
-  const text = record.text(KEPT_TEXT).replace(/(?:\r\n|\r|\n)$/, '');
-  const words = [fault.code, fault.reason, text].map(quoted).join(',');
-  return Buffer.from(`${file.ordinal},${record.line},${record.start},${words}\n`).toString('latin1');
-}
-
-/** Collects bytes and writes them in large pieces. */
-class Writer {
-  /** Bytes that wait. */
-  size = 0;
-  written = 0;
-  readonly #handle: FileHandle;
-  #bytes = Buffer.allocUnsafe(FLUSH * 2);
-
-  constructor(handle: FileHandle) {
-    this.#handle = handle;
-  }
-
-  byte(value: number): void {
-    this.#reserve(1);
-    this.#bytes[this.size++] = value;
-  }
-
-  /** Characters that stand for bytes. */
-  text(text: string): void {
-    this.#reserve(text.length);
-    this.size += this.#bytes.write(text, this.size, 'latin1');
-  }
-
-  /** A value in quotes and a comma behind it. */
-  value(source: Buffer, from: number, to: number): void {
-    this.#reserve((to - from) * 2 + 3);
-    const bytes = this.#bytes;
-    let at = this.size;
-    bytes[at++] = QUOTE;
-    for (let i = from; i < to; i++) {
-      const byte = source[i] as number;
-      if (byte === QUOTE) bytes[at++] = QUOTE;
-      bytes[at++] = byte;
-    }
-    bytes[at++] = QUOTE;
-    bytes[at++] = COMMA;
-    this.size = at;
-  }
-
-  /** Writes what waits, where it is at least so much. */
-  async flush(least: number): Promise<void> {
-    if (this.size === 0 || this.size < least) return;
-    await this.#handle.appendFile(this.#bytes.subarray(0, this.size));
-    this.written += this.size;
-    this.size = 0;
-  }
-
-  async close(): Promise<void> {
-    await this.#handle.close();
-  }
-
-  #reserve(more: number): void {
-    if (this.size + more <= this.#bytes.length) return;
-    const larger = Buffer.allocUnsafe(Math.max(this.#bytes.length * 2, this.size + more));
-    this.#bytes.copy(larger, 0, 0, this.size);
-    this.#bytes = larger;
-  }
 }

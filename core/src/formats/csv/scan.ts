@@ -3,6 +3,7 @@ import type { Engine, LocalFile, Scan } from '../../model/component.ts';
 import { ident, literal, literalList } from '../../model/sql.ts';
 import { key } from '../shared/names.ts';
 import { plainPath } from '../shared/path.ts';
+import { rejectsSql } from '../shared/writer.ts';
 import { type Layout, sameLayout } from './layout.ts';
 import { countLines, firstLineEnd, mayBeQuick, surveyOnce, wasSurveyed } from './quick.ts';
 import { rewrite } from './rewrite.ts';
@@ -190,15 +191,6 @@ function readCsv(group: readonly Readable[], first: Readable, reading: Reading):
     `columns={${types.join(', ')}}`,
   ];
   return `read_csv(${literalList(paths)}, ${options.join(', ')})`;
-}
-
-function rejectsSql(path: string): string {
-  const types = ['_file', 'line', 'byte_offset', 'code', 'reason', 'row'].map((name) => `${ident(name)}: 'VARCHAR'`);
-  return (
-    'SELECT "_file"::INTEGER AS "_file", line::BIGINT AS line, byte_offset::BIGINT AS byte_offset, code, reason, "row" ' +
-    `FROM read_csv(${literal(path)}, auto_detect=false, header=false, delim=',', quote='"', escape='"', ` +
-    `allow_quoted_nulls=false, parallel=false, new_line='\\n', columns={${types.join(', ')}})`
-  );
 }
 
 function emptySql(columns: readonly string[], rowNumbers: boolean): string {

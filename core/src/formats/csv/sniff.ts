@@ -1,10 +1,10 @@
 import type { LocalFile } from '../../model/component.ts';
 import { SluiceError } from '../../model/error.ts';
 import { distinctNames } from '../shared/names.ts';
+import type { Sample } from '../shared/sample.ts';
 import { widthOf } from './faults.ts';
 import type { Layout } from './layout.ts';
 import { type CsvRecord, isBlank, RecordReader } from './records.ts';
-import type { Sample } from './sample.ts';
 import { type CsvSettings, grammarOf } from './settings.ts';
 
 /** What the first bytes of one file say. */

@@ -1,8 +1,8 @@
 import { isUtf8 } from 'node:buffer';
 import { open } from 'node:fs/promises';
+import { bomLength, unfinished } from '../shared/sample.ts';
 import type { Layout } from './layout.ts';
 import { afterLines } from './records.ts';
-import { bomLength, unfinished } from './sample.ts';
 
 /** What one pass over a file's bytes says about how the engine may read it. */
 export interface Survey {

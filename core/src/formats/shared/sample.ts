@@ -15,7 +15,7 @@ export interface Sample {
  */
 export async function readSample(file: LocalFile, limit: number): Promise<Sample> {
   const raw = await readHead(file, limit);
-  if (looksWide(raw)) throw notUtf8(file, 1, 0, 'it looks like UTF-16');
+  refuseWide(file, raw);
   const bytes = raw.subarray(bomLength(raw));
   const whole = raw.length < limit;
   const bad = invalidUtf8(bytes, whole);
@@ -32,7 +32,13 @@ export async function readSample(file: LocalFile, limit: number): Promise<Sample
   return { bytes, whole };
 }
 
-async function readHead(file: LocalFile, limit: number): Promise<Buffer> {
+/** Throws `format/encoding` where the first bytes of a file look like UTF-16. */
+export function refuseWide(file: LocalFile, head: Buffer): void {
+  if (looksWide(head)) throw notUtf8(file, 1, 0, 'it looks like UTF-16');
+}
+
+/** The first bytes of a file. Throws `format/unreadable`. */
+export async function readHead(file: LocalFile, limit: number): Promise<Buffer> {
   try {
     const handle = await open(file.path, 'r');
     try {

@@ -1,0 +1,149 @@
+import { join } from 'node:path';
+import type { FormatReader, LocalFile, RawColumn } from '../../model/component.ts';
+import { toDuckType } from '../../model/duck.ts';
+import type { JsonObject } from '../../model/json.ts';
+import { ident, literal } from '../../model/sql.ts';
+import type { DataType } from '../../model/type.ts';
+import { distinctNames } from '../shared/names.ts';
+import { rejectsSql } from '../shared/writer.ts';
+import type { Layout } from './records.ts';
+import { type Rewritten, rewrite } from './rewrite.ts';
+import { readSettings } from './settings.ts';
+import { type Field, layoutOf, sniffFields } from './sniff.ts';
+
+/** The dialect of a run: each file's layout by its ordinal, and the field of each column. */
+type Dialect = JsonObject & { files: [number, Layout][]; fields: string[] };
+
+/** Bytes looked at in each of the first files, and in each one after them. */
+const FULL_SAMPLE = 4 * 1024 * 1024;
+const SHORT_SAMPLE = 256 * 1024;
+const FULL_SAMPLES = 16;
+/** Bytes that the engine's buffer has beyond the file's, so that it is never filled, and the most it needs for short rows. */
+const SLACK = 64 * 1024;
+const BUFFER = 32 * 1024 * 1024;
+
+const TEXT: DataType = { kind: 'text' };
+const JSON_TYPE: DataType = { kind: 'json' };
+
+let made = 0;
+
+export const json: FormatReader = {
+  async sniff(files, settings) {
+    const { layout, path } = readSettings(settings);
+    const fields = new Map<string, Field>();
+    const dialect: Dialect = { files: [], fields: [] };
+    const evidence: string[] = [];
+    for (const [i, file] of files.entries()) {
+      const found = layout ?? (await layoutOf(file));
+      const before = fields.size;
+      const sample = i < FULL_SAMPLES ? FULL_SAMPLE : SHORT_SAMPLE;
+      const records = await sniffFields(file, { layout: found, path }, sample, fields);
+      dialect.files.push([file.ordinal, found]);
+      if (i > 0 && before === fields.size) continue;
+      const added = [...fields.keys()].slice(before).join(', ');
+      evidence.push(`${file.name}: ${LAYOUTS[found]}; seen in ${records} records of its head: ${added || 'no field'}`);
+    }
+    dialect.fields = [...fields.keys()];
+    const names = distinctNames(dialect.fields);
+    const columns = [...fields.values()].map((field, i) => ({ name: names[i] ?? field.name, type: typeOf(field) }));
+    return { dialect, columns, evidence };
+  },
+
+  expect(sniffed, wanted) {
+    const fields = [...(sniffed.dialect as Dialect).fields];
+    const columns = sniffed.columns.map((column) => {
+      const { type = null } = wanted.find(({ name }) => name === column.name) ?? {};
+      return type !== null && isNested(type) ? { ...column, type: JSON_TYPE } : column;
+    });
+    for (const { name, type } of wanted) {
+      if (columns.some((column) => column.name === name)) continue;
+      fields.push(name);
+      columns.push({ name, type: type !== null && isNested(type) ? JSON_TYPE : null });
+    }
+    const added = columns.slice(sniffed.columns.length).map((column) => column.name);
+    const evidence = added.length > 0 ? [`no record of the heads has ${added.join(', ')}: NULL where none has`] : [];
+    return { columns, dialect: { ...sniffed.dialect, fields }, evidence: [...sniffed.evidence, ...evidence] };
+  },
+
+  async scan(files, sniffed, settings, engine, options) {
+    const { layout, path } = readSettings(settings);
+    const dialect = sniffed.dialect as Dialect;
+    const fields = sniffed.columns.map((column, i) => ({
+      name: dialect.fields[i] ?? column.name,
+      json: column.type?.kind === 'json',
+    }));
+    const name = `json-${process.pid}-${made++}`;
+    const rejects = options.skipBadRows ? join(engine.spool, `${name}.rejects.csv`) : null;
+    const parts: string[] = [];
+    let rejected = 0;
+    for (const file of files) {
+      const known = dialect.files.find(([ordinal]) => ordinal === file.ordinal)?.[1];
+      const reading = { layout: layout ?? known ?? (await layoutOf(file)), path };
+      const rows = join(engine.spool, `${name}-${file.ordinal}.csv`);
+      const done = await rewrite(file, reading, { fields, rows, rejects, limit: options.limit ?? null });
+      rejected += done.rejects;
+      parts.push(rowsSql(file, rows, done, sniffed.columns, options.rowNumbers));
+    }
+    const body = parts.length > 0 ? parts.join(' UNION ALL ') : emptySql(sniffed.columns, options.rowNumbers);
+    return {
+      sql: options.limit === undefined ? body : `SELECT * FROM (${body}) LIMIT ${options.limit}`,
+      rejects: rejects !== null && rejected > 0 ? rejectsSql(rejects) : null,
+    };
+  },
+
+  async explain() {
+    return null;
+  },
+};
+
+const LAYOUTS: Record<Layout, string> = { array: 'one document', ndjson: 'a document on each line' };
+
+/** Lists and objects stay JSON; strings that look like numbers or booleans are text all the same. */
+function typeOf(field: Field): DataType | null {
+  if (field.nested) return JSON_TYPE;
+  return field.numeric ? TEXT : null;
+}
+
+function isNested(type: DataType): boolean {
+  return type.kind === 'json' || type.kind === 'list' || type.kind === 'struct';
+}
+
+function rowsSql(
+  file: LocalFile,
+  path: string,
+  written: Rewritten,
+  columns: readonly RawColumn[],
+  rowNumbers: boolean,
+): string {
+  const items = columns.map(
+    ({ name, type }, i) => `${type?.kind === 'json' ? `c${i}::JSON` : `c${i}`} AS ${ident(name)}`,
+  );
+  items.push(`${file.ordinal}::INTEGER AS "_file"`);
+  if (rowNumbers) items.push('n::BIGINT AS "_row"');
+  // A buffer is allocated whole, so small files get a small one; a long row must fit in twice.
+  const size = written.size + SLACK;
+  const line = Math.min(size, Math.max(SLACK, written.longest * 2));
+  const types = [...columns.map((_, i) => `c${i}: 'VARCHAR'`), "n: 'VARCHAR'"];
+  const options = [
+    'auto_detect=false',
+    'header=false',
+    "delim=','",
+    `quote='"'`,
+    `escape='"'`,
+    "nullstr=['']",
+    'allow_quoted_nulls=false',
+    'parallel=false',
+    `max_line_size=${line}`,
+    `buffer_size=${Math.min(size, Math.max(BUFFER, line * 2))}`,
+    "new_line='\\n'",
+    `columns={${types.join(', ')}}`,
+  ];
+  return `SELECT ${items.join(', ')} FROM read_csv(${literal(path)}, ${options.join(', ')})`;
+}
+
+function emptySql(columns: readonly RawColumn[], rowNumbers: boolean): string {
+  const items = columns.map(({ name, type }) => `NULL::${toDuckType(type ?? TEXT)} AS ${ident(name)}`);
+  items.push('NULL::INTEGER AS "_file"');
+  if (rowNumbers) items.push('NULL::BIGINT AS "_row"');
+  return `SELECT ${items.join(', ')} WHERE false`;
+}

@@ -1,0 +1,17 @@
+import type { JsonObject } from '../../model/json.ts';
+import type { Layout } from './records.ts';
+
+export interface JsonSettings {
+  /** null: to be found out. */
+  layout: Layout | null;
+  path: string[];
+}
+
+/** Reads settings that the spec has validated. */
+export function readSettings(settings: JsonObject): JsonSettings {
+  const { layout, records } = settings;
+  return {
+    layout: layout === 'array' || layout === 'ndjson' ? layout : null,
+    path: typeof records === 'string' ? records.split('.') : [],
+  };
+}
