@@ -5,6 +5,7 @@ import type { Column, DataType } from '../model/type.ts';
 import * as formatSpecs from '../registry.ts';
 import { loadSteps, pick } from './components.ts';
 import { decideContract } from './contract.ts';
+import { COMPRESSED_NAME } from './decompress.ts';
 import { emptySql, type LoadedCheck, type LoadedStep, stepsSql, visible } from './pipeline.ts';
 import type { PlannedColumn, StreamPlan } from './stream-plan.ts';
 import { FILE, ROW } from './stream-plan.ts';
@@ -107,7 +108,8 @@ export async function widenPlan(
 }
 
 function sniffFormat(files: readonly LocalFile[]): { type: string; settings: Record<string, never> } {
-  const extension = /\.([a-z0-9]+)$/i.exec(files[0]?.name ?? '')?.[1]?.toLowerCase() ?? '';
+  const extension =
+    /\.([a-z0-9]+)$/i.exec((files[0]?.name ?? '').replace(COMPRESSED_NAME, ''))?.[1]?.toLowerCase() ?? '';
   const type = { tsv: 'csv', txt: 'csv', pq: 'parquet', ndjson: 'json', jsonl: 'json' }[extension] ?? extension;
   if (Object.hasOwn(formatSpecs.formats, type)) return { type, settings: {} };
   throw new SluiceError(

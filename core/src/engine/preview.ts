@@ -5,6 +5,7 @@ import type { Stream } from '../model/job.ts';
 import type { Column } from '../model/type.ts';
 import * as registry from '../registry.ts';
 import { loadSteps, pick } from './components.ts';
+import { unpacked } from './decompress.ts';
 import { cage, openEngine } from './duckdb.ts';
 import { engineFailure, raisedMark } from './failures.ts';
 import { land } from './land.ts';
@@ -60,7 +61,7 @@ async function previewFiles(input: PreviewInput, session: SourceSession): Promis
       hint: 'Check the `path` of the source and the folder that it starts from.',
     });
   }
-  const files = await fetchAll(session, sampleOf(splits), input.spool);
+  const files = await fetchAll(session, sampleOf(splits), input);
   const sniffer = await openEngine({ spool: input.spool, threads: input.threads, memory: input.memory });
   let plan: StreamPlan;
   try {
@@ -94,9 +95,12 @@ function lenient(stream: Stream): Stream {
   };
 }
 
-async function fetchAll(session: SourceSession, splits: Split[], spool: string): Promise<LocalFile[]> {
+async function fetchAll(session: SourceSession, splits: Split[], input: PreviewInput): Promise<LocalFile[]> {
+  const { compression } = input.stream.source.settings;
   const files: LocalFile[] = [];
-  for (const split of splits) files.push(await session.fetch(split, spool));
+  for (const split of splits) {
+    files.push(await unpacked(await session.fetch(split, input.spool), compression, input.spool, input.signal));
+  }
   return files;
 }
 

@@ -19,6 +19,7 @@ import type { Column } from '../model/type.ts';
 import * as registry from '../registry.ts';
 import { loadSteps, pick } from './components.ts';
 import type { CursorState } from './cursor.ts';
+import { unpacked } from './decompress.ts';
 import { directRows, explainDirect } from './direct.ts';
 import { cage, type OwnedEngine, openEngine } from './duckdb.ts';
 import { engineFailure, raisedMark } from './failures.ts';
@@ -156,7 +157,7 @@ async function prepareTask(
 
 /** Makes a task's splits readable for as long as `work` runs. */
 async function withFiles<T>(
-  input: TaskCommon & { splits: Split[] },
+  input: TaskInput & { splits: Split[] },
   hooks: TaskHooks,
   work: (files: LocalFile[], session: SourceSession | null) => Promise<T>,
 ): Promise<T> {
@@ -168,11 +169,21 @@ async function withFiles<T>(
     signal: hooks.signal,
     log: hooks.log,
   });
+  const spool = join(input.spool, 'files');
+  const { compression } = input.stream.source.settings;
+  const spooled: string[] = [];
   try {
     const files: LocalFile[] = [];
-    for (const split of input.splits) files.push(await session.fetch(split, join(input.spool, 'files')));
+    for (const split of input.splits) {
+      const file = await session.fetch(split, spool);
+      const plain = await unpacked(file, compression, spool, hooks.signal);
+      if (plain !== file) spooled.push(plain.path);
+      files.push(plain);
+    }
     return await work(files, session);
   } finally {
+    // What the sample unpacked is read once more; after that the disk is needed for other files.
+    if (input.type !== 'prepare') await Promise.all(spooled.map((path) => rm(path, { force: true })));
     await session.close();
   }
 }
