@@ -18,6 +18,8 @@ export const transforms: Readonly<Record<string, { load: () => Promise<Transform
   select: { load: async () => (await import('./transforms/select/transform.ts')).select },
   drop: { load: async () => (await import('./transforms/drop/transform.ts')).drop },
   derive: { load: async () => (await import('./transforms/derive/transform.ts')).derive },
+  flatten: { load: async () => (await import('./transforms/flatten/transform.ts')).flatten },
+  explode: { load: async () => (await import('./transforms/explode/transform.ts')).explode },
   dedupe: { load: async () => (await import('./transforms/dedupe/transform.ts')).dedupe },
   sql: { load: async () => (await import('./transforms/sql/transform.ts')).sql },
 };

@@ -16,7 +16,9 @@ import type { Spec } from './model/component.ts';
 import { dedupeSpec } from './transforms/dedupe/spec.ts';
 import { deriveSpec } from './transforms/derive/spec.ts';
 import { dropSpec } from './transforms/drop/spec.ts';
+import { explodeSpec } from './transforms/explode/spec.ts';
 import { filterSpec } from './transforms/filter/spec.ts';
+import { flattenSpec } from './transforms/flatten/spec.ts';
 import { selectSpec } from './transforms/select/spec.ts';
 import { sqlSpec } from './transforms/sql/spec.ts';
 
@@ -32,6 +34,8 @@ export const transforms: Readonly<Record<string, Spec>> = {
   select: selectSpec,
   drop: dropSpec,
   derive: deriveSpec,
+  flatten: flattenSpec,
+  explode: explodeSpec,
   dedupe: dedupeSpec,
   sql: sqlSpec,
 };

@@ -1,3 +1,4 @@
+import { ITEM_COLUMN, placeOrder } from '../model/columns.ts';
 import type { Engine, ReadyRows, TaskLog } from '../model/component.ts';
 import { toDuckType } from '../model/duck.ts';
 import { SluiceError } from '../model/error.ts';
@@ -107,6 +108,8 @@ async function startRows(
 
 async function runSteps(engine: Engine, input: ReadyInput, start: State, counts: Counts): Promise<State> {
   let state = start;
+  // Rows at the last point at which they were counted.
+  let known = start.rows;
   let pending: LoadedStep[] = [];
   const flush = async () => {
     if (pending.length === 0) return;
@@ -135,13 +138,15 @@ async function runSteps(engine: Engine, input: ReadyInput, start: State, counts:
       counts,
       before ?? (await countRows(engine, from.relation.sql)),
       made.rows,
-      before === null ? start.rows : null,
+      before === null ? known : null,
     );
+    known = made.rows;
   }
-  const uncounted = pending.some(({ transform }) => transform.keepsRows !== true);
+  // Rows that are only filtered are counted when they are written; those that a step adds cannot be told apart then.
+  const pendingAdds = pending.some(({ transform }) => transform.addsRows === true);
   const before = state.rows;
   await flush();
-  if (uncounted && before !== null && input.steps.some(({ transform }) => transform.addsRows === true)) {
+  if (pendingAdds && before !== null && !needsMarks(input)) {
     const after = await countRows(engine, state.relation.sql);
     countChange(counts, before, after, null);
     state = { ...state, rows: after };
@@ -184,6 +189,7 @@ async function markRows(engine: Engine, input: ReadyInput, from: State, counts: 
     ...visible(from.columns),
     { name: FILE, type: { kind: 'int' } },
     { name: ROW, type: { kind: 'bigint' } },
+    ...from.columns.filter((column) => column.name === ITEM_COLUMN),
   ];
   const marks = rowMarks(input, columns);
   const plain = marks.filter((m) => m.keys === null);
@@ -208,7 +214,7 @@ async function markRows(engine: Engine, input: ReadyInput, from: State, counts: 
   }
   await judge(engine, input, made.sql, counts);
   await tableChecks(engine, input, made, columns);
-  return stepMerge(engine, input, made, counts);
+  return stepMerge(engine, input, made, placeOrder(columns, 'DESC'), counts);
 }
 
 /** Rows that are still on their way, by what was counted so far. */
@@ -359,6 +365,7 @@ async function stepMerge(
   engine: Engine,
   input: ReadyInput,
   made: Relation & { rows?: number },
+  place: readonly string[],
   counts: Counts,
 ): Promise<Relation> {
   const { stream, plan } = input;
@@ -368,7 +375,7 @@ async function stepMerge(
     plan.cursor !== null && plan.output.some((c) => c.name === plan.cursor)
       ? [`${ident(plan.cursor)} DESC NULLS LAST`]
       : [];
-  const order = [...cursor, `${ident(FILE)} DESC`, `${ident(ROW)} DESC`].join(', ');
+  const order = [...cursor, ...place].join(', ');
   const partition = key.map((k) => ident(k)).join(', ');
   const merged = await materialise(
     engine,

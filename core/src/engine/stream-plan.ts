@@ -1,3 +1,4 @@
+import { ITEM_COLUMN } from '../model/columns.ts';
 import type { Sniffed } from '../model/component.ts';
 import type { Metadata } from '../model/job.ts';
 import type { JsonObject } from '../model/json.ts';
@@ -67,4 +68,4 @@ export const ROW = '_sluice_row';
 export const REJECT = '_sluice_reject';
 export const RAW = '_sluice_raw';
 export const DELETE = '_sluice_delete';
-export const HIDDEN: ReadonlySet<string> = new Set([FILE, ROW, REJECT, RAW, DELETE]);
+export const HIDDEN: ReadonlySet<string> = new Set([FILE, ROW, ITEM_COLUMN, REJECT, RAW, DELETE]);

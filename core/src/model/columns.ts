@@ -17,8 +17,11 @@ export function hiddenColumns(columns: readonly Column[]): Column[] {
   return columns.filter((column) => isHidden(column.name));
 }
 
+/** Numbers of the items that an exploded row was made of, outermost first (a list of BIGINT). */
+export const ITEM_COLUMN = '_sluice_item';
+
 /** Names that say where a row came from, most significant first: file, row of it, item of an exploded row. */
-const PLACE_COLUMNS = ['_sluice_file', '_sluice_row', '_sluice_item'];
+const PLACE_COLUMNS = ['_sluice_file', '_sluice_row', ITEM_COLUMN];
 
 /**
  * Order of rows by where they came from, for ORDER BY: with it an answer does not depend on the number of tasks (I11).
