@@ -37,6 +37,7 @@ export function runAttempt(
     serialization: 'advanced',
   });
   return new Promise((resolve) => {
+    const streams: StreamResult[] = [];
     let result: AttemptResult | null = null;
     let tail = '';
     let committing = false;
@@ -50,11 +51,12 @@ export function runAttempt(
       hooks.alive();
       if (answer.type === 'event') hooks.on(answer.event);
       else if (answer.type === 'committing') committing = true;
-      else if (answer.type === 'result') result = { streams: answer.streams, error: answer.error };
+      else if (answer.type === 'stream') streams.push(answer.result);
+      else if (answer.type === 'result') result = { streams, error: answer.error };
     });
     child.on('exit', (code, by) => {
       signal.removeEventListener('abort', stop);
-      resolve(result ?? { streams: [], error: died(code, by, tail, signal.aborted) });
+      resolve(result ?? { streams, error: died(code, by, tail, signal.aborted) });
     });
     // Where the child is gone already its exit tells.
     child.send(message satisfies ToExecutor, () => undefined);

@@ -41,10 +41,11 @@ async function main(message: RunMessage | CleanMessage): Promise<void> {
   try {
     const job = withReferences(message.request);
     redact = redactorOf(job);
-    const streams = message.type === 'run' ? await runJob(message, job, redact) : await clean(message, job);
-    result = { type: 'result', streams, error: null };
+    if (message.type === 'run') await runJob(message, job, redact);
+    else await clean(message, job);
+    result = { type: 'result', error: null };
   } catch (error) {
-    result = { type: 'result', streams: [], error: redactDeep(asSluiceError(error).toJSON(), redact) };
+    result = { type: 'result', error: redactDeep(asSluiceError(error).toJSON(), redact) };
   }
   clearInterval(beat);
   // The answer has to be written out before this process ends.
@@ -61,7 +62,7 @@ function stopped(): SluiceError {
   return new SluiceError('run/cancelled', 'terminal', 'The run was stopped');
 }
 
-async function runJob(message: RunMessage, job: Job, redact: Redact): Promise<StreamResult[]> {
+async function runJob(message: RunMessage, job: Job, redact: Redact): Promise<void> {
   const { request, runId } = message;
   const store = await openStore({ url: message.storeUrl });
   const spools = join(request.projectDir, '.sluice', 'spool');
@@ -76,26 +77,25 @@ async function runJob(message: RunMessage, job: Job, redact: Redact): Promise<St
     });
   };
   const pool = openPool(job.compute.workers.max, stop.signal, log);
-  const results: StreamResult[] = [];
   try {
     for (const [index, stream] of job.streams.entries()) {
       const wanted = request.stream === null || request.stream === stream.name;
       if (!stream.enabled || !wanted || message.doneStreams.includes(stream.name)) continue;
       const symbols = request.job.streams[index] ?? stream;
       const result = await runOne(message, job, stream, symbols, { store, pool, log, spool, redact });
-      results.push(result);
+      send({ type: 'stream', result });
       if (stop.signal.aborted) break;
     }
-    return results;
   } finally {
     await pool.close();
-    await rm(spool, { recursive: true, force: true });
+    // What cannot be removed now must not make a failure of what was committed: the runner tries again.
+    await rm(spool, { recursive: true, force: true }).catch(() => undefined);
     await store.close();
   }
 }
 
 /** Removes what the run staged, after an executor of it died; a stream where that fails is left to the job's next run. */
-async function clean({ request, runId, storeUrl }: CleanMessage, job: Job): Promise<StreamResult[]> {
+async function clean({ request, runId, storeUrl }: CleanMessage, job: Job): Promise<void> {
   await faultPoint('clean.before');
   const store = await openStore({ url: storeUrl });
   const log: TaskLog = () => undefined;
@@ -107,7 +107,6 @@ async function clean({ request, runId, storeUrl }: CleanMessage, job: Job): Prom
       const ports = portsOf(means);
       await abortStream({ key, stream, runId, projectDir: request.projectDir }, ports).catch(() => undefined);
     }
-    return [];
   } finally {
     await store.close();
   }

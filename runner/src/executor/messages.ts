@@ -23,4 +23,6 @@ export type FromExecutor =
   | { type: 'heartbeat' }
   | { type: 'event'; event: RunEvent }
   | { type: 'committing' }
-  | { type: 'result'; streams: StreamResult[]; error: SluiceErrorJson | null };
+  /** Sent as each stream ends, so that a later death takes nothing from what is known of it. */
+  | { type: 'stream'; result: StreamResult }
+  | { type: 'result'; error: SluiceErrorJson | null };

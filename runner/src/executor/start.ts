@@ -183,7 +183,8 @@ class Run {
       const message = { type: 'clean', request, runId: this.#id, storeUrl: this.#store.url } as const;
       await runAttempt(message, { on: () => undefined, alive: () => undefined }, AbortSignal.timeout(LEASE_MS));
     }
-    await rm(join(request.projectDir, '.sluice', 'spool', this.#id), { recursive: true, force: true });
+    const spool = join(request.projectDir, '.sluice', 'spool', this.#id);
+    await rm(spool, { recursive: true, force: true }).catch(() => undefined);
   }
 
   async finish({ streams, error, attempts }: Ended, started: number): Promise<RunResult> {
