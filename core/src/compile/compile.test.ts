@@ -39,7 +39,11 @@ describe('compile', () => {
       streams: [
         {
           name: 'a',
-          source: { type: 'local', connection: null, settings: { path: 'in.csv', min_age: '0s', compression: 'auto', after_load: 'keep' } },
+          source: {
+            type: 'local',
+            connection: null,
+            settings: { path: 'in.csv', min_age: '0s', compression: 'auto', after_load: 'keep' },
+          },
           format: null,
           incremental: { type: 'files', on_change: 'fail' },
           destination: {

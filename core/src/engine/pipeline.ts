@@ -133,7 +133,10 @@ function rejectSql(plan: StreamPlan, quick: readonly (QuickCast | null)[]): stri
 }
 
 function rawRowSql(plan: StreamPlan): string {
-  const names = plan.sniffed.columns.map((c) => `${ident(c.name)} := ${ident(c.name)}`);
+  // JSON inside JSON is read again, and its numbers through double: as a text it stays as it is written.
+  const names = plan.sniffed.columns.map(
+    (c) => `${ident(c.name)} := ${ident(c.name)}${c.type?.kind === 'json' ? '::VARCHAR' : ''}`,
+  );
   return names.length > 0 ? `to_json(struct_pack(${names.join(', ')}))::VARCHAR` : `'{}'`;
 }
 

@@ -91,7 +91,7 @@ class Picker {
       const from = fields.nameFrom[i] as number;
       const to = fields.nameTo[i] as number;
       const guess = this.#guess[i];
-      if (guess !== undefined && this.#names[guess]?.compare(bytes, from, to) === 0) {
+      if (guess !== undefined && sameBytes(this.#names[guess] as Buffer, bytes, from, to)) {
         found[guess] = i;
         continue;
       }
@@ -124,6 +124,13 @@ class Picker {
       }
     }
   }
+}
+
+/** A loop, because names are short and a native call costs more. */
+function sameBytes(name: Buffer, bytes: Buffer, from: number, to: number): boolean {
+  if (name.length !== to - from) return false;
+  for (let i = 0; i < name.length; i++) if (name[i] !== bytes[from + i]) return false;
+  return true;
 }
 
 function isNull(record: JsonRecord, i: number): boolean {
