@@ -8,7 +8,6 @@ import { ADDRESSES, columns, Driver, type SystemUnderTest, type Way } from './de
 
 const WAYS: Way[] = [
   { how: 'load', tasks: 1 },
-  { how: 'stage', tasks: 1 },
   { how: 'stage', tasks: 4 },
 ];
 
@@ -127,6 +126,30 @@ export function destinationSuite(name: string, system: () => SystemUnderTest): v
         await load(`(1, 'again', false)`);
         expect((await driver.select(marked))[0]).toEqual({ id: '1', s: 'again', d: 'false' });
       });
+
+      test.each(['hard', 'soft'] as const)(
+        'a merge with %s deletes that starts anew keeps no row that was taken away',
+        async (deletes) => {
+          const load = (values: string, disposition: 'merge' | 'replace') =>
+            driver.run(
+              way,
+              `SELECT id::INT AS id, s, d AS _sluice_delete FROM (VALUES ${values}) AS v(id, s, d)`,
+              two,
+              {
+                disposition,
+                more: { primaryKey: ['id'], deletes },
+              },
+            );
+          await load(`(1, 'a', false), (2, 'b', false)`, 'merge');
+          const result = await load(`(2, 'new', false), (3, 'c', true), (4, 'd', false)`, 'replace');
+          expect(result).toMatchObject({ rows_written: 3, rows_inserted: 2, rows_updated: 0, rows_deleted: 0 });
+          expect(await driver.select('id, s')).toEqual([
+            { id: '2', s: 'new' },
+            { id: '4', s: 'd' },
+          ]);
+          expect(await load(`(2, NULL, true)`, 'merge')).toMatchObject({ rows_deleted: 1 });
+        },
+      );
 
       test('columns are added and widened in the commit', async () => {
         await driver.run(way, three(1), two);
@@ -317,7 +340,10 @@ export function destinationSuite(name: string, system: () => SystemUnderTest): v
 
     test('an error of the rows themselves reaches the caller as it is, and nothing is written', async () => {
       const sql = `SELECT CASE WHEN range = 4000 THEN error('row 4000 is broken')::INT ELSE range::INT END AS id, 'x' AS s FROM range(9000)`;
-      for (const way of WAYS) await expect(driver.run(way, sql, two)).rejects.toThrow(/row 4000 is broken/);
+      for (const way of WAYS) {
+        await expect(driver.run(way, sql, two)).rejects.toThrow(/row 4000 is broken/);
+        await expect(driver.run(way, 'SELECT 1 AS id, nothing AS s', two)).rejects.toThrow(/nothing/);
+      }
       const session = await driver.connect('look');
       expect(await session.open(ADDRESSES, [])).toMatchObject({ table: null, seq: 0 });
       await session.close();

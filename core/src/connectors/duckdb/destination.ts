@@ -33,7 +33,7 @@ import {
   writeState,
 } from '../shared/state.ts';
 import { type Db, inPlace, OWN_TABLES, STATE } from '../shared/tables.ts';
-import { ALIAS, attachSql, explainOpen, withFile } from './file.ts';
+import { ALIAS, attachSql, detach, explainOpen, withFile } from './file.ts';
 import { warehousePath } from './path.ts';
 import { queryFile } from './query.ts';
 import { DUCK, type Input, type Written } from './rows.ts';
@@ -121,7 +121,7 @@ class DuckdbSession implements DestinationSession {
 
   async detach(engine: Engine): Promise<void> {
     if (!this.#attached.delete(engine)) return;
-    await engine.run(`DETACH ${ident(ALIAS)}`);
+    await detach(engine, this.#path, this.#ctx.log);
   }
 
   async load(epoch: EpochCommit, rows: ReadyRows): Promise<CommitResult> {
@@ -240,7 +240,7 @@ class DuckdbSession implements DestinationSession {
 
   #withFile<T>(readOnly: boolean, work: (db: Db) => Promise<T>): Promise<T> {
     const spill = join(this.#staging(this.#ctx.runId), 'tmp');
-    return withFile(this.#path, { readOnly, budget: this.#budget(), spill }, work);
+    return withFile(this.#path, { readOnly, budget: this.#budget(), spill, context: this.#ctx }, work);
   }
 
   async #exists(): Promise<boolean> {

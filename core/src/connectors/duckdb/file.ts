@@ -1,6 +1,7 @@
 import { mkdir } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { type DuckDBConnection, DuckDBInstance } from '@duckdb/node-api';
+import type { Context, TaskLog } from '../../model/component.ts';
 import { SluiceError } from '../../model/error.ts';
 import { ident, literal } from '../../model/sql.ts';
 import type { Db } from '../shared/tables.ts';
@@ -22,17 +23,22 @@ export function attachSql(path: string, readOnly: boolean): string {
   return `ATTACH ${literal(path)} AS ${ident(ALIAS)}${readOnly ? ' (READ_ONLY)' : ''}`;
 }
 
+export interface FileOptions {
+  readOnly: boolean;
+  budget: Budget;
+  /** Folder that queries may spill into; made when it is needed. */
+  spill: string;
+  /** Its signal interrupts the work. */
+  context: Context;
+}
+
 const turns = new Map<string, Promise<unknown>>();
 
 /**
  * Opens the file for one piece of work and closes it again. Work on one file takes turns within this thread; between
  * processes the caller's lock arbitrates. Throws destination/locked where another process holds the file.
  */
-export function withFile<T>(
-  path: string,
-  options: { readOnly: boolean; budget: Budget; spill: string },
-  work: (db: FileDb) => Promise<T>,
-): Promise<T> {
+export function withFile<T>(path: string, options: FileOptions, work: (db: FileDb) => Promise<T>): Promise<T> {
   const before = turns.get(path) ?? Promise.resolve();
   const turn = before.then(() => openAndWork(path, options, work));
   const settled = turn.catch(() => undefined);
@@ -43,11 +49,8 @@ export function withFile<T>(
   return turn;
 }
 
-async function openAndWork<T>(
-  path: string,
-  options: { readOnly: boolean; budget: Budget; spill: string },
-  work: (db: FileDb) => Promise<T>,
-): Promise<T> {
+async function openAndWork<T>(path: string, options: FileOptions, work: (db: FileDb) => Promise<T>): Promise<T> {
+  options.context.signal.throwIfAborted();
   if (!options.readOnly) await mkdir(dirname(path), { recursive: true });
   const instance = await DuckDBInstance.create(':memory:', {
     threads: String(options.budget.threads),
@@ -58,18 +61,31 @@ async function openAndWork<T>(
   });
   const connection = await instance.connect();
   const db = fileDb(connection);
+  const interrupt = () => connection.interrupt();
+  options.context.signal.addEventListener('abort', interrupt, { once: true });
   try {
     await db.run("SET TimeZone = 'UTC'");
     await db.run(attachSql(path, options.readOnly)).catch((error) => {
       throw explainOpen(error, path);
     });
     const result = await work(db);
-    await db.run(`DETACH ${ident(ALIAS)}`);
+    await detach(db, path, options.context.log);
     return result;
   } finally {
+    options.context.signal.removeEventListener('abort', interrupt);
     connection.closeSync();
     instance.closeSync();
   }
+}
+
+/**
+ * Lets go of the file. DuckDB folds its log into the file then; where that fails, for want of memory or disk, what was
+ * committed is still in the log beside the file and the next opener folds it in: it is said, and is no failure of the work.
+ */
+export async function detach(db: Pick<Db, 'run'>, path: string, log: TaskLog): Promise<void> {
+  await db.run(`DETACH ${ident(ALIAS)}`).catch((error) => {
+    log('warn', `DuckDB could not fold its log into ${path}; the next run tries again: ${reason(error as Error)}`);
+  });
 }
 
 function fileDb(connection: DuckDBConnection): FileDb {
@@ -120,5 +136,5 @@ export function explainOpen(error: unknown, path: string): unknown {
 }
 
 function reason(error: Error): string {
-  return error.message.split('\n')[0] ?? '';
+  return error.message.split('\n')[0]?.trim() ?? '';
 }

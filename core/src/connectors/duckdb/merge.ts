@@ -153,4 +153,4 @@ class Merge {
 const BYTES_PER_KEY = 32;
 const BYTES_PER_KEY_COLUMN = 40;
 /** Parquet holds rows several times smaller than a hash table does. */
-const GROWTH = 8;
+const GROWTH = 4;

@@ -10,7 +10,9 @@ import { DUCK, type Input, list, sameName, select, type Target, typed, type Writ
 export async function writeRows(target: Target, epoch: EpochCommit, input: Input): Promise<Written> {
   const whole = epoch.disposition === 'replace' && !epoch.window;
   const columns = await prepare(target, epoch, whole);
-  if (epoch.disposition === 'merge') return mergeRows(target, epoch, input, columns);
+  // A merge that starts anew may hold rows that take their key away: they are left out as a merge leaves them out.
+  if (epoch.disposition === 'merge' || epoch.deletes)
+    return mergeRows(whole ? { ...target, existing: null } : target, epoch, input, columns);
   let rows_deleted = 0;
   if (epoch.disposition === 'replace' && epoch.window) {
     const { column, from, to } = epoch.window;

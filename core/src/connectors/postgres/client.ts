@@ -18,7 +18,7 @@ const asText = { getTypeParser: () => (value: string) => value } as unknown as p
 
 /** What a user may set otherwise: a session that hangs must not hold its locks, and one that waits must not wait for good. */
 const DEFAULTS: Record<string, string> = {
-  idle_in_transaction_session_timeout: '60s',
+  idle_in_transaction_session_timeout: '10min',
   lock_timeout: '5min',
   statement_timeout: '0',
 };

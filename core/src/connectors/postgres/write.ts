@@ -77,6 +77,8 @@ class Writer {
 
   /** A new table takes the old one's place, or where that would lose something, new rows the old ones'. */
   async replace(input: Input): Promise<Written> {
+    // A merge that starts anew may hold rows that take their key away: they are left out as a merge leaves them out.
+    if (this.#epoch.deletes) return this.merge(input, true);
     const old = this.#existing;
     if (old && !(await isPlain(this.#db, old))) return this.#refill(input);
     let fresh: string;
@@ -104,7 +106,8 @@ class Writer {
     return { rows_written: rows, rows_inserted: rows };
   }
 
-  async merge(input: Input): Promise<Written> {
+  /** Updates by key and inserts the rest; with `anew`, in the place of all rows. */
+  async merge(input: Input, anew = false): Promise<Written> {
     const { columns, deletes, primaryKey } = this.#epoch;
     if (this.#plan.create && !deletes && 'copy' in input) {
       await this.#db.run(createTable(this.#table, { columns: [...columns], primaryKey: [] }, PG));
@@ -117,6 +120,7 @@ class Writer {
     await this.#db.run(`ANALYZE ${staged.table}`);
     await this.#makeFit();
     await this.#db.run(`LOCK TABLE ${this.#table} IN SHARE ROW EXCLUSIVE MODE`);
+    if (anew) await this.#db.changed(`DELETE FROM ${this.#table}`);
     return this.#mergeFrom(staged);
   }
 
@@ -194,7 +198,7 @@ class Writer {
 
   async #makeFit(): Promise<void> {
     const { create, add, alter } = this.#plan;
-    const key = this.#epoch.disposition === 'merge' ? this.#epoch.primaryKey : [];
+    const key = this.#epoch.disposition === 'merge' || this.#epoch.deletes ? this.#epoch.primaryKey : [];
     if (create) await this.#db.run(createTable(this.#table, { columns: create, primaryKey: key }, PG));
     const steps = [
       ...add.map((c) => `ADD COLUMN ${ident(c.name)} ${toPgType(c.type)}`),
