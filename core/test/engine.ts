@@ -29,6 +29,8 @@ export interface EngineOptions {
 export class EngineProject {
   readonly dir: string;
   readonly env: Record<string, string>;
+  /** Text of sluice.yaml; none where left out. */
+  config: string | null = null;
   #clock = Date.parse('2026-01-01T00:00:00Z');
   #runs = 0;
   #turn: Promise<unknown> = Promise.resolve();
@@ -53,7 +55,10 @@ export class EngineProject {
 
   compile(yaml: string): Job {
     const document = parseDocument(yaml, 'job.yaml');
-    const project = createProject({ config: null, jobs: [document] });
+    const project = createProject({
+      config: this.config === null ? null : parseDocument(this.config, 'sluice.yaml'),
+      jobs: [document],
+    });
     const { job, diagnostics } = compile(document, project);
     const errors = [...check(document, project), ...diagnostics].filter((d) => d.severity === 'error');
     if (errors.length > 0) throw new Error(errors.map((d) => `${d.code}: ${d.message}`).join('\n'));

@@ -86,6 +86,18 @@ const column = schema({
     thousands: { type: 'string', minLength: 1, maxLength: 1, description: 'Mark between groups of three digits.' },
     nullable: { type: 'boolean', default: true, description: 'false: a row without a value is a bad row.' },
     primary_key: { type: 'boolean', default: false, description: "Part of the stream's key." },
+    mask: {
+      type: 'string',
+      enum: ['hash', 'redact', 'partial'],
+      'x-enum-text': [
+        'HMAC-SHA-256 in hexadecimal under `masking.key` of sluice.yaml: equal values stay equal.',
+        '`***` for a text, null for other types.',
+        '`****`, and behind it the last 4 characters of values that have at least 8.',
+      ],
+      'x-value-synonyms': { hmac: 'hash', sha256: 'hash', hide: 'redact', remove: 'redact', last4: 'partial' },
+      description:
+        'Hides the values after transforms and checks, in the destination, in rows set aside and in previews. It follows the name: a column that a step copies the values to has to be masked as well. Null stays null; `hash` and `partial` make the column text.',
+    },
     metadata,
     derived: {
       type: 'boolean',

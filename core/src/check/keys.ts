@@ -10,8 +10,6 @@ const LATER: ReadonlySet<string> = new Set([
   'api',
   'channels',
   'deletes',
-  'masking',
-  'mask',
   'naming',
   'notify',
   'processing',

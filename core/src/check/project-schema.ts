@@ -37,6 +37,14 @@ const stateStore: Schema = {
 };
 RUNTIME_SCHEMAS.add(stateStore);
 
+const maskingKey: Schema = {
+  type: 'string',
+  'x-kind': 'secret',
+  minLength: 1,
+  description: 'Secret under which `mask: hash` hashes. Another key gives other hashes.',
+};
+RUNTIME_SCHEMAS.add(maskingKey);
+
 /** Every key of sluice.yaml. */
 export const projectSchema: Schema = {
   type: 'object',
@@ -125,6 +133,13 @@ export const projectSchema: Schema = {
           set,
         },
       },
+    },
+    masking: {
+      type: 'object',
+      additionalProperties: false,
+      required: ['key'],
+      properties: { key: maskingKey },
+      description: 'How columns are masked.',
     },
     limits,
   },

@@ -92,7 +92,6 @@ function jobOf(view: JobView, node: MapNode, project: Project): Job {
     schedule: scheduleOf(node),
     retries: retriesOf(node),
     timeout_ms: parseDuration(textOf(node, 'timeout') ?? ''),
-    masking_key: null,
   };
   const { file: _, ...hashed } = job;
   return { ...job, hash: hashJson(hashed as unknown as Json) };

@@ -48,12 +48,15 @@ export function streamOf(view: JobView, stream: StreamView): Stream {
   };
   const onBadRow = typeof format?.settings.on_bad_row === 'string' ? (format.settings.on_bad_row as OnFailure) : 'fail';
   const mayReject = [...checks.map((check) => check.on_failure), onBadRow, ...Object.values(contract)].some(rejects);
+  const columns = itemsOf(node, 'columns').map(columnOf);
+  const key = textOf(view.scope.root, 'masking', 'key');
+  const hashes = columns.some((column) => column.mask === 'hash');
   return {
     name: stream.name,
     enabled: stream.enabled,
     source: useOf(view, 'source', child(node, 'source'), SOURCE_KEYS),
     format,
-    columns: itemsOf(node, 'columns').map(columnOf),
+    columns,
     transform: itemsOf(node, 'transform').flatMap((item) => stepOf(item, specs.transforms) ?? []),
     checks,
     incremental: incrementalOf(child(node, 'incremental'), isBytes, destination.write_disposition),
@@ -62,6 +65,7 @@ export function streamOf(view: JobView, stream: StreamView): Stream {
     limits: { max_rejected: maxRejectedOf(view, mayReject) },
     on_bad_row: onBadRow,
     on_no_data: (textOf(node, 'source', 'on_no_data') ?? 'succeed') as Stream['on_no_data'],
+    ...(hashes && key !== undefined ? { masking_key: key } : {}),
   };
 }
 
@@ -129,7 +133,7 @@ function columnOf(node: Node): ColumnRule {
     scale: null,
     nullable: textOf(node, 'nullable') !== 'false',
     primary_key: textOf(node, 'primary_key') === 'true',
-    mask: null,
+    mask: (textOf(node, 'mask') ?? null) as ColumnRule['mask'],
     metadata,
     derived,
   };

@@ -5,6 +5,7 @@ import { ident } from '../model/sql.ts';
 import { loadSteps } from './components.ts';
 import type { RaisedMark } from './failures.ts';
 import { badRow, pathOf } from './land.ts';
+import { sourceMasks } from './mask.ts';
 import {
   FAILED_CHECK,
   guard,
@@ -51,7 +52,12 @@ export async function directRows(engine: Engine, input: DirectInput): Promise<Re
 async function stepped(engine: Engine, input: DirectInput, rowNumbers: boolean) {
   const { plan, reader, files, facts, steps } = input;
   const scan = await reader.scan(files, plan.sniffed, plan.formatSettings, engine, { rowNumbers, skipBadRows: false });
-  const typed = typedSql(scan.sql, plan, files, facts, { mark: false, hidden: true, rowNumbers });
+  const typed = typedSql(scan.sql, plan, files, facts, {
+    mark: false,
+    hidden: true,
+    rowNumbers,
+    masks: sourceMasks(input.stream),
+  });
   const next = await stepsSql(engine, typed, await engine.describe(typed), steps);
   return { sql: next.sql, columns: visible(next.columns) };
 }

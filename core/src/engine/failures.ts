@@ -40,10 +40,34 @@ const ENGINE_FAULTS: [RegExp, string, 'config' | 'terminal' | 'transient' | 'dat
   ],
 ];
 
-/** Turns an engine's error into one that speaks to the user; errors that are ours already pass through. */
-export function engineFailure(error: unknown, where: ErrorPlace): SluiceError {
+/**
+ * Turns an engine's error into one that speaks to the user; errors that are ours already pass through. `masked`: columns are
+ * masked, and the engine's sentences, which may show values, are left out.
+ */
+export function engineFailure(error: unknown, where: ErrorPlace, masked = false): SluiceError {
   if (error instanceof SluiceError) return error;
-  const message = error instanceof Error ? error.message : String(error);
+  return quiet(explainEngine(error, where), masked);
+}
+
+/** Codes of errors that repeat a sentence of the engine's about the data. */
+const SHOWS_VALUES: ReadonlySet<string> = new Set(['sql/value', 'engine/failed', 'format/unreadable']);
+
+/** The error without the words and the cause that came from the engine, where `masked` says so. */
+export function quiet(error: SluiceError, masked: boolean): SluiceError {
+  if (!masked || !SHOWS_VALUES.has(error.code)) return error;
+  const message = 'The engine stopped; what it says is left out, because columns of the stream are masked';
+  return new SluiceError(error.code, error.kind, message, {
+    where: error.where,
+    ...(error.hint === null ? {} : { hint: error.hint }),
+  });
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}
+
+function explainEngine(error: unknown, where: ErrorPlace): SluiceError {
+  const message = messageOf(error);
   for (const [pattern, code, kind, text, hint] of ENGINE_FAULTS) {
     if (pattern.test(message)) {
       return new SluiceError(code, kind, `${text}: ${firstLine(message)}`, {

@@ -3,6 +3,7 @@ import type { Engine, FormatReader, LocalFile } from '../model/component.ts';
 import { SluiceError } from '../model/error.ts';
 import type { Stream } from '../model/job.ts';
 import { ident, literal, literalList } from '../model/sql.ts';
+import { masksAny, sourceMasks } from './mask.ts';
 import { placed, type RunFacts, typedSql } from './pipeline.ts';
 import { FILE, RAW, REJECT, type StreamPlan } from './stream-plan.ts';
 
@@ -42,7 +43,12 @@ export async function land(engine: Engine, input: LandInput): Promise<Landed> {
   });
   const part = join(engine.spool, `${input.name}.parquet`);
   // Where a bad row fails the stream anyway the first one may end the query; it is placed by a second look.
-  const typed = typedSql(scan.sql, plan, files, facts, { mark: skipBadRows, hidden: true, rowNumbers: plan.numbered });
+  const typed = typedSql(scan.sql, plan, files, facts, {
+    mark: skipBadRows,
+    hidden: true,
+    rowNumbers: plan.numbered,
+    masks: sourceMasks(stream),
+  });
   const marked = skipBadRows
     ? typed
     : `SELECT *, NULL::VARCHAR AS ${ident(REJECT)}, NULL::VARCHAR AS ${ident(RAW)} FROM (${typed})`;
@@ -51,7 +57,9 @@ export async function land(engine: Engine, input: LandInput): Promise<Landed> {
   let unsplit = 0;
   if (skipBadRows && scan.rejects !== null) {
     const file = join(engine.spool, `${input.name}.rejects.parquet`);
-    unsplit = await engine.changed(`COPY (${unsplitSql(scan.rejects, files)}) TO ${literal(file)} (FORMAT parquet)`);
+    unsplit = await engine.changed(
+      `COPY (${unsplitSql(scan.rejects, files, masksAny(stream))}) TO ${literal(file)} (FORMAT parquet)`,
+    );
     if (unsplit > 0) rejects.push(file);
   }
   const [stats] = await engine.rows(
@@ -75,8 +83,10 @@ async function landedBytes(engine: Engine, part: string): Promise<number> {
   return Number(row?.bytes ?? 0);
 }
 
-function unsplitSql(rejects: string, files: readonly LocalFile[]): string {
-  return `SELECT code, reason, ${pathOf(files)} AS path, line AS row_number, byte_offset, "row" FROM (${placed(rejects, false)}) AS unsplit`;
+/** A row that is no columns cannot be masked column by column: where any is, its text stays behind. */
+function unsplitSql(rejects: string, files: readonly LocalFile[], withhold: boolean): string {
+  const text = withhold ? 'NULL::VARCHAR AS "row"' : '"row"';
+  return `SELECT code, reason, ${pathOf(files)} AS path, line AS row_number, byte_offset, ${text} FROM (${placed(rejects, false)}) AS unsplit`;
 }
 
 /** The source's own name of a row's file. */

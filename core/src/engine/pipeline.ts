@@ -3,6 +3,7 @@ import { toDuckType } from '../model/duck.ts';
 import type { CheckStep, Step } from '../model/job.ts';
 import { ident, literal } from '../model/sql.ts';
 import type { Column, DataType } from '../model/type.ts';
+import { maskSql, type sourceMasks } from './mask.ts';
 import { FILE, HIDDEN, type PlannedColumn, RAW, REJECT, ROW, type StreamPlan } from './stream-plan.ts';
 import { type GuardedCast, guardedCast } from './typing/cast.ts';
 
@@ -40,7 +41,7 @@ export function typedSql(
   plan: StreamPlan,
   files: readonly LocalFile[],
   facts: RunFacts,
-  options: { mark: boolean; hidden: boolean; rowNumbers: boolean },
+  options: { mark: boolean; hidden: boolean; rowNumbers: boolean; masks: ReturnType<typeof sourceMasks> },
 ): string {
   const quick = plan.columns.map(quickCast);
   const items = plan.columns.map((column, index) => {
@@ -57,7 +58,7 @@ export function typedSql(
     const reject = rejectSql(plan, quick);
     items.push(
       `${reject} AS ${ident(REJECT)}`,
-      `CASE WHEN ${reject} IS NOT NULL THEN ${rawRowSql(plan)} END AS ${ident(RAW)}`,
+      `CASE WHEN ${reject} IS NOT NULL THEN ${rawRowSql(plan, options.masks)} END AS ${ident(RAW)}`,
     );
   }
   return `SELECT ${items.join(', ')} FROM (${withCasts(placed(scanSql, options.rowNumbers), quick)})`;
@@ -132,11 +133,14 @@ function rejectSql(plan: StreamPlan, quick: readonly (QuickCast | null)[]): stri
   return tests.length > 0 ? `coalesce(${tests.join(', ')})` : 'NULL::VARCHAR';
 }
 
-function rawRowSql(plan: StreamPlan): string {
-  // JSON inside JSON is read again, and its numbers through double: as a text it stays as it is written.
-  const names = plan.sniffed.columns.map(
-    (c) => `${ident(c.name)} := ${ident(c.name)}${c.type?.kind === 'json' ? '::VARCHAR' : ''}`,
-  );
+function rawRowSql(plan: StreamPlan, masks: ReturnType<typeof sourceMasks>): string {
+  if (masks.withhold) return 'NULL::VARCHAR';
+  const names = plan.sniffed.columns.map(({ name, type }) => {
+    // JSON inside JSON is read again, and its numbers through double: as a text it stays as it is written.
+    const plain = `${ident(name)}${type?.kind === 'json' ? '::VARCHAR' : ''}`;
+    const kind: DataType = type === null || type.kind === 'json' ? { kind: 'text' } : type;
+    return `${ident(name)} := ${maskSql(plain, kind, masks.of.get(name) ?? null)}`;
+  });
   return names.length > 0 ? `to_json(struct_pack(${names.join(', ')}))::VARCHAR` : `'{}'`;
 }
 

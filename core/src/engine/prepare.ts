@@ -6,6 +6,7 @@ import * as formatSpecs from '../registry.ts';
 import { loadSteps, pick } from './components.ts';
 import { decideContract } from './contract.ts';
 import { COMPRESSED_NAME } from './decompress.ts';
+import { maskedType, maskOf } from './mask.ts';
 import { emptySql, type LoadedCheck, type LoadedStep, stepsSql, visible } from './pipeline.ts';
 import type { PlannedColumn, StreamPlan } from './stream-plan.ts';
 import { FILE, ROW } from './stream-plan.ts';
@@ -80,7 +81,8 @@ export async function bind(
   const bound = await stepsSql(engine, emptySql([...landed, ...hidden]), [...landed, ...hidden], steps);
   const output = visible(bound.columns);
   requireColumns(stream, output);
-  const decision = decideContract(output, stream.destination.write_disposition === 'replace' ? null : table, stream);
+  const masked = output.map((c) => ({ ...c, type: maskedType(c.type, maskOf(stream, c.name)) }));
+  const decision = decideContract(masked, stream.destination.write_disposition === 'replace' ? null : table, stream);
   return {
     ...plan,
     output,
@@ -154,7 +156,7 @@ function knownTypes(stream: Stream, sniffed: Sniffed, table: readonly Column[] |
   const existing = new Set((table ?? []).map((c) => c.name));
   const known = sniffed.columns.filter(({ name }) => {
     const rule = rules.get(name);
-    return rule?.type != null || existing.has(rule?.name ?? name);
+    return rule?.type != null || rule?.mask != null || existing.has(rule?.name ?? name);
   });
   return new Set(known.map((c) => c.name));
 }
@@ -210,7 +212,9 @@ function planColumns(stream: Stream, raw: readonly RawColumn[], known: Known): P
       );
     }
     const name = rule?.name ?? column.name;
-    const type = rule?.type ?? existing.get(name) ?? column.type ?? guess?.type ?? { kind: 'text' };
+    // A hash must not depend on what the other rows look like: where nobody gives a masked column a type it is text.
+    const guessed = rule?.mask == null ? guess?.type : undefined;
+    const type = rule?.type ?? existing.get(name) ?? column.type ?? guessed ?? { kind: 'text' };
     const base = { name, from: column.name, raw: column.type, type, declared: rule?.type != null };
     return fromRule(rule, base, column.type === null ? marks : NO_MARKS);
   });

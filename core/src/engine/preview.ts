@@ -7,8 +7,9 @@ import * as registry from '../registry.ts';
 import { loadSteps, pick } from './components.ts';
 import { unpacked } from './decompress.ts';
 import { cage, openEngine } from './duckdb.ts';
-import { engineFailure, raisedMark } from './failures.ts';
+import { engineFailure, quiet, raisedMark } from './failures.ts';
 import { land } from './land.ts';
+import { masksAny, prepareMasks } from './mask.ts';
 import { prepare, widenPlan } from './prepare.ts';
 import { makeReady } from './ready.ts';
 import { newSplits, sampleOf } from './splits.ts';
@@ -46,7 +47,7 @@ export async function previewStream(input: PreviewInput): Promise<Preview> {
   try {
     return await previewFiles(input, session);
   } catch (error) {
-    throw engineFailure(error, { stream: input.stream.name });
+    throw engineFailure(error, { stream: input.stream.name }, masksAny(input.stream));
   } finally {
     await session.close();
     await rm(input.spool, { recursive: true, force: true });
@@ -73,11 +74,14 @@ async function previewFiles(input: PreviewInput, session: SourceSession): Promis
     const engine = await openEngine({ spool: input.spool, threads: input.threads, memory: input.memory });
     const reader = await pick(registry.formats, 'format', plan.format);
     try {
+      await prepareMasks(engine, stream);
       await cage(engine, { files: files.map((f) => f.path), folders: [] });
       return await previewRows(engine, input, stream, plan, files);
     } catch (error) {
-      if (raisedMark(error)?.kind !== 'widen')
-        throw (await reader.explain(error as Error, files, plan.sniffed)) ?? error;
+      if (raisedMark(error)?.kind !== 'widen') {
+        const found = await reader.explain(error as Error, files, plan.sniffed);
+        throw found instanceof SluiceError ? quiet(found, masksAny(stream)) : (found ?? error);
+      }
       plan = await widenPlan(engine, stream, plan, await verifyColumns(engine, stream, plan, reader, files), null);
     } finally {
       engine.close();

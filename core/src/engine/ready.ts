@@ -9,6 +9,7 @@ import { wrapExpression } from '../model/sql-wrap.ts';
 import type { Column } from '../model/type.ts';
 import { type CursorInput, type CursorState, cursorFilter, cursorState, nextCursor } from './cursor.ts';
 import { goodRows, type Landed, pathOf } from './land.ts';
+import { maskOf, maskSql } from './mask.ts';
 import { materialise, type Relation } from './partitions.ts';
 import { type LoadedCheck, type LoadedStep, stepSql, stepsSql, visible, withHidden } from './pipeline.ts';
 import { type ContractColumn, DELETE, FILE, HIDDEN, RAW, REJECT, ROW, type StreamPlan } from './stream-plan.ts';
@@ -236,7 +237,7 @@ function rowMarks({ stream, plan, checks }: ReadyInput, columns: readonly Column
   for (const entry of plan.contract) {
     if (entry.action !== 'discard_row' && entry.action !== 'quarantine') continue;
     const name = ident(entry.name);
-    const failing = entry.unknown ? `${name} IS NOT NULL` : contractCast(entry).bad;
+    const failing = entry.unknown ? `${name} IS NOT NULL` : contractCast(entry, stream).bad;
     marks.push({ failing, tag: `contract:${entry.name}`, keys: null });
   }
   const { write_disposition: disposition, primary_key: key } = stream.destination;
@@ -392,8 +393,8 @@ async function stepMerge(
 
 // ---------------------------------------------------------------- what the destination sees
 
-export function contractCast(entry: ContractColumn): { value: string; bad: string } {
-  return guardedCast(ident(entry.name), entry.from, {
+function contractCast(entry: ContractColumn, stream: Stream): { value: string; bad: string } {
+  return guardedCast(written(entry, stream), entry.from, {
     type: entry.type,
     format: null,
     decimal: null,
@@ -401,6 +402,11 @@ export function contractCast(entry: ContractColumn): { value: string; bad: strin
     scale: null,
     inferred: false,
   });
+}
+
+/** A column's value as the contract sees it: masked, and of the type that the mask gives it. */
+function written(entry: ContractColumn, stream: Stream): string {
+  return maskSql(ident(entry.name), entry.from, maskOf(stream, entry.name));
 }
 
 /** Columns that are written, in order, with the types that the table gets. */
@@ -415,10 +421,10 @@ export function finalSql(sql: string, plan: StreamPlan, stream: Stream, marked: 
     .map((c) => {
       const same = toDuckType(c.from) === toDuckType(c.type);
       const value = same
-        ? ident(c.name)
+        ? written(c, stream)
         : c.action === 'keep'
-          ? `CAST(${ident(c.name)} AS ${toDuckType(c.type)})`
-          : contractCast(c).value;
+          ? `CAST(${written(c, stream)} AS ${toDuckType(c.type)})`
+          : contractCast(c, stream).value;
       return `${value} AS ${ident(c.name)}`;
     });
   const { deletes } = stream.destination;
@@ -454,7 +460,7 @@ function quarantineSql(input: ReadyInput, markedSql: string | null): string | nu
     ];
     const names = plan.output
       .filter((c) => !HIDDEN.has(c.name))
-      .map((c) => `${ident(c.name)} := ${ident(c.name)}`)
+      .map((c) => `${ident(c.name)} := ${maskSql(ident(c.name), c.type, maskOf(stream, c.name))}`)
       .join(', ');
     for (const { tag, code } of tags) {
       parts.push(

@@ -4,6 +4,7 @@ import type {
   DestinationSession,
   Engine,
   EpochCommit,
+  FormatReader,
   LocalFile,
   ReadyRows,
   SourceSession,
@@ -22,8 +23,9 @@ import type { CursorState } from './cursor.ts';
 import { unpacked } from './decompress.ts';
 import { directRows, explainDirect } from './direct.ts';
 import { cage, type OwnedEngine, openEngine } from './duckdb.ts';
-import { engineFailure, raisedMark } from './failures.ts';
+import { engineFailure, quiet, raisedMark } from './failures.ts';
 import { type Landed, land } from './land.ts';
+import { masksAny, prepareMasks } from './mask.ts';
 import { prepare, widenPlan } from './prepare.ts';
 import { inFlow, makeReady, type Ready } from './ready.ts';
 import type { StreamPlan } from './stream-plan.ts';
@@ -95,10 +97,11 @@ export async function runTask(input: TaskInput, hooks: TaskHooks): Promise<TaskO
   const stop = watch(engine, hooks);
   const where = { job: input.key.job, stream: input.stream.name, run: input.runId };
   try {
+    await prepareMasks(engine, input.stream);
     return await dispatch(engine, input, hooks);
   } catch (error) {
     if (hooks.signal.aborted) throw cancelled(where);
-    throw engineFailure(error, where);
+    throw engineFailure(error, where, masksAny(input.stream));
   } finally {
     stop();
     engine.close();
@@ -228,9 +231,20 @@ async function guarded(
       }
       if (mark) throw await explainDirect(engine, input.stream, input.plan, format, files, mark, factsOf(input));
       if (error instanceof SluiceError) throw error;
-      throw (await format.explain(error as Error, files, input.plan.sniffed)) ?? error;
+      throw (await explained(format, error as Error, files, input)) ?? error;
     }
   }
+}
+
+/** What a format knows of an engine error; where columns are masked no sentence of the engine's, which may show a line. */
+async function explained(
+  format: FormatReader,
+  error: Error,
+  files: LocalFile[],
+  input: Reading,
+): Promise<Error | null> {
+  const found = await format.explain(error, files, input.plan.sniffed);
+  return found instanceof SluiceError ? quiet(found, masksAny(input.stream)) : found;
 }
 
 function factsOf(input: TaskCommon): { runId: string; loadedAt: string } {

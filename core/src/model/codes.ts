@@ -56,6 +56,7 @@ export const DIAGNOSTIC_CODES = {
   'column/duplicate': 'A column, or a source column, is listed twice.',
   'column/conflict': 'Keys of a column that cannot stand together.',
   'column/unknown': 'A step, check or key names a column that no longer exists at that point.',
+  'mask/key': '`mask: hash` without `masking.key` in sluice.yaml.',
   'destination/key': '`merge` without a primary key.',
   'destination/shared': 'Two streams write one table and at least one replaces it.',
   'incremental/replace': '`replace` with an incremental load: what was loaded before would be lost.',

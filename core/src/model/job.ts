@@ -42,8 +42,6 @@ export interface Job {
   retries: Retries;
   /** Milliseconds per attempt; null: no limit. */
   timeout_ms: number | null;
-  /** Reference to the masking key of the project, or null. */
-  masking_key: string | null;
   /** sha256 (hex) of the job's canonical JSON: comments, key order and formatting do not change it. */
   hash: string;
 }
@@ -64,6 +62,8 @@ export interface Stream {
   /** What happens to a value that breaks a declared type or a row that the format cannot split. */
   on_bad_row: OnFailure;
   on_no_data: 'succeed' | 'warn' | 'fail';
+  /** The project's masking key, where a column has `mask: hash`. */
+  masking_key?: string;
 }
 
 /** A component by its type, with its settings validated by its spec; a connection's keys are merged in. */

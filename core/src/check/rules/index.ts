@@ -6,6 +6,7 @@ import { connections } from './connections.ts';
 import { dependencies } from './dependencies.ts';
 import { incremental } from './incremental.ts';
 import { jobNames } from './job-names.ts';
+import { masks } from './masks.ts';
 import { mergeKey } from './merge-key.ts';
 import { projectVersion } from './project-version.ts';
 import { renamedFrom } from './renamed-from.ts';
@@ -25,6 +26,7 @@ export const rules: readonly Rule[] = [
   dependencies,
   incremental,
   jobNames,
+  masks,
   mergeKey,
   projectVersion,
   renamedFrom,

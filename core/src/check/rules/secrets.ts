@@ -18,6 +18,9 @@ export const secrets: Rule = {
     );
   },
   project({ scope, report }) {
+    const key = child(scope.root, 'masking', 'key');
+    if (key?.kind === 'scalar' && key.value !== null && !String(key.value).includes('${'))
+      literalSecret('key', key, 'masking', report);
     for (const [name, connection] of scope.connections) {
       const type = connection.type;
       checkNode(connection.node, own(specs.sources, type), name, report);
@@ -34,10 +37,14 @@ function checkNode(node: Node | undefined, spec: Spec | undefined, owner: string
   for (const key of spec?.secrets ?? []) {
     const value = entryOf(node, key)?.value;
     if (value?.kind !== 'scalar' || value.value === null || !holdsSecret(String(value.value))) continue;
-    const text = `\${env:${`${owner}_${key}`.toUpperCase().replace(/\W/g, '_')}}`;
-    const fix = { title: `Write \`${text}\``, edits: [{ range: value.range, text }] };
-    report('secret/literal', value, `\`${key}\` is a secret: it must come from outside, such as \`${text}\`.`, { fix });
+    literalSecret(key, value, owner, report);
   }
+}
+
+function literalSecret(key: string, value: Node, owner: string, report: Report): void {
+  const text = `\${env:${`${owner}_${key}`.toUpperCase().replace(/\W/g, '_')}}`;
+  const fix = { title: `Write \`${text}\``, edits: [{ range: value.range, text }] };
+  report('secret/literal', value, `\`${key}\` is a secret: it must come from outside, such as \`${text}\`.`, { fix });
 }
 
 /** Addresses count only where they carry a password. */
