@@ -18,7 +18,7 @@ import * as registry from '../registry.ts';
 import { loadSteps, pick } from './components.ts';
 import { openEngine } from './duckdb.ts';
 import type { Landed } from './land.ts';
-import { newSplits, sampleOf, taskChunks } from './splits.ts';
+import { affordable, newSplits, sampleOf, taskChunks } from './splits.ts';
 import type { StreamPlan } from './stream-plan.ts';
 import {
   destinationCounts,
@@ -231,7 +231,7 @@ class Epoch {
 
   async #load(opened: Opened, splits: Split[], fresh: boolean): Promise<StreamOutcome> {
     const table = this.#run.fullRefresh ? null : opened.table;
-    const chunks = taskChunks(splits, this.#run.workers);
+    const chunks = taskChunks(splits, this.#workers());
     await this.#ports.recordTasks(this.#stream.name, EPOCH, chunks);
     let plan = await this.#prepare(splits, table);
     await faultPoint('protocol.intent.before');
@@ -268,6 +268,16 @@ class Epoch {
     const output = await this.#ports.runTask({ ...this.#common(1), type: 'widen', plan, columns, table }, () => {});
     if (output.type !== 'planned') throw new Error(`widen gave ${output.type}`);
     return output.plan;
+  }
+
+  #workers(): { min: number; max: number } {
+    const { workers, memory, stream } = this.#run;
+    const fitting = affordable(workers, memory);
+    if (fitting.max < workers.max) {
+      const message = `At most ${fitting.max} tasks at a time: compute.memory is too small to divide among ${workers.max}`;
+      this.#ports.log('info', message, { stream: stream.name });
+    }
+    return fitting;
   }
 
   #common(tasks: number): TaskCommon {

@@ -6,6 +6,8 @@ import type { FileIdentity } from '../model/run.ts';
 /** A worker more is worth its start from about this much input on. */
 const BYTES_PER_WORKER = 16_000_000;
 const SAMPLE_FILES = 8;
+/** A task needs this much for its buffers alone, whatever it does. */
+const MEMORY_PER_TASK = 128_000_000;
 
 /**
  * The splits that the ledger does not know, in the order in which a later one wins: modified time, then path. A known file
@@ -60,6 +62,12 @@ export function sampleOf(splits: readonly Split[]): Split[] {
   const step = (splits.length - 1) / (SAMPLE_FILES - 1);
   const picked = new Set(Array.from({ length: SAMPLE_FILES }, (_, i) => Math.round(i * step)));
   return splits.filter((_, i) => picked.has(i));
+}
+
+/** Workers cut to the number among which the memory can be divided. */
+export function affordable(workers: { min: number; max: number }, memory: number): { min: number; max: number } {
+  const most = Math.max(1, Math.floor(memory / MEMORY_PER_TASK));
+  return { min: Math.min(workers.min, most), max: Math.min(workers.max, most) };
 }
 
 /**
