@@ -101,6 +101,28 @@ const tableKeys = schema({
       uniqueItems: true,
       description: 'Columns that tell rows apart, by their names after `columns`.',
     },
+    deletes: {
+      type: 'object',
+      additionalProperties: false,
+      required: ['when'],
+      properties: {
+        when: {
+          type: 'string',
+          'x-kind': 'sql-expression',
+          description:
+            'True for a row that says its key was deleted; null is false. It sees the rows after the checks, unmasked.',
+        },
+        mode: {
+          type: 'string',
+          enum: ['hard', 'soft'],
+          'x-enum-text': ['The row is deleted.', 'The row stays, and `_sluice_deleted` is set to true.'],
+          default: 'hard',
+          description: 'What happens to the row of that key.',
+        },
+      },
+      'x-synonyms': { condition: 'when', hard_delete: 'when' },
+      description: 'With `merge`: rows that delete instead of being written.',
+    },
     schema_contract: {
       type: 'object',
       additionalProperties: false,

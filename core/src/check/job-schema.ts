@@ -84,6 +84,12 @@ const column = schema({
     },
     decimal: { type: 'string', minLength: 1, maxLength: 1, description: 'Decimal mark of numbers in this column.' },
     thousands: { type: 'string', minLength: 1, maxLength: 1, description: 'Mark between groups of three digits.' },
+    scale: {
+      type: 'integer',
+      minimum: 1,
+      maximum: 38,
+      description: 'Digits behind a point that is not written: 2 reads `12345` as 123.45.',
+    },
     nullable: { type: 'boolean', default: true, description: 'false: a row without a value is a bad row.' },
     primary_key: { type: 'boolean', default: false, description: "Part of the stream's key." },
     mask: {

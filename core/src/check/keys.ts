@@ -9,11 +9,9 @@ const LATER: ReadonlySet<string> = new Set([
   'access',
   'api',
   'channels',
-  'deletes',
   'naming',
   'notify',
   'processing',
-  'scale',
   'secrets',
   'sla',
 ]);

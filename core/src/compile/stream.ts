@@ -33,6 +33,7 @@ const DESTINATION_KEYS: ReadonlySet<string> = new Set([
   'write_disposition',
   'primary_key',
   'schema_contract',
+  'deletes',
 ]);
 
 /** One stream of a job without findings, as the engine takes it. */
@@ -114,9 +115,14 @@ function destinationOf(view: JobView, stream: StreamView): DestinationUse {
     table: textOf(node, 'table') ?? stream.name,
     write_disposition: (textOf(node, 'write_disposition') ?? 'append') as WriteDisposition,
     primary_key: named.length > 0 ? named : marked,
-    deletes: null,
+    deletes: deletesOf(child(node, 'deletes')),
     naming: 'as_is',
   };
+}
+
+function deletesOf(node: Node | undefined): DestinationUse['deletes'] {
+  const when = textOf(node, 'when');
+  return when === undefined ? null : { when, mode: textOf(node, 'mode') === 'soft' ? 'soft' : 'hard' };
 }
 
 function columnOf(node: Node): ColumnRule {
@@ -130,7 +136,7 @@ function columnOf(node: Node): ColumnRule {
     format: textOf(node, 'format') ?? null,
     decimal: textOf(node, 'decimal') ?? null,
     thousands: textOf(node, 'thousands') ?? null,
-    scale: null,
+    scale: numberOf(node, 'scale'),
     nullable: textOf(node, 'nullable') !== 'false',
     primary_key: textOf(node, 'primary_key') === 'true',
     mask: (textOf(node, 'mask') ?? null) as ColumnRule['mask'],

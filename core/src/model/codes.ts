@@ -58,6 +58,7 @@ export const DIAGNOSTIC_CODES = {
   'column/unknown': 'A step, check or key names a column that no longer exists at that point.',
   'mask/key': '`mask: hash` without `masking.key` in sluice.yaml.',
   'destination/key': '`merge` without a primary key.',
+  'destination/deletes': '`deletes` without `merge`, or with a condition that is not about one row.',
   'destination/shared': 'Two streams write one table and at least one replaces it.',
   'incremental/replace': '`replace` with an incremental load: what was loaded before would be lost.',
   'schedule/bounds': '`end` is not after `start`.',

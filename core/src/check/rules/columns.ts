@@ -36,9 +36,10 @@ function once(seen: Map<string, Node>, key: string, node: Node, what: string, re
   report('column/duplicate', node, `${what} \`${shown}\` is listed twice.`, { related });
 }
 
-const OF_SOURCE = ['from', 'format', 'decimal', 'thousands'];
+const OF_SOURCE = ['from', 'format', 'decimal', 'thousands', 'scale'];
 const TIMES: ReadonlySet<DataType['kind']> = new Set(['date', 'time', 'timestamp', 'timestamptz']);
 const NUMBERS: ReadonlySet<DataType['kind']> = new Set(['int', 'bigint', 'double', 'decimal']);
+const FRACTIONS: ReadonlySet<DataType['kind']> = new Set(['double', 'decimal']);
 
 function conflicts(column: Node, report: Report): void {
   const origin = entryOf(column, 'metadata') ? 'metadata' : textOf(column, 'derived') === 'true' ? 'derived' : null;
@@ -58,6 +59,13 @@ function conflicts(column: Node, report: Report): void {
   needs(column, 'format', type, TIMES, 'a date or time type', report);
   needs(column, 'decimal', type, NUMBERS, 'a number type', report);
   needs(column, 'thousands', type, NUMBERS, 'a number type', report);
+  needs(column, 'scale', type, FRACTIONS, 'decimal or double', report);
+  const scale = entryOf(column, 'scale');
+  for (const key of scale ? ['decimal', 'thousands'] : []) {
+    const entry = entryOf(column, key);
+    if (entry)
+      report('column/conflict', entry.key, `\`${key}\` and \`scale\` exclude each other: the digits stand alone.`);
+  }
   const mark = textOf(column, 'decimal');
   const thousands = entryOf(column, 'thousands');
   if (mark !== undefined && thousands && textOf(column, 'thousands') === mark) {

@@ -3,6 +3,7 @@ import { checkColumns } from './check-columns.ts';
 import { columnUse } from './column-use.ts';
 import { columns } from './columns.ts';
 import { connections } from './connections.ts';
+import { deletes } from './deletes.ts';
 import { dependencies } from './dependencies.ts';
 import { incremental } from './incremental.ts';
 import { jobNames } from './job-names.ts';
@@ -23,6 +24,7 @@ export const rules: readonly Rule[] = [
   columnUse,
   columns,
   connections,
+  deletes,
   dependencies,
   incremental,
   jobNames,
