@@ -17,6 +17,22 @@ function rows(count: number): string {
 
 const RETRIES = 'retries:\n  max: 2\n  delay: 1s\n';
 
+/** Makes a table that refuses the row with this id for as long as wh.boom has a row. */
+async function refuse(table: string, id: number): Promise<void> {
+  await project.db.query(`
+    CREATE SCHEMA IF NOT EXISTS wh;
+    CREATE TABLE wh.${table} (id bigint, v text);
+    CREATE TABLE IF NOT EXISTS wh.boom (x int);
+    DELETE FROM wh.boom;
+    INSERT INTO wh.boom VALUES (1);
+    CREATE OR REPLACE FUNCTION wh.refuse() RETURNS trigger LANGUAGE plpgsql AS $$
+      BEGIN
+        IF NEW.id = ${id} AND EXISTS (SELECT FROM wh.boom) THEN RAISE EXCEPTION 'boom'; END IF;
+        RETURN NEW;
+      END $$;
+    CREATE TRIGGER refuse BEFORE INSERT ON wh.${table} FOR EACH ROW EXECUTE FUNCTION wh.refuse()`);
+}
+
 async function attempts(runId: string): Promise<(string | null)[]> {
   const found = await project.db.query(
     `SELECT error->>'code' AS code, finished_at FROM sluice.run_attempts WHERE run = '${runId}' ORDER BY attempt`,
@@ -28,18 +44,7 @@ async function attempts(runId: string): Promise<(string | null)[]> {
 describe('retries', () => {
   it.each([1, 3])('Postgres refuses two times: the third attempt loads every row once (%d tasks)', async (tasks) => {
     const name = `refused_${tasks}`;
-    await project.db.query(`
-      CREATE SCHEMA IF NOT EXISTS wh;
-      CREATE TABLE wh.${name} (id bigint, v text);
-      CREATE TABLE IF NOT EXISTS wh.boom (x int);
-      DELETE FROM wh.boom;
-      INSERT INTO wh.boom VALUES (1);
-      CREATE OR REPLACE FUNCTION wh.refuse() RETURNS trigger LANGUAGE plpgsql AS $$
-        BEGIN
-          IF NEW.id = 61 AND EXISTS (SELECT FROM wh.boom) THEN RAISE EXCEPTION 'boom'; END IF;
-          RETURN NEW;
-        END $$;
-      CREATE TRIGGER refuse BEFORE INSERT ON wh.${name} FOR EACH ROW EXECUTE FUNCTION wh.refuse()`);
+    await refuse(name, 61);
     await project.file(`${name}/a.csv`, rows(40));
     await project.file(`${name}/b.csv`, 'id,v\n');
     const rest = Array.from({ length: 60 }, (_, n) => `${n + 41},v\n`).join('');
@@ -89,6 +94,27 @@ describe('retries', () => {
     expect(result).toMatchObject({ status: 'succeeded', attempts: 2, counts: { rows_read: 3, rows_written: 3 } });
     expect(adds(result)).toBe(true);
     await scenario.expectWhole(await project.run(scenario.yaml));
+  });
+
+  it('only the stream whose failure may pass is tried again', async () => {
+    await refuse('passing', 1);
+    await project.file('mixed/bad.csv', 'id,v\nx,a\n');
+    await project.file('mixed/passing.csv', 'id,v\n1,a\n');
+    const streams = ['bad', 'passing'].map((s) => `  - name: ${s}\n    source:\n      path: mixed/${s}.csv\n`);
+    const yaml = `name: mixed\nsource:\n  type: local\ncolumns:\n  - name: id\n    type: bigint\ndestination:\n  type: postgres\n  url: \${env:WAREHOUSE_URL}\n  schema: wh\n${RETRIES}streams:\n${streams.join('')}`;
+    let mended: Promise<unknown> = Promise.resolve();
+    const result = await project.run(yaml, {
+      on: (event) => {
+        if (event.type === 'retry') mended = project.db.query('DELETE FROM wh.boom');
+      },
+    });
+    await mended;
+    expect(result).toMatchObject({ status: 'failed', attempts: 2, error: { code: 'type/value' } });
+    expect(result.streams.map((s) => [s.stream, s.status])).toEqual([
+      ['bad', 'failed'],
+      ['passing', 'succeeded'],
+    ]);
+    expect(await attempts(result.run_id)).toEqual(['type/value', null]);
   });
 
   it('a config error is not tried again', async () => {
@@ -176,6 +202,19 @@ describe('a disk that is full', () => {
     const result = await project.run(yaml);
     expect(result).toMatchObject({ status: 'succeeded', counts: { rows_written: 180_000 } });
     expect(await project.rows(yaml, 'SELECT count(*) FROM t')).toEqual([['180000']]);
+    expect(await project.leftovers()).toEqual([]);
+  });
+});
+
+describe('a timeout', () => {
+  it('ends the attempt, leaves nothing behind and is tried again', async () => {
+    const lines = Array.from({ length: 60_000 }, (_, n) => `${n}\n`).join('');
+    await project.file('slow/a.csv', `id\n${lines}`);
+    const slow = 'transform:\n  - filter: list_sum(range(200000 + id % 2)) > 0\n';
+    const yaml = `name: slow\nsource:\n  type: local\n  path: slow/*.csv\n${slow}${destination('postgres', 'slow')}timeout: 2s\nretries:\n  max: 1\n  delay: 0s\n`;
+    const result = await project.run(yaml);
+    expect(result).toMatchObject({ status: 'failed', attempts: 2, error: { code: 'run/timeout', kind: 'transient' } });
+    expect(await attempts(result.run_id)).toEqual(['run/timeout', 'run/timeout']);
     expect(await project.leftovers()).toEqual([]);
   });
 });

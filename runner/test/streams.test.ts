@@ -96,6 +96,29 @@ ${more}streams:
   });
 });
 
+describe('jobs that share a DuckDB file', () => {
+  it('wait for each other and lose no row', { timeout: 120_000 }, async () => {
+    const yaml = (n: number, tasks: number) =>
+      `name: shared_${n}\nsource:\n  type: local\n  path: shared_${n}/*.csv\ndestination:\n  type: duckdb\n  path: shared.duckdb\n` +
+      `compute:\n  workers:\n    min: ${tasks}\n    max: ${tasks}\n`;
+    const jobs = [yaml(0, 1), yaml(1, 2), yaml(2, 1)];
+    for (let round = 0; round < 3; round++) {
+      for (const n of jobs.keys()) {
+        const rows = Array.from({ length: 2000 }, (_, i) => `${round * 2000 + i}\n`).join('');
+        await project.file(`shared_${n}/${round}a.csv`, `id\n${rows}`);
+        await project.file(`shared_${n}/${round}b.csv`, `id\n-${round + 1}\n`);
+      }
+      const results = await Promise.all(jobs.map((job) => project.run(job)));
+      for (const result of results) expect(result).toMatchObject({ error: null, counts: { rows_written: 2001 } });
+    }
+    for (const n of jobs.keys()) {
+      const found = await project.rows(jobs[n] ?? '', `SELECT count(*), count(DISTINCT id) FROM shared_${n}`);
+      expect(found).toEqual([['6003', '6003']]);
+    }
+    expect(await project.leftovers()).toEqual([]);
+  });
+});
+
 describe('what belongs to a checkpoint', () => {
   it('another folder or destination is another stream of rows; a password is not', async () => {
     const job = (root: string, table: string, url = 'url: ${env:WAREHOUSE_URL}') => `name: moves

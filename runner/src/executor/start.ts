@@ -82,11 +82,15 @@ class Run {
     for (let attempt = 1; ; attempt++) {
       const result = await this.#attempt(attempt, [...done.keys()], signal);
       for (const stream of result.streams) done.set(stream.stream, stream);
-      const failed = result.streams.find((s) => s.status === 'failed' || s.status === 'cancelled');
-      const error = result.error ?? failed?.error ?? null;
+      const failed = [...done.values()].filter((s) => !isDone(s.status));
+      // Where the whole attempt ended, its streams say nothing about their own data.
+      const redo = result.error ? failed : failed.filter((s) => s.error?.kind === 'transient');
+      const error = result.error ?? redo[0]?.error ?? failed[0]?.error ?? null;
       const again = error?.kind === 'transient' && attempt <= retries.max && !signal.aborted;
-      if (!again) return { streams: [...done.values()], error, attempts: attempt };
-      for (const stream of result.streams) if (stream.status === 'failed') done.delete(stream.stream);
+      if (!again) {
+        return { streams: [...done.values()], error: result.error ?? failed[0]?.error ?? null, attempts: attempt };
+      }
+      for (const { stream } of redo) done.delete(stream);
       const factor = retries.backoff === 'exponential' ? 2 ** (attempt - 1) : 1;
       const delay_ms = retries.delay_ms * factor;
       this.#on({ type: 'retry', attempt: attempt + 1, delay_ms, error });
@@ -207,6 +211,10 @@ class Run {
       error,
     };
   }
+}
+
+function isDone(status: StreamResult['status']): boolean {
+  return status === 'succeeded' || status === 'skipped';
 }
 
 function timedOut(ms: number): SluiceError {
