@@ -1,7 +1,7 @@
 /** The engine's door: it loads native modules, so editors and `validate` never import it. */
 export { type OwnedEngine, openEngine } from './engine/duckdb.ts';
 export {
-  abortStream,
+  cleanStream,
   type EpochPorts,
   type Phase,
   runStream,

@@ -118,6 +118,27 @@ export class Scenario {
     expect(again.status).toBe('succeeded');
     if (this.#way.disposition !== 'replace') expect(again.streams[0]?.status).toBe('skipped');
     expect(await this.actual()).toEqual(before);
+    await this.expectHistory();
+  }
+
+  /** Every commit has its place in the history, whatever became of the run that made it. */
+  async expectHistory(): Promise<void> {
+    const rows = await this.project.db.query(
+      `SELECT seq, (counts->>'rows_read')::int + (counts->>'rows_added')::int - (counts->>'rows_written')::int
+         - (counts->>'rows_rejected')::int - (counts->>'rows_filtered')::int AS rest
+       FROM sluice.checkpoints WHERE job = '${this.#name}' ORDER BY seq`,
+    );
+    const place = this.#kind === 'duckdb' ? 'main' : 'wh';
+    const state = await this.project.rows(
+      this.yaml,
+      `SELECT seq FROM ${place}._sluice_state WHERE job = '${this.#name}'`,
+    );
+    expect(rows.map((row) => row.seq)).toEqual(Array.from({ length: Number(state[0]?.[0]) }, (_, n) => String(n + 1)));
+    expect(rows.filter((row) => row.rest !== '0')).toEqual([]);
+    const open = await this.project.db.query(
+      `SELECT i.run FROM sluice.intents i JOIN sluice.runs r ON r.id = i.run WHERE r.job = '${this.#name}' AND i.settled_at IS NULL`,
+    );
+    expect(open).toEqual([]);
   }
 }
 

@@ -78,11 +78,10 @@ const EPOCH = 1;
 /** What a stopped run still has to look up or remove goes by a signal of its own. */
 const CLEAN_UP_MS = 8_000;
 
-/** Removes what a run staged for a stream, after it failed, was stopped or died. Throws the destination's errors. */
-export async function abortStream(
-  run: Pick<StreamRun, 'key' | 'stream' | 'runId' | 'projectDir'>,
-  ports: Pick<EpochPorts, 'withLock' | 'settled' | 'log'>,
-): Promise<void> {
+type Aborted = Pick<StreamRun, 'key' | 'stream' | 'runId' | 'projectDir'>;
+
+/** Removes what a run staged for a stream, after it failed or was stopped. Throws the destination's errors. */
+async function abortStream(run: Aborted, ports: Pick<EpochPorts, 'withLock' | 'settled' | 'log'>): Promise<void> {
   const session = await connectTo(run, ports, AbortSignal.timeout(CLEAN_UP_MS));
   try {
     await ports.withLock(session.lock, () => session.abort(run.runId));
@@ -90,6 +89,36 @@ export async function abortStream(
   } finally {
     await session.close();
   }
+}
+
+/**
+ * Ends a stream of a run whose executor died: what it committed gets its place in the history, what it staged is removed.
+ * Throws the destination's errors.
+ */
+export async function cleanStream(
+  run: Aborted,
+  ports: Pick<EpochPorts, 'withLock' | 'settled' | 'finished' | 'log'>,
+): Promise<void> {
+  const session = await connectTo(run, ports, AbortSignal.timeout(CLEAN_UP_MS));
+  try {
+    const state = await ports.withLock(session.lock, () => session.inspect());
+    if (state) await adopt(state, [run.runId], run.stream.name, ports);
+  } finally {
+    await session.close();
+  }
+  await abortStream(run, ports);
+}
+
+/** A run that died between its commit and its end has no place in the history yet. */
+async function adopt(
+  { commitId, seq, checkpoint, counts }: Opened,
+  dead: readonly string[],
+  stream: string,
+  ports: Pick<EpochPorts, 'finished'>,
+): Promise<void> {
+  const run = dead.find((id) => commitId?.startsWith(`${id}/${stream}/`));
+  if (run === undefined || commitId === null || checkpoint === null) return;
+  await ports.finished(stream, { run, seq, commitId, checkpoint, counts: storedCounts(counts) });
 }
 
 /** Runs one epoch of one stream by the commit protocol. Throws SluiceErrors; then nothing of the epoch is visible. */
@@ -154,7 +183,7 @@ class Epoch {
   async run(): Promise<StreamOutcome> {
     const opened = await this.#open();
     if (opened.commitId === this.#commitId) return this.#alreadyCommitted(opened);
-    await this.#adopt(opened);
+    await adopt(opened, this.#run.deadRuns, this.#stream.name, this.#ports);
     await this.#clearDeadRuns();
     const full = this.#run.fullRefresh;
     if (opened.changed.length > 0 && opened.seq > 0) {
@@ -183,13 +212,6 @@ class Epoch {
 
   #locked<T>(work: () => Promise<T>): Promise<T> {
     return this.#ports.withLock(this.#session.lock, work);
-  }
-
-  /** A run that died between its commit and its end has no place in the history yet. */
-  async #adopt({ commitId, seq, checkpoint, counts }: Opened): Promise<void> {
-    const run = this.#run.deadRuns.find((id) => commitId?.startsWith(`${id}/${this.#stream.name}/`));
-    if (run === undefined || commitId === null || checkpoint === null) return;
-    await this.#ports.finished(this.#stream.name, { run, seq, commitId, checkpoint, counts: storedCounts(counts) });
   }
 
   /** A run that died may have staged rows: they go before this one stages its own. */

@@ -2,7 +2,7 @@ import { mkdir, readdir, rm } from 'node:fs/promises';
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { type Job, SluiceError, type Stream, zeroCounts } from '@sluice/core';
-import { abortStream, faultPoint, runStream, type StreamRun, type TaskLog } from '@sluice/core/runtime';
+import { cleanStream, faultPoint, runStream, type StreamRun, type TaskLog } from '@sluice/core/runtime';
 import { openStore, type Store } from '../store/store.ts';
 import { addressesOf } from './addresses.ts';
 import type { StreamResult } from './api.ts';
@@ -94,7 +94,7 @@ async function runJob(message: RunMessage, job: Job, redact: Redact): Promise<vo
   }
 }
 
-/** Removes what the run staged, after an executor of it died; a stream where that fails is left to the job's next run. */
+/** Ends the streams of a run whose executor died; one where that fails is left to the job's next run. */
 async function clean({ request, runId, storeUrl }: CleanMessage, job: Job): Promise<void> {
   await faultPoint('clean.before');
   const store = await openStore({ url: storeUrl });
@@ -105,7 +105,7 @@ async function clean({ request, runId, storeUrl }: CleanMessage, job: Job): Prom
       const nobody = () => undefined;
       const means = { job, runId, store, pool: null, log, signal: stop.signal, emit: nobody, committing: nobody };
       const ports = portsOf(means);
-      await abortStream({ key, stream, runId, projectDir: request.projectDir }, ports).catch(() => undefined);
+      await cleanStream({ key, stream, runId, projectDir: request.projectDir }, ports).catch(() => undefined);
     }
   } finally {
     await store.close();
