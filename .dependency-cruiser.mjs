@@ -17,7 +17,7 @@ export default {
     rule(
       'language-is-light',
       'The language door runs in a browser: no Node module, no native module, no engine.',
-      { path: '^core/src/(text|spec|model|check|compile|plan|language|specs|index)' },
+      { path: '^core/src/(text|spec|model|check|compile|plan|schedule|language|specs|index)' },
       {
         path: '^core/src/(engine|registry|runtime)|node_modules/(pg|@duckdb|pg-copy-streams)',
         dependencyTypesNot: ['type-only'],

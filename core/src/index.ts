@@ -23,6 +23,10 @@ export { addCounts, type Checkpoint, type Counts, type FileIdentity, type Stream
 export { type Column, type DataType, formatType, parseType, sameType } from './model/type.ts';
 export { parseDuration, parseSize } from './model/units.ts';
 export { VERSION } from './model/version.ts';
+export { type Cron, type ParsedCron, parseCron } from './schedule/cron.ts';
+export { describeCron } from './schedule/describe.ts';
+export { nextFires } from './schedule/fires.ts';
+export { formatLocal } from './schedule/zone.ts';
 export type { Schema } from './spec/schema.ts';
 export { renderFrame } from './text/frame.ts';
 export type { Document, Entry, ListNode, MapNode, Node, ScalarNode } from './text/node.ts';

@@ -17,7 +17,7 @@ afterAll(() => remove());
 
 it('gives the fires around a clock change in UTC and local time', async () => {
   const args = ['next', 'nightly', '--from', '2024-03-09T05:00:00Z', '-n', '3', '--json'];
-  const { status, stdout } = await sluice(args, { cwd: dir });
+  const { code: status, stdout } = await sluice(args, { cwd: dir });
   expect(status).toBe(0);
   expect(JSON.parse(stdout)).toEqual([
     { at: '2024-03-09T07:00:00.000Z', local: '2024-03-09T02:00:00-05:00' },
@@ -31,6 +31,6 @@ it.each([
   ['a time that is none', ['next', 'nightly', '--from', 'soon'], 2, 'usage/time'],
 ])('refuses %s', async (_, args, status, code) => {
   const result = await sluice(args, { cwd: dir });
-  expect(result.status).toBe(status);
+  expect(result.code).toBe(status);
   expect(result.stderr).toContain(code);
 });

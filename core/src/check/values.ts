@@ -1,5 +1,6 @@
 import { parseType } from '../model/type.ts';
 import { parseDuration, parseSize } from '../model/units.ts';
+import { checkSchedule } from '../schedule/check.ts';
 import type { TextKind } from '../spec/schema.ts';
 import { sqlFault } from './sql.ts';
 import { nearest } from './suggest.ts';
@@ -205,14 +206,6 @@ function checkTimestamp(text: string): TextFault | null {
 }
 
 function checkTimezone(text: string): TextFault | null {
-  try {
-    new Intl.DateTimeFormat('en', { timeZone: text });
-    if (!/^[+-]/.test(text)) return null;
-  } catch {
-    // Falls through to the message: the only way to ask for a zone is to use it.
-  }
-  const zones = Intl.supportedValuesOf('timeZone');
-  const near = nearest(text, zones) ?? zones.find((zone) => zone.endsWith(`/${text}`));
-  const message = `\`${text}\` is no time zone; ${near ? `did you mean \`${near}\`?` : 'write an IANA name such as `Europe/Berlin`.'}`;
-  return { code: 'value/timezone', message, ...(near ? { text: near } : {}) };
+  const [fault] = checkSchedule({ timezone: text });
+  return fault ? { code: fault.code, message: fault.message, ...(fault.text ? { text: fault.text } : {}) } : null;
 }

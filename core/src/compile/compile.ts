@@ -8,6 +8,7 @@ import { SluiceError } from '../model/error.ts';
 import type { Job, Retries, Schedule } from '../model/job.ts';
 import type { Json } from '../model/json.ts';
 import { parseDuration } from '../model/units.ts';
+import { normaliseCron } from '../schedule/cron.ts';
 import { child, type Document, type MapNode, textOf } from '../text/node.ts';
 import { hashJson } from './canonical.ts';
 import { computeOf } from './presets.ts';
@@ -107,7 +108,7 @@ function scheduleOf(node: MapNode): Schedule | null {
   const cron = textOf(schedule, 'cron');
   if (cron === undefined) return null;
   return {
-    cron: cron.trim().split(/\s+/).join(' '),
+    cron: normaliseCron(cron),
     timezone: textOf(schedule, 'timezone') ?? 'UTC',
     start: textOf(schedule, 'start') ?? null,
     end: textOf(schedule, 'end') ?? null,

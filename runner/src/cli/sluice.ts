@@ -17,6 +17,7 @@ const COMMANDS: Readonly<Record<string, CommandEntry>> = {
   preview: { summary: 'show the first rows of a job; nothing is written', load: () => import('./preview.ts') },
   sql: { summary: 'query the embedded warehouse or a job’s destination', load: () => import('./sql.ts') },
   show: { summary: 'print a job with everything that is laid under it', load: () => import('./show.ts') },
+  next: { summary: 'show when a job fires next', load: () => import('./next.ts') },
   schema: { summary: 'print the JSON Schema of job or project files', load: () => import('./schema.ts') },
   state: { summary: 'look at checkpoints and their history', load: () => import('./state.ts') },
 };
