@@ -4,7 +4,9 @@ import type { Stream } from '../model/job.ts';
 import { ident } from '../model/sql.ts';
 import { loadSteps } from './components.ts';
 import type { RaisedMark } from './failures.ts';
+import { finalColumns, finalSql } from './final.ts';
 import { badRow, pathOf } from './land.ts';
+import { checkError } from './marks.ts';
 import { sourceMasks } from './mask.ts';
 import {
   FAILED_CHECK,
@@ -17,7 +19,6 @@ import {
   typedSql,
   visible,
 } from './pipeline.ts';
-import { checkError, finalColumns, finalSql } from './ready.ts';
 import { FILE, ROW, type StreamPlan } from './stream-plan.ts';
 
 export interface DirectInput {

@@ -1,125 +1,21 @@
-import type {
-  Addresses,
-  DestinationSession,
-  EpochCommit,
-  Opened,
-  SourceSession,
-  Split,
-  StageToken,
-  TaskLog,
-} from '../model/component.ts';
+import type { DestinationSession, EpochCommit, Opened, SourceSession, Split, StageToken } from '../model/component.ts';
 import { SluiceError } from '../model/error.ts';
 import { faultPoint } from '../model/fault.ts';
 import type { Stream } from '../model/job.ts';
-import type { JsonObject } from '../model/json.ts';
 import { addCounts, type Checkpoint, type Counts, type FileIdentity, zeroCounts } from '../model/run.ts';
 import type { Column } from '../model/type.ts';
 import * as registry from '../registry.ts';
 import { loadSteps, pick } from './components.ts';
+import { destinationCounts, enforceLimits, gateRows } from './counts.ts';
 import { openEngine } from './duckdb.ts';
 import type { Landed } from './land.ts';
-import { affordable, newSplits, sampleOf, taskChunks } from './splits.ts';
+import type { EpochPorts, StreamOutcome, StreamRun } from './ports.ts';
+import { abortStream, adopt, connectTo, outcomeOf, storedCounts } from './recover.ts';
+import { affordable, newSplits, sampleOf, taskChunks, totalBytes } from './splits.ts';
 import type { StreamPlan } from './stream-plan.ts';
-import {
-  destinationCounts,
-  enforceLimits,
-  gateVerdict,
-  settle,
-  type TaskCommon,
-  type TaskInput,
-  type TaskOutput,
-} from './task.ts';
-
-export type Phase = 'open' | 'list' | 'sniff' | 'load' | 'finish' | 'commit' | 'done';
-
-/** What an epoch needs from the process that runs it: threads for tasks, locks, and the state store. */
-export interface EpochPorts {
-  runTask(input: TaskInput, progress: (share: number) => void): Promise<TaskOutput>;
-  /** Holds the named lock while `work` runs; null needs none. */
-  withLock<T>(name: string | null, work: () => Promise<T>): Promise<T>;
-  recordTasks(stream: string, epoch: number, splits: Split[][]): Promise<void>;
-  recordIntent(stream: string, epoch: number, destination: JsonObject): Promise<void>;
-  recordToken(stream: string, epoch: number, task: number, token: JsonObject, counts: Counts): Promise<void>;
-  /** From here a stop no longer discards the epoch. Throws where the lease is lost. */
-  committing(stream: string): Promise<void>;
-  /** Everything staged for these runs was aborted or committed. */
-  settled(stream: string, runIds: string[]): Promise<void>;
-  /** `run`: the one that committed, where it died before it could say so itself; left out: this one. */
-  finished(
-    stream: string,
-    done: { seq: number; commitId: string; checkpoint: Checkpoint; counts: Counts; run?: string },
-  ): Promise<void>;
-  phase(stream: string, phase: Phase, detail?: string): void;
-  progress(stream: string, done: { bytes: number; total: number | null; tasksDone: number; tasks: number }): void;
-  log: TaskLog;
-}
-
-export interface StreamRun extends Omit<TaskCommon, 'threads'> {
-  addresses: Addresses;
-  renamedFrom: string[];
-  fullRefresh: boolean;
-  attempt: number;
-  workers: { min: number; max: number };
-  cores: number;
-  /** Runs of this job that died and may have left staging behind. */
-  deadRuns: string[];
-  signal: AbortSignal;
-}
-
-export interface StreamOutcome {
-  counts: Counts;
-  checkpoint: Checkpoint | null;
-  /** Nothing was there to load: nothing was committed. */
-  empty: boolean;
-}
+import type { TaskCommon, TaskInput, TaskOutput } from './task-types.ts';
 
 const EPOCH = 1;
-
-/** What a stopped run still has to look up or remove goes by a signal of its own. */
-const CLEAN_UP_MS = 8_000;
-
-type Aborted = Pick<StreamRun, 'key' | 'stream' | 'runId' | 'projectDir'>;
-
-/** Removes what a run staged for a stream, after it failed or was stopped. Throws the destination's errors. */
-async function abortStream(run: Aborted, ports: Pick<EpochPorts, 'withLock' | 'settled' | 'log'>): Promise<void> {
-  const session = await connectTo(run, ports, AbortSignal.timeout(CLEAN_UP_MS));
-  try {
-    await ports.withLock(session.lock, () => session.abort(run.runId));
-    await ports.settled(run.stream.name, [run.runId]);
-  } finally {
-    await session.close();
-  }
-}
-
-/**
- * Ends a stream of a run whose executor died: what it committed gets its place in the history, what it staged is removed.
- * Throws the destination's errors.
- */
-export async function cleanStream(
-  run: Aborted,
-  ports: Pick<EpochPorts, 'withLock' | 'settled' | 'finished' | 'log'>,
-): Promise<void> {
-  const session = await connectTo(run, ports, AbortSignal.timeout(CLEAN_UP_MS));
-  try {
-    const state = await ports.withLock(session.lock, () => session.inspect());
-    if (state) await adopt(state, [run.runId], run.stream.name, ports);
-  } finally {
-    await session.close();
-  }
-  await abortStream(run, ports);
-}
-
-/** A run that died between its commit and its end has no place in the history yet. */
-async function adopt(
-  { commitId, seq, checkpoint, counts }: Opened,
-  dead: readonly string[],
-  stream: string,
-  ports: Pick<EpochPorts, 'finished'>,
-): Promise<void> {
-  const run = dead.find((id) => commitId?.startsWith(`${id}/${stream}/`));
-  if (run === undefined || commitId === null || checkpoint === null) return;
-  await ports.finished(stream, { run, seq, commitId, checkpoint, counts: storedCounts(counts) });
-}
 
 /** Runs one epoch of one stream by the commit protocol. Throws SluiceErrors; then nothing of the epoch is visible. */
 export async function runStream(run: StreamRun, ports: EpochPorts): Promise<StreamOutcome> {
@@ -141,16 +37,6 @@ export async function runStream(run: StreamRun, ports: EpochPorts): Promise<Stre
     await from.close();
     await session.close();
   }
-}
-
-async function connectTo(
-  run: Pick<StreamRun, 'key' | 'stream' | 'runId' | 'projectDir'>,
-  ports: Pick<EpochPorts, 'log'>,
-  signal: AbortSignal,
-): Promise<DestinationSession> {
-  const { key, stream, runId, projectDir } = run;
-  const destination = await pick(registry.destinations, 'destination', stream.destination.type);
-  return destination.connect({ key, runId, projectDir, signal, log: ports.log, use: stream.destination });
 }
 
 class Epoch {
@@ -253,7 +139,7 @@ class Epoch {
 
   async #load(opened: Opened, splits: Split[], fresh: boolean): Promise<StreamOutcome> {
     const table = this.#run.fullRefresh ? null : opened.table;
-    const chunks = taskChunks(splits, this.#workers());
+    const chunks = taskChunks(splits, affordable(this.#run, this.#ports.log));
     await this.#ports.recordTasks(this.#stream.name, EPOCH, chunks);
     let plan = await this.#prepare(splits, table);
     await faultPoint('protocol.intent.before');
@@ -290,16 +176,6 @@ class Epoch {
     const output = await this.#ports.runTask({ ...this.#common(1), type: 'widen', plan, columns, table }, () => {});
     if (output.type !== 'planned') throw new Error(`widen gave ${output.type}`);
     return output.plan;
-  }
-
-  #workers(): { min: number; max: number } {
-    const { workers, memory, stream } = this.#run;
-    const fitting = affordable(workers, memory);
-    if (fitting.max < workers.max) {
-      const message = `At most ${fitting.max} tasks at a time: compute.memory is too small to divide among ${workers.max}`;
-      this.#ports.log('info', message, { stream: stream.name });
-    }
-    return fitting;
   }
 
   #common(tasks: number): TaskCommon {
@@ -424,33 +300,8 @@ class Epoch {
     try {
       return destinationCounts(await this.#session.commit(commit, tokens));
     } catch (error) {
-      return (await this.#outcomeOf(error)).counts ?? {};
+      return (await outcomeOf(error, this.#run, this.#commitId, this.#ports)).counts ?? {};
     }
-  }
-
-  /**
-   * A commit that got no answer: opens again and looks at the commitId that is stored, which is this epoch's where it took
-   * place. The rise of the fence ends a commit that still hangs. Throws what stands: any other error as it is.
-   */
-  async #outcomeOf(error: unknown): Promise<Opened> {
-    if (!(error instanceof SluiceError) || error.code !== 'commit/unknown') throw error;
-    const session = await connectTo(this.#run, this.#ports, AbortSignal.timeout(CLEAN_UP_MS));
-    try {
-      const opened = await session.open(this.#run.addresses, this.#run.renamedFrom);
-      if (opened.commitId === this.#commitId) return opened;
-    } finally {
-      await session.close();
-    }
-    throw new SluiceError(
-      'commit/lost',
-      'transient',
-      'The connection was lost before the commit: nothing was committed',
-      {
-        where: { stream: this.#stream.name },
-        hint: 'Run again; `retries` does so by itself.',
-        cause: error,
-      },
-    );
   }
 
   /** A load whose COMMIT got no answer: the stored commitId tells whether it happened. */
@@ -458,7 +309,7 @@ class Epoch {
     try {
       return await work();
     } catch (error) {
-      const now = await this.#outcomeOf(error);
+      const now = await outcomeOf(error, this.#run, this.#commitId, this.#ports);
       return {
         type: 'loaded',
         counts: storedCounts(now.counts),
@@ -472,17 +323,13 @@ class Epoch {
     const engine = await openEngine({ spool: this.#run.spool, threads: 1, memory: 50_000_000 });
     try {
       const { checks } = await loadSteps(this.#stream, engine);
-      for (const { step, check } of checks) {
-        const verdict = check.byCount?.(step, rows);
-        if (verdict?.failed)
-          gateVerdict(this.#stream, step, `${check.describe(step)}: ${verdict.detail}`, this.#ports.log);
-      }
+      gateRows(this.#stream, checks, rows, this.#ports.log);
     } finally {
       engine.close();
     }
   }
 
-  /** Runs a task per chunk; the first failure stops the others' start, and all that run are waited for. */
+  /** Runs a task per chunk and waits for all of them, also where one fails: none may write on after the abort. */
   async #all(chunks: Split[][], make: (splits: Split[], task: number) => TaskInput): Promise<TaskOutput[]> {
     const total = totalBytes(chunks.flat());
     const shares = chunks.map(() => 0);
@@ -546,17 +393,7 @@ class Epoch {
   }
 }
 
-/** Counts as a commit stored them: what follows from the rows written was not known before it. */
-function storedCounts(stored: Opened['counts']): Counts {
-  const counts = { ...zeroCounts(), ...(stored ?? {}) };
-  return settle(counts, true, counts.rows_written);
-}
-
 function widened(outputs: TaskOutput[]): Column[] | null {
   const columns = outputs.flatMap((o) => (o.type === 'widen' ? o.columns : []));
   return columns.length > 0 ? columns : null;
-}
-
-function totalBytes(splits: readonly Split[]): number | null {
-  return splits.every((s) => s.bytes !== null) ? splits.reduce((sum, s) => sum + (s.bytes ?? 0), 0) : null;
 }

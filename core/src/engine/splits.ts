@@ -1,4 +1,4 @@
-import type { Split } from '../model/component.ts';
+import type { Split, TaskLog } from '../model/component.ts';
 import { SluiceError } from '../model/error.ts';
 import type { Stream } from '../model/job.ts';
 import type { FileIdentity } from '../model/run.ts';
@@ -64,10 +64,22 @@ export function sampleOf(splits: readonly Split[]): Split[] {
   return splits.filter((_, i) => picked.has(i));
 }
 
-/** Workers cut to the number among which the memory can be divided. */
-export function affordable(workers: { min: number; max: number }, memory: number): { min: number; max: number } {
+/** The run's workers, cut to the number among which its memory can be divided, and said. */
+export function affordable(
+  { workers, memory, stream }: { workers: { min: number; max: number }; memory: number; stream: Stream },
+  log: TaskLog,
+): { min: number; max: number } {
   const most = Math.max(1, Math.floor(memory / MEMORY_PER_TASK));
+  if (most < workers.max) {
+    const message = `At most ${most} tasks at a time: compute.memory is too small to divide among ${workers.max}`;
+    log('info', message, { stream: stream.name });
+  }
   return { min: Math.min(workers.min, most), max: Math.min(workers.max, most) };
+}
+
+/** Bytes of these splits; null where one of them is unknown. */
+export function totalBytes(splits: readonly Split[]): number | null {
+  return splits.every((s) => s.bytes !== null) ? splits.reduce((sum, s) => sum + (s.bytes ?? 0), 0) : null;
 }
 
 /**

@@ -3,22 +3,18 @@ import { join } from 'node:path';
 import type {
   DestinationSession,
   Engine,
-  EpochCommit,
   FormatReader,
   LocalFile,
   ReadyRows,
   SourceSession,
   Split,
-  StageToken,
-  TaskLog,
 } from '../model/component.ts';
 import { type ErrorPlace, SluiceError } from '../model/error.ts';
 import { faultPoint } from '../model/fault.ts';
-import type { Stream, WriteDisposition } from '../model/job.ts';
-import { type Checkpoint, type Counts, type StreamKey, zeroCounts } from '../model/run.ts';
-import type { Column } from '../model/type.ts';
+import { type Checkpoint, zeroCounts } from '../model/run.ts';
 import * as registry from '../registry.ts';
 import { loadSteps, pick } from './components.ts';
+import { destinationCounts, enforceLimits, gateRows, settle } from './counts.ts';
 import type { CursorState } from './cursor.ts';
 import { unpacked } from './decompress.ts';
 import { directRows, explainDirect } from './direct.ts';
@@ -27,65 +23,11 @@ import { engineFailure, quiet, raisedMark } from './failures.ts';
 import { type Landed, land } from './land.ts';
 import { masksAny, prepareMasks } from './mask.ts';
 import { prepare, widenPlan } from './prepare.ts';
-import { inFlow, makeReady, type Ready } from './ready.ts';
+import { makeReady, type Ready } from './ready.ts';
 import type { StreamPlan } from './stream-plan.ts';
 import { SureReader } from './sure-reader.ts';
+import type { TaskCommon, TaskHooks, TaskInput, TaskOutput } from './task-types.ts';
 import { verifyColumns } from './verify.ts';
-
-/** What every task of a stream is told. Plain JSON: it crosses into a worker thread. */
-export interface TaskCommon {
-  key: StreamKey;
-  runId: string;
-  loadedAt: string;
-  projectDir: string;
-  stream: Stream;
-  /** Folder of the run's spool; a task makes its own below it. */
-  spool: string;
-  threads: number;
-  memory: number;
-}
-
-export type TaskInput = TaskCommon &
-  (
-    | { type: 'prepare'; splits: Split[]; table: Column[] | null }
-    | { type: 'widen'; plan: StreamPlan; columns: Column[]; table: Column[] | null }
-    | { type: 'land'; plan: StreamPlan; splits: Split[]; task: number }
-    | {
-        type: 'stage';
-        plan: StreamPlan;
-        splits: Split[];
-        task: number;
-        attempt: number;
-        epoch: number;
-        disposition: WriteDisposition;
-      }
-    | {
-        type: 'load';
-        plan: StreamPlan;
-        /** Splits to read, or parts that other tasks landed. */
-        splits: Split[];
-        landed: Landed[] | null;
-        /** Files of all rows, read here or landed elsewhere. */
-        names: { ordinal: number; name: string }[];
-        checkpoint: Checkpoint | null;
-        commit: EpochCommit;
-        maxRejected: { rows: number | null; ratio: number | null } | null;
-      }
-  );
-
-export type TaskOutput =
-  | { type: 'planned'; plan: StreamPlan }
-  | { type: 'widen'; columns: Column[] }
-  | { type: 'landed'; landed: Landed }
-  | { type: 'staged'; token: StageToken; counts: Counts; columns: Column[] }
-  | { type: 'loaded'; counts: Counts; checkpoint: Checkpoint; repeated: boolean };
-
-export interface TaskHooks {
-  signal: AbortSignal;
-  log: TaskLog;
-  /** Called now and then while a query runs: share done of the task, 0 to 1. */
-  progress(share: number): void;
-}
 
 /** Runs one task in this thread with an engine of its own. Throws SluiceErrors; leaves no folder behind but landed parts. */
 export async function runTask(input: TaskInput, hooks: TaskHooks): Promise<TaskOutput> {
@@ -345,20 +287,6 @@ function nextCheckpoint(base: Checkpoint, cursor: CursorState | null): Checkpoin
   return cursor === null ? base : { ...base, cursor: { value: cursor.value, ties: cursor.ties } };
 }
 
-/** What the destination found beside the number of rows. */
-export function destinationCounts(result: {
-  rows_inserted?: number;
-  rows_updated?: number;
-  rows_deleted?: number;
-}): Partial<Counts> {
-  const counts: Partial<Counts> = {};
-  for (const name of ['rows_inserted', 'rows_updated', 'rows_deleted'] as const) {
-    const value = result[name];
-    if (value !== undefined) counts[name] = value;
-  }
-  return counts;
-}
-
 /** Rows by the direct way, or landed first where something diverts or counts them. */
 async function readyRows(
   engine: Engine,
@@ -404,13 +332,6 @@ function joinLanded(all: Landed[]): Landed {
   };
 }
 
-/** Completes the counts by what was written: on the direct way every row read is one written. */
-export function settle(counts: Counts, open: boolean, written: number): Counts {
-  if (!open) return { ...counts, rows_written: written };
-  if (counts.rows_read === 0) return { ...counts, rows_read: written, rows_written: written };
-  return { ...counts, rows_written: written, rows_filtered: counts.rows_filtered + inFlow(counts) - written };
-}
-
 /** The destination's last question before COMMIT: was everything read right, and do the checks on the number of rows hold? */
 async function gate(
   input: TaskInput & { type: 'load' },
@@ -421,45 +342,6 @@ async function gate(
   const { checks } = await loadSteps(input.stream, engine);
   return async (rows) => {
     if (input.landed === null && input.plan.direct) await reader.requireSure(rows);
-    for (const { step, check } of checks) {
-      const verdict = check.byCount?.(step, rows);
-      if (verdict?.failed !== true) continue;
-      gateVerdict(input.stream, step, `${check.describe(step)}: ${verdict.detail}`, hooks.log);
-    }
+    gateRows(input.stream, checks, rows, hooks.log);
   };
-}
-
-/** Warns or throws, as the check's on_failure says. */
-export function gateVerdict(
-  stream: Stream,
-  step: { type: string; on_failure: string },
-  message: string,
-  log: TaskLog,
-): void {
-  if (step.on_failure === 'warn') {
-    log('warn', message, { stream: stream.name, check: step.type });
-    return;
-  }
-  throw new SluiceError(`check/${step.type}`, 'data', message, {
-    where: { stream: stream.name },
-    hint: 'Nothing was committed. Correct the data, or set `on_failure: warn`.',
-  });
-}
-
-/** Fails the stream where more rows were rejected than its limits allow. */
-export function enforceLimits(
-  counts: Counts,
-  limits: { rows: number | null; ratio: number | null } | null,
-  stream: Stream,
-): void {
-  const { rows_rejected: rejected, rows_read: read } = counts;
-  if (limits === null || rejected === 0) return;
-  const overRows = limits.rows !== null && rejected > limits.rows;
-  const overRatio = limits.ratio !== null && read > 0 && rejected / read > limits.ratio;
-  if (!overRows && !overRatio) return;
-  const bound = overRows ? `${limits.rows} rows` : `a ratio of ${limits.ratio}`;
-  throw new SluiceError('limits/rejected', 'data', `${rejected} of ${read} rows were rejected, more than ${bound}`, {
-    where: { stream: stream.name },
-    hint: 'Nothing was committed. Look at the rows with `sluice preview`, correct the data or the columns, or raise `limits.max_rejected`.',
-  });
 }

@@ -1,0 +1,48 @@
+import { toDuckType } from '../model/duck.ts';
+import type { Stream } from '../model/job.ts';
+import { ident } from '../model/sql.ts';
+import { wrapExpression } from '../model/sql-wrap.ts';
+import type { Column } from '../model/type.ts';
+import { maskOf, maskSql } from './mask.ts';
+import { type ContractColumn, DELETE, REJECT, type StreamPlan } from './stream-plan.ts';
+import { guardedCast } from './typing/cast.ts';
+
+export function contractCast(entry: ContractColumn, stream: Stream): { value: string; bad: string } {
+  return guardedCast(written(entry, stream), entry.from, {
+    type: entry.type,
+    format: null,
+    decimal: null,
+    thousands: null,
+    scale: null,
+    inferred: false,
+  });
+}
+
+/** A column's value as the contract sees it: masked, and of the type that the mask gives it. */
+function written(entry: ContractColumn, stream: Stream): string {
+  return maskSql(ident(entry.name), entry.from, maskOf(stream, entry.name));
+}
+
+/** Columns that are written, in order, with the types that the table gets. */
+export function finalColumns(plan: StreamPlan): Column[] {
+  return plan.contract.filter((c) => c.action !== 'drop' && !c.unknown).map((c) => ({ name: c.name, type: c.type }));
+}
+
+/** The rows' final SELECT: the contract's casts, marked rows left out. */
+export function finalSql(sql: string, plan: StreamPlan, stream: Stream, marked: boolean): string {
+  const items = plan.contract
+    .filter((c) => c.action !== 'drop' && !c.unknown)
+    .map((c) => {
+      const same = toDuckType(c.from) === toDuckType(c.type);
+      const value = same
+        ? written(c, stream)
+        : c.action === 'keep'
+          ? `CAST(${written(c, stream)} AS ${toDuckType(c.type)})`
+          : contractCast(c, stream).value;
+      return `${value} AS ${ident(c.name)}`;
+    });
+  const { deletes } = stream.destination;
+  if (deletes) items.push(`coalesce(${wrapExpression(deletes.when)}, false) AS ${ident(DELETE)}`);
+  const where = marked ? ` WHERE ${ident(REJECT)} IS NULL` : '';
+  return `SELECT ${items.join(', ')} FROM (${sql})${where}`;
+}

@@ -1,0 +1,61 @@
+import type { EpochCommit, Split, StageToken, TaskLog } from '../model/component.ts';
+import type { Stream, WriteDisposition } from '../model/job.ts';
+import type { Checkpoint, Counts, StreamKey } from '../model/run.ts';
+import type { Column } from '../model/type.ts';
+import type { Landed } from './land.ts';
+import type { StreamPlan } from './stream-plan.ts';
+
+/** What every task of a stream is told. Plain JSON: it crosses into a worker thread. */
+export interface TaskCommon {
+  key: StreamKey;
+  runId: string;
+  loadedAt: string;
+  projectDir: string;
+  stream: Stream;
+  /** Folder of the run's spool; a task makes its own below it. */
+  spool: string;
+  threads: number;
+  memory: number;
+}
+
+export type TaskInput = TaskCommon &
+  (
+    | { type: 'prepare'; splits: Split[]; table: Column[] | null }
+    | { type: 'widen'; plan: StreamPlan; columns: Column[]; table: Column[] | null }
+    | { type: 'land'; plan: StreamPlan; splits: Split[]; task: number }
+    | {
+        type: 'stage';
+        plan: StreamPlan;
+        splits: Split[];
+        task: number;
+        attempt: number;
+        epoch: number;
+        disposition: WriteDisposition;
+      }
+    | {
+        type: 'load';
+        plan: StreamPlan;
+        /** Splits to read, or parts that other tasks landed. */
+        splits: Split[];
+        landed: Landed[] | null;
+        /** Files of all rows, read here or landed elsewhere. */
+        names: { ordinal: number; name: string }[];
+        checkpoint: Checkpoint | null;
+        commit: EpochCommit;
+        maxRejected: { rows: number | null; ratio: number | null } | null;
+      }
+  );
+
+export type TaskOutput =
+  | { type: 'planned'; plan: StreamPlan }
+  | { type: 'widen'; columns: Column[] }
+  | { type: 'landed'; landed: Landed }
+  | { type: 'staged'; token: StageToken; counts: Counts; columns: Column[] }
+  | { type: 'loaded'; counts: Counts; checkpoint: Checkpoint; repeated: boolean };
+
+export interface TaskHooks {
+  signal: AbortSignal;
+  log: TaskLog;
+  /** Called now and then while a query runs: share done of the task, 0 to 1. */
+  progress(share: number): void;
+}
