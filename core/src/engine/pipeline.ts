@@ -80,6 +80,7 @@ const QUICK_KINDS: ReadonlySet<DataType['kind']> = new Set([
   'int',
   'bigint',
   'decimal',
+  'double',
   'date',
   'timestamp',
 ]);
