@@ -10,6 +10,9 @@ export interface Command {
   input?: string;
 }
 
+/** A tool that takes longer is given up: its row says so. */
+const LONGEST_MS = 180_000;
+
 export interface Sample {
   seconds: number;
   /** Greatest resident memory of the process and its children together, in bytes; 0 where the system does not tell. */
@@ -33,12 +36,15 @@ export async function runOnce(command: Command): Promise<Sample> {
   child.stdout.on('data', keep);
   child.stderr.on('data', keep);
   const memory = watchMemory(child);
+  const late = setTimeout(() => child.kill('SIGKILL'), LONGEST_MS);
   const code = await new Promise<number | null>((resolve, reject) => {
     child.on('error', reject);
     child.on('close', resolve);
   });
+  clearTimeout(late);
   const seconds = Number(process.hrtime.bigint() - started) / 1e9;
   const peak = memory();
+  if (seconds * 1000 >= LONGEST_MS) throw new Error(`it took more than ${LONGEST_MS / 1000} s`);
   if (code !== 0) throw new Error(`${command.label} ended with ${code}: ${tail}`);
   return { seconds, peak };
 }
