@@ -11,6 +11,7 @@ export { nearest } from './check/suggest.ts';
 export { visitJob } from './check/view.ts';
 export { canonicalJson, hashJson } from './compile/canonical.ts';
 export { type Compiled, type CompileOptions, compile, targetScope } from './compile/compile.ts';
+export { connectionUse } from './compile/connection.ts';
 export { type ReferenceValues, type Resolved, resolveReferences } from './compile/references.ts';
 export { settleSettings } from './compile/settings.ts';
 export { DIAGNOSTIC_CODES, type DiagnosticCode } from './model/codes.ts';

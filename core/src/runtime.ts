@@ -2,11 +2,12 @@
 export { type OwnedEngine, openEngine } from './engine/duckdb.ts';
 export { runStream } from './engine/epoch.ts';
 export type { EpochPorts, Phase, StreamOutcome, StreamRun } from './engine/ports.ts';
+export { formatByName } from './engine/prepare.ts';
 export { type Preview, previewStream } from './engine/preview.ts';
 export { cleanStream } from './engine/recover.ts';
 export { runTask } from './engine/task.ts';
 export type { TaskHooks, TaskInput, TaskOutput } from './engine/task-types.ts';
-export type { Destination, DestinationSession, TaskLog } from './model/component.ts';
+export type { Destination, DestinationSession, Discovered, Split, TaskLog } from './model/component.ts';
 export { SluiceError, type SluiceErrorJson } from './model/error.ts';
 export { faultPoint } from './model/fault.ts';
 export * as registry from './registry.ts';

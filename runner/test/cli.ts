@@ -15,7 +15,12 @@ export interface CliResult {
 export interface CliOptions {
   cwd: string;
   env?: Record<string, string>;
+  /** Files' modes bind the command even where root starts it. */
+  obeysModes?: boolean;
 }
+
+/** Root without the right to pass over modes (util-linux). */
+const WITHOUT_RIGHTS = ['setpriv', '--bounding-set=-dac_override,-dac_read_search'];
 
 /** Starts the built command, as a user would. Only what is given is in its environment. */
 export function startSluice(
@@ -23,7 +28,9 @@ export function startSluice(
   options: CliOptions,
 ): { child: ChildProcess; ended: Promise<CliResult> } {
   const { PATH = '', HOME = '', TMPDIR } = process.env;
-  const child = spawn(process.execPath, [SLUICE, ...args], {
+  const prefix = options.obeysModes && process.getuid?.() === 0 ? WITHOUT_RIGHTS : [];
+  const [program = '', ...rest] = [...prefix, process.execPath, SLUICE, ...args];
+  const child = spawn(program, rest, {
     cwd: options.cwd,
     env: { PATH, HOME, ...(TMPDIR === undefined ? {} : { TMPDIR }), ...options.env },
     stdio: ['ignore', 'pipe', 'pipe'],

@@ -110,10 +110,8 @@ export async function widenPlan(
 }
 
 function sniffFormat(files: readonly LocalFile[]): { type: string; settings: Record<string, never> } {
-  const extension =
-    /\.([a-z0-9]+)$/i.exec((files[0]?.name ?? '').replace(COMPRESSED_NAME, ''))?.[1]?.toLowerCase() ?? '';
-  const type = { tsv: 'csv', txt: 'csv', pq: 'parquet', ndjson: 'json', jsonl: 'json' }[extension] ?? extension;
-  if (Object.hasOwn(formatSpecs.formats, type)) return { type, settings: {} };
+  const type = formatByName(files[0]?.name ?? '');
+  if (type !== null) return { type, settings: {} };
   throw new SluiceError(
     'format/unknown',
     'config',
@@ -122,6 +120,13 @@ function sniffFormat(files: readonly LocalFile[]): { type: string; settings: Rec
       hint: `Write \`format:\` under source; known: ${Object.keys(formatSpecs.formats).join(', ')}.`,
     },
   );
+}
+
+/** The format that a file's name tells of; null where it tells of none. */
+export function formatByName(name: string): string | null {
+  const extension = /\.([a-z0-9]+)$/i.exec(name.replace(COMPRESSED_NAME, ''))?.[1]?.toLowerCase() ?? '';
+  const type = { tsv: 'csv', txt: 'csv', pq: 'parquet', ndjson: 'json', jsonl: 'json' }[extension] ?? extension;
+  return Object.hasOwn(formatSpecs.formats, type) ? type : null;
 }
 
 async function inferColumns(

@@ -80,8 +80,24 @@ export interface SourceSession {
   close(): Promise<void>;
 }
 
+/** What a connection holds that one stream can read: a table, or files of one kind. */
+export interface Discovered {
+  /** For a stream or table: lower case letters, digits and `_`. */
+  name: string;
+  /** What it is, in words: `table, about 1,200 rows`, `12 files, 3.4 MB`. */
+  text: string;
+  /** The source's settings that select it, the connection's own keys left out. */
+  settings: JsonObject;
+  /** Sources of files: one of the names, by whose ending the format can be told. */
+  sample?: string;
+  /** Columns of its key, where the system has one. */
+  primary_key?: string[];
+}
+
 export interface Source {
   connect(ctx: SourceContext): Promise<SourceSession>;
+  /** What the connection holds, by name; `ctx.settings` are its keys alone. Left out: the system cannot tell. Throws `source/*`. */
+  discover?(ctx: SourceContext): Promise<Discovered[]>;
 }
 
 // ---------------------------------------------------------------- formats

@@ -8,6 +8,8 @@ import { requireReferences } from './unset.ts';
 export interface JobOptions {
   /** Warnings are not shown. */
   quiet: boolean;
+  /** Nothing is shown: the caller tells of what is thrown. */
+  silent?: boolean;
   /** References have to have a value: the job is about to run. */
   references: boolean;
 }
@@ -24,7 +26,7 @@ export function compileChosen(project: OpenProject, { document, name }: Chosen, 
   const config = job ? [] : findingsOf(project, new Set());
   const findings = [...config, ...asFindings(project, document, own)];
   const shown = findings.filter(({ diagnostic }) => diagnostic.severity === 'error' || !options.quiet);
-  if (shown.length > 0) tell(renderFindings(project, shown, styleFor(process.stderr)));
+  if (shown.length > 0 && options.silent !== true) tell(renderFindings(project, shown, styleFor(process.stderr)));
   if (!job) {
     const errors = findings.filter(({ diagnostic }) => diagnostic.severity === 'error').length;
     throw new SluiceError('job/invalid', 'config', `The job ${name} has ${plural(errors, 'error')}`, {

@@ -54,7 +54,6 @@ export async function openStateStore(location: StateLocation): Promise<Store> {
 
 /**
  * Where a project's state lies, for messages: makes and starts nothing.
- * @public
  */
 export function stateLocation(location: StateLocation): { embedded: boolean; place: string } {
   const named = location.stateStore || process.env.DATABASE_URL;
@@ -95,6 +94,12 @@ export class Store {
   async close(): Promise<void> {
     await this.#locks.close();
     await this.#db.end();
+  }
+
+  /** Version of the server, such as `18.1`. */
+  async serverVersion(): Promise<string> {
+    const { rows } = await this.#db.query(`SELECT current_setting('server_version') AS version`);
+    return String(rows[0]?.version);
   }
 
   /** Runs `work` while this process alone holds the named lock; see `locks.ts`. */

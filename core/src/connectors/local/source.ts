@@ -2,10 +2,11 @@ import { constants } from 'node:fs';
 import { access, readdir, realpath, stat } from 'node:fs/promises';
 import { isAbsolute, join, resolve, sep } from 'node:path';
 import picomatch from 'picomatch';
-import type { LocalFile, Source, SourceContext, SourceSession, Split } from '../../model/component.ts';
+import type { Discovered, LocalFile, Source, SourceContext, SourceSession, Split } from '../../model/component.ts';
 import { SluiceError } from '../../model/error.ts';
 import { parseDuration } from '../../model/units.ts';
 import type { Infer } from '../../spec/schema.ts';
+import { groupFiles, type ListedFile } from '../shared/discover.ts';
 import type { sourceSpec } from './spec.ts';
 
 type Settings = Infer<typeof sourceSpec.settings> & { root?: string };
@@ -14,7 +15,40 @@ export const source: Source = {
   async connect(ctx) {
     return new LocalSession(ctx);
   },
+  discover,
 };
+
+/** A folder with more files is listed up to here. */
+const MAX_LISTED = 100_000;
+
+/** Files below the root, hidden folders and node_modules passed over. */
+async function discover(ctx: SourceContext): Promise<Discovered[]> {
+  const { root: written = '.' } = ctx.settings as { root?: string };
+  const root = resolve(ctx.projectDir, written);
+  const files: ListedFile[] = [];
+  const visit = async (folder: string, name: string): Promise<void> => {
+    ctx.signal.throwIfAborted();
+    const entries = await readdir(folder, { withFileTypes: true }).catch((error: NodeJS.ErrnoException) => {
+      throw error.code === 'ENOENT' ? noFolder(folder) : unreadable(folder, error);
+    });
+    for (const entry of entries.sort((a, b) => (a.name < b.name ? -1 : 1))) {
+      if (entry.name.startsWith('.') || entry.name === 'node_modules' || files.length >= MAX_LISTED) continue;
+      const path = name === '' ? entry.name : `${name}/${entry.name}`;
+      const full = join(folder, entry.name);
+      if (entry.isDirectory()) await visit(full, path);
+      else if (entry.isFile()) files.push({ path, size: (await stat(full).catch(gone))?.size ?? 0 });
+    }
+  };
+  await visit(root, '');
+  if (files.length >= MAX_LISTED) ctx.log('warn', `Only the first ${MAX_LISTED} files of ${root} were looked at`);
+  return groupFiles(files);
+}
+
+function noFolder(folder: string): SluiceError {
+  return new SluiceError('source/unreachable', 'config', `There is no folder ${folder}`, {
+    hint: 'Check the `root` of the connection; it is relative to the project folder.',
+  });
+}
 
 class LocalSession implements SourceSession {
   readonly #ctx: SourceContext;
@@ -28,6 +62,8 @@ class LocalSession implements SourceSession {
   }
 
   async test(): Promise<void> {
+    const found = await stat(this.#root).catch(gone);
+    if (!found?.isDirectory()) throw noFolder(this.#root);
     for await (const _ of this.splits()) return;
   }
 

@@ -1,0 +1,136 @@
+import { mkdir, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { SluiceError, type SluiceErrorJson, type Stream, type StreamKey } from '@sluice/core';
+import { type DestinationSession, registry, type Split } from '@sluice/core/runtime';
+import { atDestination } from './destination.ts';
+import { redactDeep, redactorOf } from './redact.ts';
+
+/** One thing that was tried, and how that went. */
+export interface Probe {
+  what: 'reach' | 'read' | 'write';
+  side: 'source' | 'destination';
+  /** What was found; null where it failed. */
+  found: string | null;
+  error: SluiceErrorJson | null;
+}
+
+export interface ProbeRequest {
+  projectDir: string;
+  key: StreamKey;
+  /** With its references put in. */
+  stream: Stream;
+  stateStore: string | null;
+  signal: AbortSignal;
+}
+
+/** A system that says nothing for this long is not reached. */
+const PATIENCE_MS = 30_000;
+/** To try reading, the smallest piece is fetched, where it is no larger. */
+const MAX_FETCH = 64_000_000;
+
+/**
+ * Tries what a run of the stream would need: to reach and list the source, to read a piece of it, to reach the destination and
+ * have the rights to write. Nothing is written. Failures are answers, without secrets.
+ */
+export async function probeStream(request: ProbeRequest): Promise<Probe[]> {
+  const { stream } = request;
+  const redact = redactorOf({ streams: [stream] });
+  const probes: Probe[] = [];
+  const attempt = async (
+    what: Probe['what'],
+    side: Probe['side'],
+    work: (signal: AbortSignal) => Promise<string>,
+  ): Promise<boolean> => {
+    const patience = AbortSignal.timeout(PATIENCE_MS);
+    try {
+      const found = await work(AbortSignal.any([request.signal, patience]));
+      probes.push({ what, side, found: redact(found), error: null });
+      return true;
+    } catch (error) {
+      request.signal.throwIfAborted();
+      const known = patience.aborted ? silent(side, stream) : asError(error, side);
+      const json = redactDeep(known.toJSON(), redact);
+      probes.push({ what, side, found: null, error: { ...json, where: { ...json.where, stream: stream.name } } });
+      return false;
+    }
+  };
+  let splits: Split[] = [];
+  const reached = await attempt('reach', 'source', async (signal) => {
+    splits = await list(request, signal);
+    return pieces(splits);
+  });
+  if (reached && splits.length > 0) await attempt('read', 'source', (signal) => read(request, splits, signal));
+  await attempt('write', 'destination', (signal) => write(request, signal));
+  return probes;
+}
+
+function asError(error: unknown, side: Probe['side']): SluiceError {
+  if (error instanceof SluiceError) return error;
+  return new SluiceError(`${side}/failed`, 'terminal', error instanceof Error ? error.message : String(error));
+}
+
+function silent(side: Probe['side'], stream: Stream): SluiceError {
+  const { type } = stream[side];
+  return new SluiceError(`${side}/unreachable`, 'transient', `${type} gave no answer in ${PATIENCE_MS / 1000} s`, {
+    hint: 'Check host, port and firewall; a run waits longer and tries again as `retries` says.',
+  });
+}
+
+async function open({ stream, projectDir }: ProbeRequest, signal: AbortSignal) {
+  const { type, settings } = stream.source;
+  const source = await registry.sources[type]?.load();
+  if (!source) throw new SluiceError('component/unknown', 'config', `There is no source of type ${type}`);
+  return source.connect({ settings, projectDir, signal, log: () => undefined });
+}
+
+async function list(request: ProbeRequest, signal: AbortSignal): Promise<Split[]> {
+  const session = await open(request, signal);
+  try {
+    await session.test();
+    const splits: Split[] = [];
+    for await (const split of session.splits()) splits.push(split);
+    return splits;
+  } finally {
+    await session.close();
+  }
+}
+
+function pieces(splits: readonly Split[]): string {
+  const files = splits.filter((split) => split.file !== null).length;
+  if (splits.length === 0) return 'reached; there is nothing to load';
+  const noun = files === splits.length ? 'file' : 'part';
+  return `reached and listed: ${splits.length} ${noun}${splits.length === 1 ? '' : 's'}`;
+}
+
+async function read(request: ProbeRequest, splits: readonly Split[], signal: AbortSignal): Promise<string> {
+  const [smallest] = [...splits].sort((a, b) => (a.bytes ?? 0) - (b.bytes ?? 0));
+  const name = smallest?.file?.path ?? 'the first part';
+  if (!smallest || (smallest.bytes ?? 0) > MAX_FETCH) return `not tried: ${name} is the smallest and large`;
+  const spool = join(request.projectDir, '.sluice', 'spool', `doctor-${process.pid}`);
+  await mkdir(spool, { recursive: true });
+  const session = await open(request, signal);
+  try {
+    await session.fetch(smallest, spool);
+    return `read ${name}`;
+  } finally {
+    await session.close();
+    await rm(spool, { recursive: true, force: true });
+  }
+}
+
+async function write(request: ProbeRequest, signal: AbortSignal): Promise<string> {
+  const { key, stream, projectDir, stateStore } = request;
+  let waits = '';
+  const onWait = (holder: string) => {
+    waits = ` (waited for ${holder})`;
+  };
+  const place = { projectDir, key, use: stream.destination, stateStore, holder: 'sluice doctor', signal, onWait };
+  return atDestination(place, async (session) => `${await reachable(session)}${waits}`);
+}
+
+async function reachable(session: DestinationSession): Promise<string> {
+  await session.test();
+  const state = await session.inspect();
+  const table = state?.table ? 'the table is there' : 'the table will be made';
+  return `reached, may write; ${table}`;
+}
