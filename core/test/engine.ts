@@ -2,6 +2,7 @@ import { mkdir, mkdtemp, realpath, rm, utimes, writeFile } from 'node:fs/promise
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { check, compile, createProject, type Job, type Json, parseDocument, resolveReferences } from '../src/index.ts';
+import type { DestinationSession } from '../src/model/component.ts';
 import type { JsonObject } from '../src/model/json.ts';
 import { type Checkpoint, type Counts, zeroCounts } from '../src/model/run.ts';
 import { type EpochPorts, registry, runStream, runTask, SluiceError, type StreamOutcome } from '../src/runtime.ts';
@@ -145,6 +146,12 @@ export class EngineProject {
 
   /** Rows of a query on the job's destination, each as the texts of its values. */
   async rows(yaml: string, sql: string): Promise<(string | null)[][]> {
+    const { rows } = await this.table(yaml, sql);
+    return rows.map((row) => row.map((value) => (value === null ? null : String(value))));
+  }
+
+  /** Columns and rows of a query on the job's destination. */
+  async table(yaml: string, sql: string): ReturnType<DestinationSession['query']> {
     const job = this.compile(yaml);
     const [stream] = job.streams;
     const entry = registry.destinations[stream?.destination.type ?? ''];
@@ -161,8 +168,7 @@ export class EngineProject {
       log: () => {},
     });
     try {
-      const { rows } = await session.query(sql);
-      return rows.map((row) => row.map((value) => (value === null ? null : String(value))));
+      return await session.query(sql);
     } finally {
       await session.close();
     }

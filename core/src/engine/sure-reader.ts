@@ -8,6 +8,8 @@ import type { JsonObject } from '../model/json.ts';
 export class SureReader implements FormatReader {
   readonly #format: FormatReader;
   readonly #open: NonNullable<Scan['confirm']>[] = [];
+  /** Once a reading was wrong no later answer makes it right: files that were looked at since only say how to read them anew. */
+  #wrong = false;
 
   constructor(format: FormatReader) {
     this.#format = format;
@@ -30,7 +32,8 @@ export class SureReader implements FormatReader {
   /** Whether what was scanned was read right; `rows` came out of it, null where the query failed. */
   async sure(rows: number | null): Promise<boolean> {
     const answers = await Promise.all(this.#open.map((confirm) => confirm(rows)));
-    return answers.every(Boolean);
+    if (!answers.every(Boolean)) this.#wrong = true;
+    return !this.#wrong;
   }
 
   /** Throws where it was not: the task then reads anew. */
