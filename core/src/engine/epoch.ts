@@ -12,8 +12,9 @@ import type { Landed } from './land.ts';
 import type { EpochPorts, StreamOutcome, StreamRun } from './ports.ts';
 import { abortStream, adopt, connectTo, outcomeOf, storedCounts } from './recover.ts';
 import { affordable, newSplits, sampleOf, taskChunks, totalBytes } from './splits.ts';
+import { clearSpool, spoolFolder } from './spool.ts';
 import type { StreamPlan } from './stream-plan.ts';
-import type { TaskCommon, TaskInput, TaskOutput } from './task-types.ts';
+import { type TaskCommon, type TaskInput, type TaskOutput, widened } from './task-types.ts';
 
 const EPOCH = 1;
 
@@ -36,6 +37,7 @@ export async function runStream(run: StreamRun, ports: EpochPorts): Promise<Stre
     letFinish();
     await from.close();
     await session.close();
+    await clearSpool(run.spool, stream);
   }
 }
 
@@ -78,7 +80,7 @@ class Epoch {
       });
     }
     const fresh = full || opened.checkpoint === null;
-    const splits = await this.#list(fresh);
+    const splits = await this.#list(opened, fresh);
     if (splits.length === 0) return this.#noData(opened);
     try {
       return await this.#load(opened, splits, fresh);
@@ -114,12 +116,15 @@ class Epoch {
     return { counts, checkpoint, empty: false };
   }
 
-  async #list(fresh: boolean): Promise<Split[]> {
+  async #list(opened: Opened, fresh: boolean): Promise<Split[]> {
     this.#ports.phase(this.#stream.name, 'list');
     await faultPoint('protocol.list.before');
     const usesLedger = this.#stream.incremental.type === 'files' && !fresh;
     const known = usesLedger ? await this.#locked(() => this.#session.ledger()) : new Map<string, FileIdentity>();
-    const splits = await newSplits(this.#source.splits(), known, this.#stream);
+    const { incremental } = this.#stream;
+    const checkpoint = fresh ? null : opened.checkpoint;
+    const spool = spoolFolder(this.#run.spool, this.#stream);
+    const splits = await newSplits(this.#source.splits({ checkpoint, known, incremental, spool }), known, this.#stream);
     await faultPoint('protocol.list.after');
     return splits;
   }
@@ -187,12 +192,13 @@ class Epoch {
   #commitOf(opened: Opened, splits: Split[], plan: StreamPlan, fresh: boolean): EpochCommit {
     const { destination, incremental } = this.#stream;
     const files = splits.flatMap((s) => (s.file ? [s.file] : []));
+    const source = this.#source.position?.() ?? null;
     return {
       commitId: this.#commitId,
       epoch: EPOCH,
       fence: opened.fence,
       baseSeq: opened.seq,
-      checkpoint: incremental.type === 'files' ? { files: files.length } : {},
+      checkpoint: { ...(incremental.type === 'files' ? { files: files.length } : {}), ...(source ? { source } : {}) },
       addresses: this.#run.addresses,
       files: incremental.type === 'files' ? files : [],
       forgetLedger: fresh,
@@ -391,9 +397,4 @@ class Epoch {
       });
     });
   }
-}
-
-function widened(outputs: TaskOutput[]): Column[] | null {
-  const columns = outputs.flatMap((o) => (o.type === 'widen' ? o.columns : []));
-  return columns.length > 0 ? columns : null;
 }

@@ -27,7 +27,7 @@ export interface PrepareInput {
 /** Fixes format, dialect, columns and types of a stream before its first task, and binds its transforms. */
 export async function prepare(engine: Engine, input: PrepareInput): Promise<StreamPlan> {
   const { stream, files } = input;
-  const format = stream.format ?? sniffFormat(files);
+  const format = formatOf(stream, files);
   const reader = await pick(formatSpecs.formats, 'format', format.type);
   const found = await reader.sniff(files, format.settings, engine);
   const expected = reader.expect?.(found, expectedColumns(stream, found, input.table)) ?? found;
@@ -44,7 +44,7 @@ export async function prepare(engine: Engine, input: PrepareInput): Promise<Stre
   );
   const warnings: string[] = [];
   const columns = planColumns(stream, sniffed.columns, { inferred, table: input.table, marks, warnings });
-  const evidence = [...(stream.format ? [] : [`format ${format.type}, by the file names`]), ...sniffed.evidence];
+  const evidence = [...format.evidence, ...sniffed.evidence];
   const plan: StreamPlan = {
     schemaVersion: 1,
     format: format.type,
@@ -107,6 +107,21 @@ export async function widenPlan(
     return type && !c.declared ? { ...c, type: widerType(c.type, type) } : c;
   });
   return bind(engine, stream, { ...plan, columns, schemaVersion: plan.schemaVersion + 1 }, table);
+}
+
+/** The job's word, else the source's, else the name of the first file. */
+function formatOf(
+  stream: Stream,
+  files: readonly LocalFile[],
+): { type: string; settings: StreamPlan['formatSettings']; evidence: string[] } {
+  const known = files.find((file) => file.format)?.format;
+  const type = stream.format?.type ?? known?.type;
+  if (type === undefined) {
+    const sniffed = sniffFormat(files);
+    return { ...sniffed, evidence: [`format ${sniffed.type}, by the file names`] };
+  }
+  const settings = { ...stream.format?.settings, ...(known?.type === type ? known.settings : {}) };
+  return { type, settings, evidence: stream.format ? [] : [`format ${type}, by what the source says`] };
 }
 
 function sniffFormat(files: readonly LocalFile[]): { type: string; settings: Record<string, never> } {

@@ -1,11 +1,10 @@
 import { mkdir, rm } from 'node:fs/promises';
-import type { LocalFile, SourceSession, Split, TaskLog } from '../model/component.ts';
+import type { LocalFile, SourceSession, TaskLog } from '../model/component.ts';
 import { SluiceError } from '../model/error.ts';
 import type { Stream } from '../model/job.ts';
 import type { Column } from '../model/type.ts';
 import * as registry from '../registry.ts';
 import { loadSteps, pick } from './components.ts';
-import { unpacked } from './decompress.ts';
 import { cage, openEngine } from './duckdb.ts';
 import { engineFailure, quiet, raisedMark } from './failures.ts';
 import { land } from './land.ts';
@@ -13,6 +12,7 @@ import { masksAny, prepareMasks } from './mask.ts';
 import { prepare, widenPlan } from './prepare.ts';
 import { makeReady } from './ready.ts';
 import { newSplits, sampleOf } from './splits.ts';
+import { fetchAll } from './spool.ts';
 import type { StreamPlan } from './stream-plan.ts';
 import { verifyColumns } from './verify.ts';
 
@@ -56,13 +56,17 @@ export async function previewStream(input: PreviewInput): Promise<Preview> {
 
 async function previewFiles(input: PreviewInput, session: SourceSession): Promise<Preview> {
   const stream = lenient(input.stream);
-  const splits = await newSplits(session.splits(), new Map(), { ...stream, incremental: { type: 'none' } });
+  const incremental: Stream['incremental'] = { type: 'none' };
+  const known = new Map();
+  const request = { checkpoint: null, known, incremental, spool: input.spool, rows: input.rows };
+  const splits = await newSplits(session.splits(request), known, { ...stream, incremental });
   if (splits.length === 0) {
     throw new SluiceError('source/no-data', 'data', 'The source holds nothing to preview', {
       hint: 'Check the `path` of the source and the folder that it starts from.',
     });
   }
-  const files = await fetchAll(session, sampleOf(splits), input);
+  const { settings } = stream.source;
+  const files = await fetchAll({ session, settings, folder: input.spool, signal: input.signal }, sampleOf(splits));
   const sniffer = await openEngine({ spool: input.spool, threads: input.threads, memory: input.memory });
   let plan: StreamPlan;
   try {
@@ -97,15 +101,6 @@ function lenient(stream: Stream): Stream {
     checks: stream.checks.map((c) => (c.on_failure === 'fail' ? { ...c, on_failure: 'warn' as const } : c)),
     limits: { max_rejected: null },
   };
-}
-
-async function fetchAll(session: SourceSession, splits: Split[], input: PreviewInput): Promise<LocalFile[]> {
-  const { compression } = input.stream.source.settings;
-  const files: LocalFile[] = [];
-  for (const split of splits) {
-    files.push(await unpacked(await session.fetch(split, input.spool), compression, input.spool, input.signal));
-  }
-  return files;
 }
 
 async function previewRows(

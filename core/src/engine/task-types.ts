@@ -59,3 +59,9 @@ export interface TaskHooks {
   /** Called now and then while a query runs: share done of the task, 0 to 1. */
   progress(share: number): void;
 }
+
+/** Columns that need wider types; null where all tasks were content. */
+export function widened(outputs: TaskOutput[]): Column[] | null {
+  const columns = outputs.flatMap((o) => (o.type === 'widen' ? o.columns : []));
+  return columns.length > 0 ? columns : null;
+}

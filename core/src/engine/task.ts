@@ -1,14 +1,6 @@
 import { mkdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import type {
-  DestinationSession,
-  Engine,
-  FormatReader,
-  LocalFile,
-  ReadyRows,
-  SourceSession,
-  Split,
-} from '../model/component.ts';
+import type { DestinationSession, Engine, LocalFile, ReadyRows, Split } from '../model/component.ts';
 import { type ErrorPlace, SluiceError } from '../model/error.ts';
 import { faultPoint } from '../model/fault.ts';
 import { type Checkpoint, zeroCounts } from '../model/run.ts';
@@ -16,18 +8,17 @@ import * as registry from '../registry.ts';
 import { loadSteps, pick } from './components.ts';
 import { destinationCounts, enforceLimits, gateRows, settle } from './counts.ts';
 import type { CursorState } from './cursor.ts';
-import { unpacked } from './decompress.ts';
-import { directRows, explainDirect } from './direct.ts';
+import { directRows } from './direct.ts';
 import { cage, type OwnedEngine, openEngine } from './duckdb.ts';
-import { engineFailure, quiet, raisedMark } from './failures.ts';
-import { type Landed, land } from './land.ts';
+import { engineFailure } from './failures.ts';
+import type { Landed } from './land.ts';
 import { masksAny, prepareMasks } from './mask.ts';
 import { prepare, widenPlan } from './prepare.ts';
+import { factsOf, guarded, landFiles, type Reading, reading, withFiles } from './reading.ts';
 import { makeReady, type Ready } from './ready.ts';
 import type { StreamPlan } from './stream-plan.ts';
-import { SureReader } from './sure-reader.ts';
+import type { SureReader } from './sure-reader.ts';
 import type { TaskCommon, TaskHooks, TaskInput, TaskOutput } from './task-types.ts';
-import { verifyColumns } from './verify.ts';
 
 /** Runs one task in this thread with an engine of its own. Throws SluiceErrors; leaves no folder behind but landed parts. */
 export async function runTask(input: TaskInput, hooks: TaskHooks): Promise<TaskOutput> {
@@ -84,11 +75,13 @@ async function dispatch(engine: OwnedEngine, input: TaskInput, hooks: TaskHooks)
       await cage(engine, { files: [], folders: [] });
       return { type: 'planned', plan: await widenPlan(engine, input.stream, input.plan, input.columns, input.table) };
     case 'land':
-      return withFiles(input, hooks, (files) => landTask(engine, input, files));
+      return reading(engine, input, hooks, (files, landed) => landTask(engine, input, files, landed));
     case 'stage':
-      return withFiles(input, hooks, (files) => stageTask(engine, input, files, hooks));
+      return reading(engine, input, hooks, (files, landed) => stageTask(engine, input, files, landed, hooks));
     case 'load':
-      return withFiles(input, hooks, (files) => loadTask(engine, input, files, hooks));
+      return reading(engine, input, hooks, (files, landed) =>
+        loadTask(engine, input, files, landed ?? input.landed, hooks),
+      );
   }
 }
 
@@ -98,39 +91,6 @@ async function prepareTask(
   files: LocalFile[],
 ): Promise<StreamPlan> {
   return prepare(engine, { stream: input.stream, files, table: input.table });
-}
-
-/** Makes a task's splits readable for as long as `work` runs. */
-async function withFiles<T>(
-  input: TaskInput & { splits: Split[] },
-  hooks: TaskHooks,
-  work: (files: LocalFile[], session: SourceSession | null) => Promise<T>,
-): Promise<T> {
-  if (input.splits.length === 0) return work([], null);
-  const source = await pick(registry.sources, 'source', input.stream.source.type);
-  const session = await source.connect({
-    settings: input.stream.source.settings,
-    projectDir: input.projectDir,
-    signal: hooks.signal,
-    log: hooks.log,
-  });
-  const spool = join(input.spool, 'files');
-  const { compression } = input.stream.source.settings;
-  const spooled: string[] = [];
-  try {
-    const files: LocalFile[] = [];
-    for (const split of input.splits) {
-      const file = await session.fetch(split, spool);
-      const plain = await unpacked(file, compression, spool, hooks.signal);
-      if (plain !== file) spooled.push(plain.path);
-      files.push(plain);
-    }
-    return await work(files, session);
-  } finally {
-    // What the sample unpacked is read once more; after that the disk is needed for other files.
-    if (input.type !== 'prepare') await Promise.all(spooled.map((path) => rm(path, { force: true })));
-    await session.close();
-  }
 }
 
 async function connect(input: TaskCommon, hooks: TaskHooks): Promise<DestinationSession> {
@@ -145,69 +105,14 @@ async function connect(input: TaskCommon, hooks: TaskHooks): Promise<Destination
   });
 }
 
-type Reading = TaskCommon & { plan: StreamPlan };
-
-/** Readings of the same files that a task tries before it takes what they say. */
-const READINGS = 3;
-
-/**
- * Runs `work` with a reader; a reading that turns out to be unsure is thrown away and done anew. Where a value breaks an
- * inferred type, finds every column that breaks over all files of the task.
- */
-async function guarded(
+async function landTask(
   engine: Engine,
-  input: Reading,
+  input: TaskInput & { type: 'land' },
   files: LocalFile[],
-  work: (reader: SureReader) => Promise<TaskOutput>,
+  before: Landed[] | null,
 ): Promise<TaskOutput> {
-  const format = await pick(registry.formats, 'format', input.plan.format);
-  for (let reading = 1; ; reading++) {
-    const reader = new SureReader(format);
-    try {
-      return await work(reader);
-    } catch (error) {
-      if (reading < READINGS && !(await reader.sure(null))) continue;
-      const mark = raisedMark(error);
-      if (mark?.kind === 'widen') {
-        return { type: 'widen', columns: await verifyColumns(engine, input.stream, input.plan, format, files) };
-      }
-      if (mark) throw await explainDirect(engine, input.stream, input.plan, format, files, mark, factsOf(input));
-      if (error instanceof SluiceError) throw error;
-      throw (await explained(format, error as Error, files, input)) ?? error;
-    }
-  }
-}
-
-/** What a format knows of an engine error; where columns are masked no sentence of the engine's, which may show a line. */
-async function explained(
-  format: FormatReader,
-  error: Error,
-  files: LocalFile[],
-  input: Reading,
-): Promise<Error | null> {
-  const found = await format.explain(error, files, input.plan.sniffed);
-  return found instanceof SluiceError ? quiet(found, masksAny(input.stream)) : found;
-}
-
-function factsOf(input: TaskCommon): { runId: string; loadedAt: string } {
-  return { runId: input.runId, loadedAt: input.loadedAt };
-}
-
-async function landFiles(engine: Engine, input: Reading, files: LocalFile[], reader: SureReader): Promise<Landed> {
-  const landed = await land(engine, {
-    stream: input.stream,
-    plan: input.plan,
-    reader,
-    files,
-    facts: factsOf(input),
-    name: 'landed',
-  });
-  await reader.requireSure(landed.rows_read);
-  return landed;
-}
-
-async function landTask(engine: Engine, input: TaskInput & { type: 'land' }, files: LocalFile[]): Promise<TaskOutput> {
   await faultPoint('land.before');
+  if (before) return { type: 'landed', landed: joinLanded(before) };
   return guarded(engine, input, files, async (reader) => {
     const landed = await landFiles(engine, input, files, reader);
     await faultPoint('land.after');
@@ -219,13 +124,14 @@ async function stageTask(
   engine: Engine,
   input: TaskInput & { type: 'stage' },
   files: LocalFile[],
+  landed: Landed[] | null,
   hooks: TaskHooks,
 ): Promise<TaskOutput> {
   const session = await connect(input, hooks);
   try {
     await cage(engine, { files: files.map((f) => f.path), folders: session.folders });
     return await guarded(engine, input, files, async (reader) => {
-      const { rows, counts, open } = await readyRows(engine, input, files, null, null, hooks, reader);
+      const { rows, counts, open } = await readyRows(engine, input, files, landed, null, hooks, reader);
       const request = {
         epoch: input.epoch,
         task: input.task,
@@ -235,7 +141,7 @@ async function stageTask(
       };
       // A task's second staging replaces its first.
       const token = await session.stage(request, rows);
-      if (input.plan.direct) await reader.requireSure(token.rows);
+      if (landed === null && input.plan.direct) await reader.requireSure(token.rows);
       return { type: 'staged', token, counts: settle(counts, open, token.rows), columns: rows.columns };
     });
   } finally {
@@ -247,25 +153,26 @@ async function loadTask(
   engine: Engine,
   input: TaskInput & { type: 'load' },
   files: LocalFile[],
+  landed: Landed[] | null,
   hooks: TaskHooks,
 ): Promise<TaskOutput> {
   const session = await connect(input, hooks);
   try {
     await session.attach(engine);
-    const landed = (input.landed ?? []).flatMap((l) => [...l.parts, ...l.rejects]);
-    await cage(engine, { files: [...files.map((f) => f.path), ...landed, ...session.files], folders: session.folders });
+    const parts = (landed ?? []).flatMap((l) => [...l.parts, ...l.rejects]);
+    await cage(engine, { files: [...files.map((f) => f.path), ...parts, ...session.files], folders: session.folders });
     return await guarded(engine, input, files, async (reader) => {
       const { rows, counts, open, cursor } = await readyRows(
         engine,
         input,
         files,
-        input.landed,
+        landed,
         input.checkpoint,
         hooks,
         reader,
       );
       enforceLimits(counts, input.maxRejected, input.stream);
-      rows.gate = await gate(input, hooks, engine, reader);
+      rows.gate = await gate(input, hooks, engine, landed === null && input.plan.direct ? reader : null);
       const checkpoint = nextCheckpoint(input.commit.checkpoint, cursor);
       const commit = { ...input.commit, checkpoint, columns: rows.columns, counts };
       const result = await session.load(commit, rows);
@@ -305,7 +212,7 @@ async function readyRows(
     return { rows, counts: { ...zeroCounts(), bytes_read: bytes }, open: true, cursor: null };
   }
   const all = landed ?? [await landFiles(engine, input, files, reader)];
-  const names = files.length > 0 ? files : ((input as Partial<TaskInput & { type: 'load' }>).names ?? []);
+  const names = files.length > 0 ? files : namesOf(input);
   return makeReady(engine, {
     stream,
     plan,
@@ -317,6 +224,11 @@ async function readyRows(
     loadedAt: input.loadedAt,
     log: hooks.log,
   });
+}
+
+/** The source's names of files that are not at hand: read in batches, or by other tasks. */
+function namesOf(input: Reading & { names?: { ordinal: number; name: string }[]; splits?: Split[] }) {
+  return input.names ?? (input.splits ?? []).map((s) => ({ ordinal: s.ordinal, name: s.file?.path ?? '' }));
 }
 
 function joinLanded(all: Landed[]): Landed {
@@ -337,11 +249,11 @@ async function gate(
   input: TaskInput & { type: 'load' },
   hooks: TaskHooks,
   engine: Engine,
-  reader: SureReader,
+  reader: SureReader | null,
 ): Promise<NonNullable<ReadyRows['gate']>> {
   const { checks } = await loadSteps(input.stream, engine);
   return async (rows) => {
-    if (input.landed === null && input.plan.direct) await reader.requireSure(rows);
+    await reader?.requireSure(rows);
     gateRows(input.stream, checks, rows, hooks.log);
   };
 }

@@ -1,5 +1,5 @@
 import type { Schema } from '../spec/schema.ts';
-import type { CheckStep, DestinationUse, WriteDisposition } from './job.ts';
+import type { CheckStep, DestinationUse, Incremental, WriteDisposition } from './job.ts';
 import type { JsonObject } from './json.ts';
 import type { Checkpoint, Counts, FileIdentity, StreamKey } from './run.ts';
 import type { Column, DataType } from './type.ts';
@@ -63,18 +63,38 @@ export interface LocalFile {
   modified_at: string | null;
   /** The split's ordinal. */
   ordinal: number;
+  /** What the source knows of the bytes: the format where the job names none, and settings that win over the job's. */
+  format?: { type: string; settings: JsonObject };
+}
+
+/** What a listing may use beside the settings. */
+export interface SplitsRequest {
+  /** What the last commit stored; null: a full load. */
+  checkpoint: Checkpoint | null;
+  /** The ledger of files by path; empty where the stream keeps none or loads anew. */
+  known: ReadonlyMap<string, FileIdentity>;
+  /** The stream's incremental rule. */
+  incremental: Incremental;
+  /** Folder of the stream's spooled files, for a source whose bytes cannot be read twice alike; made when it is needed. */
+  spool: string;
+  /** For a preview: about so many rows are wanted, the rest may be left out. */
+  rows?: number;
 }
 
 export interface SourceSession {
+  /** Files are downloaded, at most so many at a time; left out: they lie on this machine. */
+  readonly transfers?: number;
   /** Reach and list; throws a SluiceError that says which of the two failed and why. */
   test(): Promise<void>;
   /** All splits of now, in a stable order. A source of files lists every match; the engine takes away those in the ledger. */
-  splits(): AsyncIterable<Split>;
+  splits(request: SplitsRequest): AsyncIterable<Split>;
   /**
-   * Makes a split's bytes readable by the engine: a local file as it stands, or a download into `spool`.
-   * Throws `source/*` errors with the split's name.
+   * Makes a split's bytes readable by the engine: a local file as it stands, or a download into `spool`. May be called for
+   * several splits at once. Throws `source/*` errors with the split's name.
    */
   fetch(split: Split, spool: string): Promise<LocalFile>;
+  /** After `splits`: what the source wants to find again in `checkpoint.source` once this epoch is committed. */
+  position?(): JsonObject | null;
   /** Told after a commit; may be repeated or lost. */
   committed(splits: readonly Split[]): Promise<void>;
   close(): Promise<void>;
@@ -371,8 +391,13 @@ export interface Spec<S extends Schema = Schema> {
   settings: S;
   /** Sources and destinations: keys of the system's connection, which may also stand inline. */
   connection?: Schema;
-  /** Names of the settings and connection keys whose values are secrets. */
+  /** Names of the settings and connection keys whose values are secrets; `auth.token` is a key inside another. */
   secrets: string[];
+  /**
+   * Sources: the settings that say where the data is, not which part of it is read: a change of them makes the checkpoint void.
+   * Left out: all but those that every source of files has.
+   */
+  address?: string[];
   capabilities: Capabilities;
   /** YAML snippets that validate. */
   examples: string[];

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import type { JsonObject, Stream } from '@sluice/core';
-import { destinations, sources } from '@sluice/core/specs';
+import { destinations, type Spec, sources } from '@sluice/core/specs';
 
 export interface Addresses {
   source: string;
@@ -26,7 +26,7 @@ export function addressesOf(stream: Stream): Addresses {
   const { incremental, destination, source } = stream;
   const rule = incremental.type === 'cursor' || incremental.type === 'window' ? incremental.column : null;
   return {
-    source: hash({ type: source.type, settings: address(source.settings, sources[source.type]?.secrets ?? []) }),
+    source: hash({ type: source.type, settings: sourceAddress(source.settings, sources[source.type]) }),
     incremental: hash({ type: incremental.type, column: rule }),
     destination: hash({
       type: destination.type,
@@ -35,6 +35,12 @@ export function addressesOf(stream: Stream): Addresses {
       table: destination.table,
     }),
   };
+}
+
+function sourceAddress(settings: JsonObject, spec: Spec | undefined): JsonObject {
+  if (!spec?.address) return address(settings, spec?.secrets ?? []);
+  const named = new Set(spec.address);
+  return address(Object.fromEntries(Object.entries(settings).filter(([key]) => named.has(key))), spec.secrets);
 }
 
 function address(settings: JsonObject, secrets: readonly string[]): JsonObject {

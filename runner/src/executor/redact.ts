@@ -1,4 +1,4 @@
-import type { JsonObject, Stream } from '@sluice/core';
+import type { Json, JsonObject, Stream } from '@sluice/core';
 import { destinations, sources } from '@sluice/core/specs';
 
 const MASK = '***';
@@ -20,7 +20,7 @@ export function redactorOf(job: { streams: readonly Partial<Pick<Stream, 'source
 
 function collect(settings: JsonObject, secrets: readonly string[], into: Set<string>): void {
   for (const name of secrets) {
-    const value = settings[name];
+    const value = name.split('.').reduce<Json | undefined>(inside, settings);
     if (typeof value !== 'string') continue;
     into.add(value);
     const password = /^[a-z][\w+:.-]*?:\/\/[^@/]*?:([^@]*)@/i.exec(value)?.[1];
@@ -29,6 +29,10 @@ function collect(settings: JsonObject, secrets: readonly string[], into: Set<str
       into.add(decode(password));
     }
   }
+}
+
+function inside(value: Json | undefined, key: string): Json | undefined {
+  return value !== null && typeof value === 'object' && !Array.isArray(value) ? value[key] : undefined;
 }
 
 function decode(text: string): string {

@@ -35,14 +35,15 @@ function own(map: Readonly<Record<string, Spec>>, key: string | undefined): Spec
 
 function checkNode(node: Node | undefined, spec: Spec | undefined, owner: string, report: Report): void {
   for (const key of spec?.secrets ?? []) {
-    const value = entryOf(node, key)?.value;
+    const path = key.split('.');
+    const value = entryOf(child(node, ...path.slice(0, -1)), path.at(-1) ?? '')?.value;
     if (value?.kind !== 'scalar' || value.value === null || !holdsSecret(String(value.value))) continue;
     literalSecret(key, value, owner, report);
   }
 }
 
 function literalSecret(key: string, value: Node, owner: string, report: Report): void {
-  const text = `\${env:${`${owner}_${key}`.toUpperCase().replace(/\W/g, '_')}}`;
+  const text = `\${env:${`${owner}_${key.slice(key.lastIndexOf('.') + 1)}`.toUpperCase().replace(/\W/g, '_')}}`;
   const fix = { title: `Write \`${text}\``, edits: [{ range: value.range, text }] };
   report('secret/literal', value, `\`${key}\` is a secret: it must come from outside, such as \`${text}\`.`, { fix });
 }

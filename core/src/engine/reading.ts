@@ -1,0 +1,162 @@
+import type { Engine, FormatReader, LocalFile, Split } from '../model/component.ts';
+import { SluiceError } from '../model/error.ts';
+import type { Column } from '../model/type.ts';
+import * as registry from '../registry.ts';
+import { pick } from './components.ts';
+import { explainDirect } from './direct.ts';
+import { quiet, raisedMark } from './failures.ts';
+import { type Landed, land } from './land.ts';
+import { masksAny } from './mask.ts';
+import { batchesOf, discard, type Fetching, fetchAll, spooled, spoolFolder } from './spool.ts';
+import type { StreamPlan } from './stream-plan.ts';
+import { SureReader } from './sure-reader.ts';
+import type { TaskCommon, TaskHooks, TaskInput, TaskOutput } from './task-types.ts';
+import { verifyColumns } from './verify.ts';
+
+type WithSplits = TaskInput & { splits: Split[] };
+
+/** Makes a task's splits readable for as long as `work` runs. */
+export async function withFiles<T>(
+  input: WithSplits,
+  hooks: TaskHooks,
+  work: (files: LocalFile[]) => Promise<T>,
+): Promise<T> {
+  if (input.splits.length === 0) return work([]);
+  // What the sample unpacked is read once more.
+  return withSource(input, hooks, async (fetching) => work(await fetchAll(fetching, input.splits)));
+}
+
+async function withSource<T>(
+  input: WithSplits,
+  hooks: TaskHooks,
+  work: (fetching: Fetching) => Promise<T>,
+): Promise<T> {
+  const { settings, type } = input.stream.source;
+  const source = await pick(registry.sources, 'source', type);
+  const stop = new AbortController();
+  const signal = AbortSignal.any([hooks.signal, stop.signal]);
+  const session = await source.connect({ settings, projectDir: input.projectDir, signal, log: hooks.log });
+  try {
+    return await work({ session, settings, signal, folder: spoolFolder(input.spool, input.stream) });
+  } catch (error) {
+    // Downloads that nobody waits for any more.
+    stop.abort();
+    throw error;
+  } finally {
+    await session.close();
+  }
+}
+
+/**
+ * Reads a task's splits: `work` gets the files, or, where they are too many to lie on the disk together, what was landed of
+ * them batch by batch. Where a value breaks an inferred type the batches behind it are only searched for more such columns.
+ */
+export async function reading(
+  engine: Engine,
+  input: WithSplits & Reading,
+  hooks: TaskHooks,
+  work: (files: LocalFile[], landed: Landed[] | null) => Promise<TaskOutput>,
+): Promise<TaskOutput> {
+  if (input.splits.length === 0) return work([], null);
+  return withSource(input, hooks, async (fetching) => {
+    const batches = batchesOf(input.splits, fetching.session.transfers);
+    if (batches.length === 1) return together(fetching, input.splits, (files) => work(files, null));
+    const landed: Landed[] = [];
+    const wider: Column[] = [];
+    for await (const files of spooled(fetching, batches)) {
+      if (wider.length > 0) {
+        wider.push(...(await searched(engine, input, files)));
+        continue;
+      }
+      const name = `landed-${landed.length}`;
+      const output = await guarded(engine, input, files, async (reader) => ({
+        type: 'landed',
+        landed: await landFiles(engine, input, files, reader, name),
+      }));
+      if (output.type === 'widen') wider.push(...output.columns);
+      else if (output.type === 'landed') landed.push(output.landed);
+    }
+    return wider.length > 0 ? { type: 'widen', columns: wider } : work([], landed);
+  });
+}
+
+async function together<T>(fetching: Fetching, splits: Split[], work: (files: LocalFile[]) => Promise<T>): Promise<T> {
+  const files = await fetchAll(fetching, splits);
+  try {
+    return await work(files);
+  } finally {
+    if (fetching.session.transfers === undefined) await discard(fetching, files);
+  }
+}
+
+async function searched(engine: Engine, input: Reading, files: LocalFile[]): Promise<Column[]> {
+  const format = await pick(registry.formats, 'format', input.plan.format);
+  return verifyColumns(engine, input.stream, input.plan, format, files);
+}
+
+export type Reading = TaskCommon & { plan: StreamPlan };
+
+/** Readings of the same files that a task tries before it takes what they say. */
+const READINGS = 3;
+
+/**
+ * Runs `work` with a reader; a reading that turns out to be unsure is thrown away and done anew. Where a value breaks an
+ * inferred type, finds every column that breaks over all files of the task.
+ */
+export async function guarded(
+  engine: Engine,
+  input: Reading,
+  files: LocalFile[],
+  work: (reader: SureReader) => Promise<TaskOutput>,
+): Promise<TaskOutput> {
+  const format = await pick(registry.formats, 'format', input.plan.format);
+  for (let reading = 1; ; reading++) {
+    const reader = new SureReader(format);
+    try {
+      return await work(reader);
+    } catch (error) {
+      if (reading < READINGS && !(await reader.sure(null))) continue;
+      const mark = raisedMark(error);
+      if (mark?.kind === 'widen') {
+        return { type: 'widen', columns: await verifyColumns(engine, input.stream, input.plan, format, files) };
+      }
+      if (mark) throw await explainDirect(engine, input.stream, input.plan, format, files, mark, factsOf(input));
+      if (error instanceof SluiceError) throw error;
+      throw (await explained(format, error as Error, files, input)) ?? error;
+    }
+  }
+}
+
+/** What a format knows of an engine error; where columns are masked no sentence of the engine's, which may show a line. */
+async function explained(
+  format: FormatReader,
+  error: Error,
+  files: LocalFile[],
+  input: Reading,
+): Promise<Error | null> {
+  const found = await format.explain(error, files, input.plan.sniffed);
+  return found instanceof SluiceError ? quiet(found, masksAny(input.stream)) : found;
+}
+
+export function factsOf(input: TaskCommon): { runId: string; loadedAt: string } {
+  return { runId: input.runId, loadedAt: input.loadedAt };
+}
+
+export async function landFiles(
+  engine: Engine,
+  input: Reading,
+  files: LocalFile[],
+  reader: SureReader,
+  name = 'landed',
+): Promise<Landed> {
+  const landed = await land(engine, {
+    stream: input.stream,
+    plan: input.plan,
+    reader,
+    files,
+    facts: factsOf(input),
+    name,
+  });
+  await reader.requireSure(landed.rows_read);
+  return landed;
+}
