@@ -60,6 +60,7 @@ export async function probeStream(request: ProbeRequest): Promise<Probe[]> {
     return pieces(splits);
   });
   if (reached && splits.length > 0) await attempt('read', 'source', (signal) => read(request, splits, signal));
+  await rm(spoolOf(request), { recursive: true, force: true });
   await attempt('write', 'destination', (signal) => write(request, signal));
   return probes;
 }
@@ -88,7 +89,10 @@ async function list(request: ProbeRequest, signal: AbortSignal): Promise<Split[]
   try {
     await session.test();
     const splits: Split[] = [];
-    for await (const split of session.splits()) splits.push(split);
+    const known = new Map();
+    const incremental: Stream['incremental'] = { type: 'none' };
+    const wanted = { checkpoint: null, known, incremental, spool: spoolOf(request), rows: 1 };
+    for await (const split of session.splits(wanted)) splits.push(split);
     return splits;
   } finally {
     await session.close();
@@ -106,7 +110,7 @@ async function read(request: ProbeRequest, splits: readonly Split[], signal: Abo
   const [smallest] = [...splits].sort((a, b) => (a.bytes ?? 0) - (b.bytes ?? 0));
   const name = smallest?.file?.path ?? 'the first part';
   if (!smallest || (smallest.bytes ?? 0) > MAX_FETCH) return `not tried: ${name} is the smallest and large`;
-  const spool = join(request.projectDir, '.sluice', 'spool', `doctor-${process.pid}`);
+  const spool = spoolOf(request);
   await mkdir(spool, { recursive: true });
   const session = await open(request, signal);
   try {
@@ -114,8 +118,11 @@ async function read(request: ProbeRequest, splits: readonly Split[], signal: Abo
     return `read ${name}`;
   } finally {
     await session.close();
-    await rm(spool, { recursive: true, force: true });
   }
+}
+
+function spoolOf({ projectDir }: ProbeRequest): string {
+  return join(projectDir, '.sluice', 'spool', `doctor-${process.pid}`);
 }
 
 async function write(request: ProbeRequest, signal: AbortSignal): Promise<string> {
