@@ -1,4 +1,4 @@
-import type { Check, Destination, FormatReader, Source, Transform } from './model/component.ts';
+import type { Check, Destination, FormatReader, FormatWriter, Source, Transform } from './model/component.ts';
 
 /** Every component's implementation by kind and type; each is loaded when it is first used. */
 export const sources: Readonly<Record<string, { load: () => Promise<Source> }>> = {
@@ -12,6 +12,11 @@ export const formats: Readonly<Record<string, { load: () => Promise<FormatReader
   csv: { load: async () => (await import('./formats/csv/reader.ts')).csv },
   json: { load: async () => (await import('./formats/json/reader.ts')).json },
   parquet: { load: async () => (await import('./formats/parquet/reader.ts')).parquet },
+};
+export const writers: Readonly<Record<string, { load: () => Promise<FormatWriter> }>> = {
+  csv: { load: async () => (await import('./formats/csv/writer.ts')).csvWriter },
+  json: { load: async () => (await import('./formats/json/writer.ts')).jsonWriter },
+  parquet: { load: async () => (await import('./formats/parquet/writer.ts')).parquetWriter },
 };
 export const transforms: Readonly<Record<string, { load: () => Promise<Transform> }>> = {
   filter: { load: async () => (await import('./transforms/filter/transform.ts')).filter },

@@ -178,6 +178,41 @@ export interface FormatReader {
   explain(error: Error, files: readonly LocalFile[], sniffed: Sniffed): Promise<Error | null>;
 }
 
+/** What a writer is to make of rows. */
+export interface WriteRequest {
+  /** A SELECT that yields `columns`, in their order. */
+  sql: string;
+  columns: readonly Column[];
+  /** An empty folder that the engine may write to; made where it is missing. */
+  folder: string;
+  /** What file names begin with: no other task's do. */
+  name: string;
+  /** Columns whose values make `column=value` folders, as Hive lays them out; they stand in the files too. */
+  partitionBy: readonly string[];
+  /** Bytes after which a file ends, roughly; null: one file. Not together with `partitionBy`. */
+  fileSize: number | null;
+}
+
+/** A file that a writer made. */
+export interface WrittenFile {
+  /** Below the request's folder, with `/`. */
+  path: string;
+  size: number;
+}
+
+/** Rows of the engine → files of a format that its reader reads back to the same values. */
+export interface FormatWriter {
+  /** Of the files' names, with its dot. */
+  extension: string;
+  /**
+   * Writes all rows; without `partitionBy` also where there are none, so that the columns are known. Throws
+   * `destination/bad-value` (data) naming column and row for what the format cannot hold.
+   */
+  write(engine: Engine, request: WriteRequest): Promise<{ rows: number; files: WrittenFile[] }>;
+  /** A SELECT for a look at files that it wrote with these columns; at least one. */
+  read(files: readonly string[], columns: readonly Column[]): string;
+}
+
 // ---------------------------------------------------------------- transforms and checks
 
 export type Scope = 'row' | 'run';
