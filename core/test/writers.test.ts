@@ -39,7 +39,18 @@ async function write(writer: FormatWriter, sql: string, cols: readonly Column[],
   const request = { sql, columns: cols, folder: out, name: 'part-00003', partitionBy, fileSize };
   const { rows, files } = await writer.write(engine, request);
   const paths = files.map((f) => f.path);
-  return { rows, paths, out, read: paths.length > 0 ? writer.read(files.map((f) => join(out, f.path)), cols) : '' };
+  return {
+    rows,
+    paths,
+    out,
+    read:
+      paths.length > 0
+        ? writer.read(
+            files.map((f) => join(out, f.path)),
+            cols,
+          )
+        : '',
+  };
 }
 
 describe.each(Object.entries(registry.writers))('%s', (_, { load }) => {
@@ -99,14 +110,23 @@ describe.each(Object.entries(registry.writers))('%s', (_, { load }) => {
     const { rows, paths, read } = await write(writer, sql, cols, { fileSize: 4_000_000 });
     expect(rows).toBe(400_000);
     expect(paths.length).toBeGreaterThan(1);
-    const [sum] = await engine.rows(`SELECT count(*) AS n, count(DISTINCT id) AS d, sum(id)::VARCHAR AS s FROM (${read})`);
+    const [sum] = await engine.rows(
+      `SELECT count(*) AS n, count(DISTINCT id) AS d, sum(id)::VARCHAR AS s FROM (${read})`,
+    );
     expect(sum).toEqual({ n: '400000', d: '400000', s: '79999800000' });
   });
 });
 
 test('NDJSON and CSV are as others expect them', async () => {
   const { json, csv } = registry.writers;
-  const cols = columns({ id: 'int', day: 'date', tz: 'timestamptz', f: 'double', s: 'text', st: 'struct<d: decimal(5,2)>' });
+  const cols = columns({
+    id: 'int',
+    day: 'date',
+    tz: 'timestamptz',
+    f: 'double',
+    s: 'text',
+    st: 'struct<d: decimal(5,2)>',
+  });
   const sql = `SELECT 1::INT AS id, DATE '1975-05-11' AS day, TIMESTAMPTZ '2026-01-02 03:04:05.5+02' AS tz, 'nan'::DOUBLE AS f, 'a"b' || chr(10) AS s, {'d': 0.10::DECIMAL(5,2)} AS st`;
   const lines = await write(await json!.load(), sql, cols);
   expect(readFileSync(join(lines.out, lines.paths[0]!), 'utf8')).toBe(

@@ -9,16 +9,18 @@ import type { EpochPorts, StreamRun } from './ports.ts';
 /** What a stopped run still has to look up or remove goes by a signal of its own. */
 const CLEAN_UP_MS = 8_000;
 
-type Aborted = Pick<StreamRun, 'key' | 'stream' | 'runId' | 'projectDir'>;
+type Aborted = Pick<StreamRun, 'key' | 'stream' | 'runId' | 'projectDir' | 'memory' | 'cores'>;
 
+/** A session for what the epoch does itself: it opens and commits while no task of the stream runs, so it may use the run's whole budget. */
 export async function connectTo(
-  run: Pick<StreamRun, 'key' | 'stream' | 'runId' | 'projectDir'>,
+  run: Aborted,
   ports: Pick<EpochPorts, 'log'>,
   signal: AbortSignal,
 ): Promise<DestinationSession> {
   const { key, stream, runId, projectDir } = run;
   const destination = await pick(registry.destinations, 'destination', stream.destination.type);
-  return destination.connect({ key, runId, projectDir, signal, log: ports.log, use: stream.destination });
+  const budget = { threads: run.cores, memory: run.memory };
+  return destination.connect({ key, runId, projectDir, signal, log: ports.log, use: stream.destination, budget });
 }
 
 /** Removes what a run staged for a stream, after it failed or was stopped. Throws the destination's errors. */

@@ -102,6 +102,7 @@ async function connect(input: TaskCommon, hooks: TaskHooks): Promise<Destination
     runId: input.runId,
     signal: hooks.signal,
     log: hooks.log,
+    budget: { threads: input.threads, memory: input.memory },
   });
 }
 

@@ -99,13 +99,15 @@ async function clean({ request, runId, storeUrl }: CleanMessage, job: Job): Prom
   await faultPoint('clean.before');
   const store = await openStore({ url: storeUrl });
   const log: TaskLog = () => undefined;
+  const cores = availableParallelism();
   try {
     for (const stream of job.streams) {
       const key = { project: job.project, target: job.target, job: job.name, stream: stream.name };
       const nobody = () => undefined;
       const means = { job, runId, store, pool: null, log, signal: stop.signal, emit: nobody, committing: nobody };
       const ports = portsOf(means);
-      await cleanStream({ key, stream, runId, projectDir: request.projectDir }, ports).catch(() => undefined);
+      const run = { key, stream, runId, projectDir: request.projectDir, memory: job.compute.memory, cores };
+      await cleanStream(run, ports).catch(() => undefined);
     }
   } finally {
     await store.close();

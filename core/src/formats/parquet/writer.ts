@@ -12,7 +12,9 @@ export const parquetWriter: FormatWriter = {
   extension: '.parquet',
 
   async write(engine, request) {
-    const values = request.columns.map((c, i) => `${finite(typedColumn(c.name, c.type), c.type, i)} AS ${ident(c.name)}`);
+    const values = request.columns.map(
+      (c, i) => `${finite(typedColumn(c.name, c.type), c.type, i)} AS ${ident(c.name)}`,
+    );
     const select = `SELECT ${values.join(', ')} FROM (${request.sql}) AS r`;
     const keep = request.partitionBy.length > 0 ? ', WRITE_PARTITION_COLUMNS true' : '';
     try {
