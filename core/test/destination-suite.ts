@@ -282,6 +282,14 @@ export function destinationSuite(name: string, system: () => SystemUnderTest): v
       expect(second).toHaveLength(1201);
       expect(second[0]).toEqual(file('f00000', 77));
       expect(await load('l3', { files: [file('only', 1)], forgetLedger: true })).toEqual([file('only', 1)]);
+      await load('l4', { files: [file('later', 1)] });
+      // A restore: no rows, and what a later commit brought is not known any more.
+      const session = await driver.connect('l5');
+      const opened = await session.open(ADDRESSES, []);
+      await session.commit(driver.epoch('l5', opened, [], { forgetCommits: [`l4/${driver.table}/0`] }), []);
+      expect([...(await session.ledger()).keys()]).toEqual(['only']);
+      expect(await session.inspect()).toMatchObject({ seq: 5, files: 1 });
+      await session.close();
     });
 
     test('open gives the table as it stands, and no checkpoint where an address changed', async () => {

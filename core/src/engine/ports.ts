@@ -17,10 +17,13 @@ export interface EpochPorts {
   committing(stream: string): Promise<void>;
   /** Everything staged for these runs was aborted or committed. */
   settled(stream: string, runIds: string[]): Promise<void>;
-  /** `run`: the one that committed, where it died before it could say so itself; left out: this one. */
+  /**
+   * `run`: the one that committed, where it died before it could say so itself; left out: this one. `note`: why a commit has no
+   * rows.
+   */
   finished(
     stream: string,
-    done: { seq: number; commitId: string; checkpoint: Checkpoint; counts: Counts; run?: string },
+    done: { seq: number; commitId: string; checkpoint: Checkpoint; counts: Counts; run?: string; note?: string },
   ): Promise<void>;
   phase(stream: string, phase: Phase, detail?: string): void;
   progress(stream: string, done: { bytes: number; total: number | null; tasksDone: number; tasks: number }): void;

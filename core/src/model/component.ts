@@ -304,6 +304,8 @@ export interface EpochCommit {
   /** Files to enter in the ledger; with `forgetLedger` all older entries go first. */
   files: FileIdentity[];
   forgetLedger: boolean;
+  /** Ids of earlier commits whose files leave the ledger, for a restore: they are loaded again. */
+  forgetCommits?: string[];
   /** The rows' columns in order, with final names and types. */
   columns: Column[];
   /** Columns of the table that are added or get another type, as the schema contract decided. */

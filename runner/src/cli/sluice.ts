@@ -21,7 +21,7 @@ const COMMANDS: Readonly<Record<string, CommandEntry>> = {
   discover: { summary: 'show what a connection holds, and write jobs for it', load: () => import('./discover.ts') },
   next: { summary: 'show when a job fires next', load: () => import('./next.ts') },
   schema: { summary: 'print the JSON Schema of job or project files', load: () => import('./schema.ts') },
-  state: { summary: 'look at checkpoints and their history', load: () => import('./state.ts') },
+  state: { summary: 'show, set back, export and import checkpoints and history', load: () => import('./state.ts') },
 };
 
 const EXITS = `

@@ -212,7 +212,8 @@ export function isoTimes<T>(row: Record<string, unknown>): T {
   return Object.fromEntries(entries) as T;
 }
 
-async function failDead(client: pg.PoolClient, run: string): Promise<void> {
+/** A run whose process is gone has failed; its lease goes. */
+export async function failDead(client: pg.PoolClient, run: string): Promise<void> {
   const error = new SluiceError('run/lease-lost', 'transient', 'The process of this run ended without a word').toJSON();
   await client.query('DELETE FROM leases WHERE run = $1', [run]);
   await client.query(

@@ -1,5 +1,6 @@
 import { SluiceError } from '@sluice/core';
 import { Database, unreachable } from './connection.ts';
+import * as dump from './dump.ts';
 import { embeddedServer } from './embedded/embedded.ts';
 import { stateFolder } from './embedded/location.ts';
 import * as epochs from './epochs.ts';
@@ -33,6 +34,8 @@ export interface StateLocation {
   projectDir: string;
   /** `state_store` of the project with its references put in; null or empty: DATABASE_URL, else the embedded server. */
   stateStore: string | null;
+  /** The embedded server's data of another PostgreSQL are moved aside and told of here; left out: `store/version`. */
+  onOldData?: (folder: string, version: string) => void;
 }
 
 /** The embedded server may be stopped for lack of users just as one arrives. */
@@ -44,7 +47,7 @@ export async function openStateStore(location: StateLocation): Promise<Store> {
   if (named) return openStore({ url: named });
   for (let left = CONNECT_TRIES - 1; ; left--) {
     try {
-      return await openStore(await embeddedServer(location.projectDir));
+      return await openStore(await embeddedServer(location.projectDir, location.onOldData));
     } catch (error) {
       const raced = error instanceof SluiceError && error.code === 'store/unreachable' && error.kind === 'transient';
       if (!raced || left === 0) throw error;
@@ -100,6 +103,15 @@ export class Store {
   async serverVersion(): Promise<string> {
     const { rows } = await this.#db.query(`SELECT current_setting('server_version') AS version`);
     return String(rows[0]?.version);
+  }
+
+  /** See `dump.ts`. */
+  exportState(project: string | null, write: (line: string) => Promise<void>): Promise<dump.Exported> {
+    return dump.exportState(this.#db, project, write);
+  }
+
+  importState(lines: AsyncIterable<string>): Promise<dump.Imported> {
+    return dump.importState(this.#db, lines);
   }
 
   /** Runs `work` while this process alone holds the named lock; see `locks.ts`. */

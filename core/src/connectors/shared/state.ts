@@ -144,6 +144,14 @@ export async function writeLedger(door: StateDoor, epoch: EpochCommit): Promise<
   const { db, place, key } = door;
   const table = inPlace(place, FILES.name);
   if (epoch.forgetLedger) await db.changed(`DELETE FROM ${table} WHERE ${keyIs(key)}`);
+  const forgotten = epoch.forgetCommits ?? [];
+  for (let at = 0; at < forgotten.length; at += LEDGER_BATCH) {
+    const ids = forgotten
+      .slice(at, at + LEDGER_BATCH)
+      .map(literal)
+      .join(', ');
+    await db.changed(`DELETE FROM ${table} WHERE ${keyIs(key)} AND commit_id IN (${ids})`);
+  }
   for (let at = 0; at < epoch.files.length; at += LEDGER_BATCH) {
     const batch = epoch.files.slice(at, at + LEDGER_BATCH);
     const paths = batch.map((file) => literal(file.path)).join(', ');

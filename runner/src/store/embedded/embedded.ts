@@ -39,12 +39,16 @@ export interface EmbeddedServer {
 
 /**
  * The project's own Postgres, started if it does not answer. Whoever needs it first starts it, detached; a supervisor stops it
- * when nobody has been connected for a while. Throws `store/embedded`, `store/version`, `store/in-use`.
+ * when nobody has been connected for a while. With `onOldData`, data of another major version are moved aside and a new server is
+ * started beside them; it is told where they are. Throws `store/embedded`, `store/version`, `store/in-use`.
  */
-export async function embeddedServer(projectDir: string): Promise<EmbeddedServer> {
+export async function embeddedServer(
+  projectDir: string,
+  onOldData?: (folder: string, version: string) => void,
+): Promise<EmbeddedServer> {
   const location = serverLocation(projectDir);
   try {
-    const url = await connectOrStart(location);
+    const url = await connectOrStart(location, onOldData);
     return {
       url,
       stands() {
@@ -58,7 +62,10 @@ export async function embeddedServer(projectDir: string): Promise<EmbeddedServer
   }
 }
 
-async function connectOrStart(location: ServerLocation): Promise<string> {
+async function connectOrStart(
+  location: ServerLocation,
+  onOldData: ((folder: string, version: string) => void) | undefined,
+): Promise<string> {
   const until = Date.now() + START_TIMEOUT_MS;
   const elsewhere = new Elsewhere(location);
   while (Date.now() < until) {
@@ -74,6 +81,7 @@ async function connectOrStart(location: ServerLocation): Promise<string> {
       continue;
     }
     try {
+      if (onOldData) moveOldData(location, onOldData);
       checkVersion(location);
       makePassword(location);
       await start(location, until);
@@ -179,8 +187,22 @@ function entry(name: string, value: string | undefined): [string, string][] {
   return value === undefined ? [] : [[name, value]];
 }
 
+/** Only whoever may start the server may do this: nothing runs on these data then. */
+function moveOldData(location: ServerLocation, onOldData: (folder: string, version: string) => void): void {
+  const found = versionOf(location);
+  if (found === undefined || found === SERVER_MAJOR) return;
+  let folder = `${location.data}-${found}`;
+  for (let n = 2; existsSync(folder); n++) folder = `${location.data}-${found}-${n}`;
+  renameSync(location.data, folder);
+  onOldData(folder, found);
+}
+
+function versionOf(location: ServerLocation): string | undefined {
+  return readIfThere(join(location.data, 'PG_VERSION'))?.trim();
+}
+
 function checkVersion(location: ServerLocation): void {
-  const found = readIfThere(join(location.data, 'PG_VERSION'))?.trim();
+  const found = versionOf(location);
   if (found === undefined || found === SERVER_MAJOR) return;
   throw new SluiceError(
     'store/version',
