@@ -17,7 +17,7 @@ export type Rewind =
 
 type Rewound = Pick<
   StreamRun,
-  'key' | 'runId' | 'projectDir' | 'stream' | 'addresses' | 'renamedFrom' | 'deadRuns' | 'signal'
+  'key' | 'runId' | 'projectDir' | 'stream' | 'memory' | 'cores' | 'addresses' | 'renamedFrom' | 'deadRuns' | 'signal'
 >;
 
 const EPOCH = 1;

@@ -1,4 +1,4 @@
-import { hostname } from 'node:os';
+import { availableParallelism, hostname } from 'node:os';
 import { type Checkpoint, type Job, SluiceError, zeroCounts } from '@sluice/core';
 import { rewindStream } from '@sluice/core/runtime';
 import { openStateStore, type Store } from '../store/store.ts';
@@ -144,7 +144,8 @@ async function rewindAll(
     const key = { project: job.project, target: job.target, job: job.name, stream: stream.name };
     const addresses = addressesOf(symbols);
     const renamedFrom = job.renamed_from;
-    const means = { key, runId: run, projectDir, stream, addresses, renamedFrom, deadRuns, signal };
+    const budget = { memory: job.compute.memory, cores: availableParallelism() };
+    const means = { key, runId: run, projectDir, stream, ...budget, addresses, renamedFrom, deadRuns, signal };
     const change = plan.target
       ? ({
           to: 'checkpoint',
