@@ -1,6 +1,8 @@
+import { readFileSync } from 'node:fs';
 import { gzipSync } from 'node:zlib';
-import { afterAll, beforeAll, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type EngineProject, engineProject } from './engine.ts';
+import { zipOf } from './zip.ts';
 
 let project: EngineProject;
 beforeAll(async () => {
@@ -60,4 +62,88 @@ it('a file that is cut off fails by name, and nothing of it is loaded', async ()
   });
   await project.file('cut/a.csv.gz', packed);
   expect((await project.ok(yaml)).counts.rows_written).toBe(1000);
+});
+
+const paths = 'columns:\n  - name: p\n    metadata: path\n';
+
+it.each(['rows.zst', 'rows.bz2'])('other kinds are known by their bytes: %s', async (file) => {
+  const name = `kind_${file.slice(5)}`;
+  await project.file(`${name}/a`, readFileSync(new URL(`../src/engine/compression/fixtures/${file}`, import.meta.url)));
+  const yaml = job(name, { format: '  format:\n    type: csv\n    header: false\n' });
+  await project.ok(yaml);
+  expect(await project.rows(yaml, `SELECT count(*), sum(column_2) FROM ${name}`)).toEqual([['30000', '450015000']]);
+});
+
+describe('a zip archive', () => {
+  it.each([1, 3])('has members that are files of their own (%d tasks)', async (workers) => {
+    const name = `zip_${workers}`;
+    const members: Record<string, string | Buffer> = {
+      'sub/': '',
+      'sub/a.csv': rows(0, 100),
+      'é b.csv': rows(100, 50),
+      'c.csv.gz': gzipSync(rows(200, 10)),
+      '__MACOSX/sub/._a.csv': 'junk',
+      'read me.txt': 'junk',
+    };
+    await project.file(`${name}/data`, zipOf(members));
+    await project.file(`${name}/plain.csv`, rows(300, 1));
+    const yaml = job(name, { workers, source: `  exclude: ["**/*.txt"]\n${paths}` });
+    await project.ok(yaml);
+    const wanted = [
+      [`${name}/data!/c.csv.gz`, '10', '2045'],
+      [`${name}/data!/sub/a.csv`, '100', '4950'],
+      [`${name}/data!/é b.csv`, '50', '6225'],
+      [`${name}/plain.csv`, '1', '300'],
+    ];
+    const query = `SELECT p, count(*), sum(id) FROM ${name} GROUP BY p ORDER BY p`;
+    expect(await project.rows(yaml, query)).toEqual(wanted);
+    const ledger = await project.rows(yaml, 'SELECT path FROM _sluice_files ORDER BY path');
+    expect(ledger.flat()).toEqual([`${name}/data`, ...wanted.map(([path]) => path)]);
+    expect((await project.ok(yaml)).outcome?.empty).toBe(true);
+
+    await project.file(`${name}/data`, zipOf({ ...members, 'new.csv': rows(400, 2) }));
+    expect((await project.ok(yaml)).counts.rows_written).toBe(2);
+    expect((await project.ok(yaml)).outcome?.empty).toBe(true);
+    await project.file(`${name}/data`, zipOf({ ...members, 'new.csv': rows(500, 2) }));
+    expect((await project.run(yaml)).error).toMatchObject({
+      code: 'source/file-changed',
+      where: { path: `${name}/data!/new.csv` },
+    });
+  });
+
+  it('may hold as many members as tasks share', async () => {
+    const many = Object.fromEntries(Array.from({ length: 60 }, (_, i) => [`m${i}.csv`, rows(i * 10, 10)]));
+    await project.file('zip_many/a.zip', zipOf(many));
+    const yaml = job('zip_many', { workers: 4 });
+    await project.ok(yaml);
+    expect(await project.rows(yaml, 'SELECT count(*), sum(id) FROM zip_many')).toEqual([['600', '179700']]);
+  });
+
+  it('that is damaged fails by name, and nothing of it is loaded', async () => {
+    const good = zipOf({ 'a.csv': rows(0, 500), 'b.csv': rows(500, 500) });
+    const wrong = Buffer.from(good);
+    wrong[200] = (wrong[200] ?? 0) ^ 0xff;
+    const yaml = job('zip_bad');
+    for (const [bytes, code] of [
+      [good.subarray(0, good.length - 30), 'format/truncated'],
+      [wrong, 'format/compression'],
+      [zipOf({ 'a.csv': 'id\n1\n' }, 1), 'format/compression'],
+      [zipOf({ '[Content_Types].xml': '', 'xl/workbook.xml': '' }), 'format/compression'],
+      [zipOf({ 'a.zip': zipOf({ 'a.csv': 'id\n1\n' }) }), 'format/compression'],
+    ] as const) {
+      await project.file('zip_bad/a.zip', bytes);
+      expect((await project.run(yaml)).error).toMatchObject({
+        code,
+        kind: 'data',
+        where: { path: expect.stringContaining('zip_bad/a.zip') },
+      });
+    }
+    await project.file('zip_bad/a.zip', good);
+    expect((await project.ok(yaml)).counts.rows_written).toBe(1000);
+  });
+
+  it('without a member is loaded once, as nothing', async () => {
+    await project.file('zip_empty/a.zip', zipOf({}));
+    expect((await project.ok(job('zip_empty'))).outcome?.empty).toBe(true);
+  });
 });

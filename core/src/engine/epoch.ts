@@ -5,6 +5,7 @@ import type { Stream } from '../model/job.ts';
 import { addCounts, type Checkpoint, type Counts, type FileIdentity, zeroCounts } from '../model/run.ts';
 import type { Column } from '../model/type.ts';
 import * as registry from '../registry.ts';
+import { ledgerFiles, sourceSplits, splitsOf } from './archives.ts';
 import { loadSteps, pick } from './components.ts';
 import { destinationCounts, enforceLimits, gateRows } from './counts.ts';
 import { openEngine } from './duckdb.ts';
@@ -124,7 +125,8 @@ class Epoch {
     const { incremental } = this.#stream;
     const checkpoint = fresh ? null : opened.checkpoint;
     const spool = spoolFolder(this.#run.spool, this.#stream);
-    const splits = await newSplits(this.#source.splits({ checkpoint, known, incremental, spool }), known, this.#stream);
+    const source = { session: this.#source, settings: this.#stream.source.settings };
+    const splits = await newSplits(splitsOf(source, { checkpoint, known, incremental, spool }), known, this.#stream);
     await faultPoint('protocol.list.after');
     return splits;
   }
@@ -191,14 +193,14 @@ class Epoch {
 
   #commitOf(opened: Opened, splits: Split[], plan: StreamPlan, fresh: boolean): EpochCommit {
     const { destination, incremental } = this.#stream;
-    const files = splits.flatMap((s) => (s.file ? [s.file] : []));
+    const files = ledgerFiles(splits);
     const source = this.#source.position?.() ?? null;
     return {
       commitId: this.#commitId,
       epoch: EPOCH,
       fence: opened.fence,
       baseSeq: opened.seq,
-      checkpoint: { ...(incremental.type === 'files' ? { files: files.length } : {}), ...(source ? { source } : {}) },
+      checkpoint: { ...(incremental.type === 'files' ? { files: splits.length } : {}), ...(source ? { source } : {}) },
       addresses: this.#run.addresses,
       files: incremental.type === 'files' ? files : [],
       forgetLedger: fresh,
@@ -376,7 +378,7 @@ class Epoch {
 
   async #done(seq: number, counts: Counts, checkpoint: Checkpoint, splits: Split[]): Promise<StreamOutcome> {
     await this.#finish(seq, counts, checkpoint);
-    await this.#source.committed(splits);
+    await this.#source.committed(sourceSplits(splits));
     return { counts, checkpoint, empty: false };
   }
 

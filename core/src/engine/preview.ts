@@ -4,6 +4,7 @@ import { SluiceError } from '../model/error.ts';
 import type { Stream } from '../model/job.ts';
 import type { Column } from '../model/type.ts';
 import * as registry from '../registry.ts';
+import { splitsOf } from './archives.ts';
 import { loadSteps, pick } from './components.ts';
 import { cage, openEngine } from './duckdb.ts';
 import { engineFailure, quiet, raisedMark } from './failures.ts';
@@ -56,16 +57,16 @@ export async function previewStream(input: PreviewInput): Promise<Preview> {
 
 async function previewFiles(input: PreviewInput, session: SourceSession): Promise<Preview> {
   const stream = lenient(input.stream);
+  const { settings } = stream.source;
   const incremental: Stream['incremental'] = { type: 'none' };
   const known = new Map();
   const request = { checkpoint: null, known, incremental, spool: input.spool, rows: input.rows };
-  const splits = await newSplits(session.splits(request), known, { ...stream, incremental });
+  const splits = await newSplits(splitsOf({ session, settings }, request), known, { ...stream, incremental });
   if (splits.length === 0) {
     throw new SluiceError('source/no-data', 'data', 'The source holds nothing to preview', {
       hint: 'Check the `path` of the source and the folder that it starts from.',
     });
   }
-  const { settings } = stream.source;
   const files = await fetchAll({ session, settings, folder: input.spool, signal: input.signal }, sampleOf(splits));
   const sniffer = await openEngine({ spool: input.spool, threads: input.threads, memory: input.memory });
   let plan: StreamPlan;

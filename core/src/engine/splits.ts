@@ -6,6 +6,8 @@ import type { FileIdentity } from '../model/run.ts';
 /** A worker more is worth its start from about this much input on. */
 const BYTES_PER_WORKER = 16_000_000;
 const SAMPLE_FILES = 8;
+/** How the mark of a file begins that is a member of an archive. */
+export const MEMBER_TAG = 'crc32:';
 /** A task needs this much for its buffers alone, whatever it does. */
 const MEMORY_PER_TASK = 128_000_000;
 
@@ -52,7 +54,9 @@ function byTimeThenPath(a: Split, b: Split): number {
   return a.ordinal - b.ordinal;
 }
 
-function sameFile(a: FileIdentity, b: FileIdentity): boolean {
+/** A member of an archive is the same where its bytes are: the archive's own time says nothing about it. */
+export function sameFile(a: FileIdentity, b: FileIdentity): boolean {
+  if (a.etag?.startsWith(MEMBER_TAG)) return a.size === b.size && a.etag === b.etag;
   return a.size === b.size && a.etag === b.etag && a.modified_at === b.modified_at;
 }
 

@@ -3,7 +3,7 @@ import { join, sep } from 'node:path';
 import type { LocalFile, SourceSession, Split } from '../model/component.ts';
 import type { Stream } from '../model/job.ts';
 import type { JsonObject } from '../model/json.ts';
-import { unpacked } from './decompress.ts';
+import { plainFile, sourceSplit } from './archives.ts';
 
 /** Downloads of one task that lie on the disk together: while one batch is read the next one comes in. */
 const BATCH_BYTES = 128_000_000;
@@ -51,6 +51,15 @@ export function batchesOf(splits: readonly Split[], transfers: number | undefine
 /** Makes splits readable, several at a time; the files come in the order of the splits. The first failure stops the rest. */
 export async function fetchAll(work: Fetching, splits: readonly Split[]): Promise<LocalFile[]> {
   const files: LocalFile[] = [];
+  const fetched = new Map<string, Promise<LocalFile>>();
+  // Members of one archive share its download.
+  const fetch = (split: Split): Promise<LocalFile> => {
+    const path = split.archive?.file.path;
+    const before = path === undefined ? undefined : fetched.get(path);
+    const file = before ?? work.session.fetch(sourceSplit(split), work.folder);
+    if (path !== undefined) fetched.set(path, file);
+    return file;
+  };
   let next = 0;
   let failed = false;
   const one = async (): Promise<void> => {
@@ -59,8 +68,8 @@ export async function fetchAll(work: Fetching, splits: readonly Split[]): Promis
       const split = splits[index];
       if (!split) return;
       try {
-        const file = await work.session.fetch(split, work.folder);
-        files[index] = await unpacked(file, work.settings.compression, work.folder, work.signal);
+        const { compression } = work.settings;
+        files[index] = await plainFile(split, await fetch(split), compression, work.folder, work.signal);
       } catch (error) {
         failed = true;
         throw error;

@@ -45,6 +45,8 @@ export interface Split {
   file: FileIdentity | null;
   /** What only the source reads: key range, offsets. */
   detail: JsonObject;
+  /** Set by the engine where the file is a member of an archive: the archive as the source lists it, and the member's path in it. */
+  archive?: { file: FileIdentity; member: string };
 }
 
 export interface SourceContext extends Context {
@@ -93,6 +95,8 @@ export interface SourceSession {
    * several splits at once. Throws `source/*` errors with the split's name.
    */
   fetch(split: Split, spool: string): Promise<LocalFile>;
+  /** The first bytes of a split's file, for a source that has them without a download: archives are then known by what they hold. */
+  head?(split: Split, bytes: number): Promise<Buffer>;
   /** After `splits`: what the source wants to find again in `checkpoint.source` once this epoch is committed. */
   position?(): JsonObject | null;
   /** Told after a commit; may be repeated or lost. */

@@ -1,5 +1,5 @@
 import { constants } from 'node:fs';
-import { access, readdir, realpath, stat } from 'node:fs/promises';
+import { access, open, readdir, realpath, stat } from 'node:fs/promises';
 import { isAbsolute, join, resolve, sep } from 'node:path';
 import picomatch from 'picomatch';
 import type { Discovered, LocalFile, Source, SourceContext, SourceSession, Split } from '../../model/component.ts';
@@ -127,6 +127,19 @@ class LocalSession implements SourceSession {
     });
     const found = await stat(path);
     return { path, name, size: found.size, modified_at: found.mtime.toISOString(), ordinal: split.ordinal };
+  }
+
+  async head(split: Split, bytes: number): Promise<Buffer> {
+    const path = String(split.detail.full);
+    const handle = await open(path, 'r').catch((error: Error) => {
+      throw unreadable(split.file?.path ?? path, error);
+    });
+    try {
+      const { buffer, bytesRead } = await handle.read(Buffer.alloc(bytes), 0, bytes, 0);
+      return buffer.subarray(0, bytesRead);
+    } finally {
+      await handle.close();
+    }
   }
 
   async committed(): Promise<void> {}

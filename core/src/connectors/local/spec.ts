@@ -1,3 +1,4 @@
+import { compression } from '../../spec/compression.ts';
 import { schema } from '../../spec/schema.ts';
 import { defineSpec } from '../../spec/spec.ts';
 
@@ -28,17 +29,7 @@ export const sourceSpec = defineSpec({
         default: '0s',
         description: 'Files changed more recently wait for a later run: for files that are still being written.',
       },
-      compression: {
-        type: 'string',
-        enum: ['auto', 'none', 'gzip'],
-        'x-enum-text': [
-          'Known by a file’s first bytes; files may differ.',
-          'Files are read as they stand.',
-          'Every file is compressed by gzip.',
-        ],
-        default: 'auto',
-        description: 'How files are compressed. They are unpacked on the disk of the spool before they are read.',
-      },
+      compression,
       after_load: {
         type: 'string',
         enum: ['keep'],

@@ -1,0 +1,83 @@
+import picomatch from 'picomatch/posix.js';
+import type { LocalFile, SourceSession, Split, SplitsRequest } from '../model/component.ts';
+import type { JsonObject } from '../model/json.ts';
+import type { FileIdentity } from '../model/run.ts';
+import { HEAD, kindOf } from './compression/magic.ts';
+import { unpacked, unpackedMember } from './compression/unpack.ts';
+import { INSIDE, membersOf } from './compression/zip.ts';
+import { MEMBER_TAG, sameFile } from './splits.ts';
+
+interface Listing {
+  session: SourceSession;
+  /** Settings of the source. */
+  settings: JsonObject;
+}
+
+/**
+ * The source's splits, with each zip archive's members in its place: a member is a file of its own to the ledger and to
+ * `metadata: path`. An archive that the ledger knows unchanged is not opened. Throws `format/*` errors with its name.
+ */
+export async function* splitsOf({ session, settings }: Listing, request: SplitsRequest): AsyncIterable<Split> {
+  const exclude = Array.isArray(settings.exclude) ? settings.exclude.map(String) : [];
+  const unwanted = exclude.length > 0 ? picomatch(exclude, { dot: true }) : () => false;
+  for await (const split of session.splits(request)) {
+    if (!split.file || !(await isArchive(session, split, settings.compression))) {
+      yield split;
+      continue;
+    }
+    const known = request.known.get(split.file.path);
+    if (known && sameFile(known, split.file)) continue;
+    const archive = await session.fetch(split, request.spool);
+    for (const member of await membersOf(archive)) {
+      const path = `${split.file.path}${INSIDE}${member.name}`;
+      if (unwanted(path)) continue;
+      const file = { path, size: member.size, modified_at: split.file.modified_at, etag: `${MEMBER_TAG}${member.crc}` };
+      yield { ...split, bytes: member.size, file, archive: { file: split.file, member: member.name } };
+    }
+  }
+}
+
+/** By the first bytes where the source can tell them without a download, else by the name. */
+async function isArchive(session: SourceSession, split: Split, compression: unknown): Promise<boolean> {
+  if (compression === 'zip') return true;
+  if (compression !== undefined && compression !== 'auto') return false;
+  const head = await session.head?.(split, HEAD);
+  return head ? kindOf(head) === 'zip' : /\.zip$/i.test(split.file?.path ?? '');
+}
+
+/** The split as its source handed it out: a member's is that of its archive. */
+export function sourceSplit(split: Split): Split {
+  const { archive, ...rest } = split;
+  return archive ? { ...rest, bytes: archive.file.size, file: archive.file } : split;
+}
+
+/** The source's own splits of some splits, each once. */
+export function sourceSplits(splits: readonly Split[]): Split[] {
+  const seen = new Set<string>();
+  return splits.flatMap((split) => {
+    const path = split.archive?.file.path;
+    if (path === undefined) return [split];
+    if (seen.has(path)) return [];
+    seen.add(path);
+    return [sourceSplit(split)];
+  });
+}
+
+/** What the ledger gets for some splits: their files, and the archives that they are members of. */
+export function ledgerFiles(splits: readonly Split[]): FileIdentity[] {
+  const archives = sourceSplits(splits.filter((split) => split.archive)).flatMap((split) => split.file ?? []);
+  return [...splits.flatMap((split) => split.file ?? []), ...archives];
+}
+
+/** A fetched split as its format wants it: out of its archive, unpacked. */
+export async function plainFile(
+  split: Split,
+  fetched: LocalFile,
+  compression: unknown,
+  folder: string,
+  signal: AbortSignal,
+): Promise<LocalFile> {
+  const file = { ...fetched, ordinal: split.ordinal };
+  if (split.archive) return unpackedMember(file, split.archive.member, folder, signal);
+  return unpacked(file, compression, folder, signal);
+}
