@@ -14,6 +14,18 @@ export { type Compiled, type CompileOptions, compile, targetScope } from './comp
 export { connectionUse } from './compile/connection.ts';
 export { type ReferenceValues, type Resolved, resolveReferences } from './compile/references.ts';
 export { settleSettings } from './compile/settings.ts';
+export { complete } from './language/complete.ts';
+export { codeActions } from './language/fixes.ts';
+export { hover } from './language/hover.ts';
+export { codeLenses } from './language/lenses.ts';
+export { observe } from './language/observed.ts';
+export { definition, references } from './language/occurrences.ts';
+export { type ColumnRecord, type RecordedColumn, type RecordKeys, recordKeys, stepsHash } from './language/record.ts';
+export { prepareRename, rename } from './language/rename.ts';
+export { plainSnippet } from './language/snippets.ts';
+export { documentLinks, foldingRanges, inlayHints } from './language/structure.ts';
+export { documentSymbols, workspaceSymbols } from './language/symbols.ts';
+export type * from './language/types.ts';
 export { DIAGNOSTIC_CODES, type DiagnosticCode } from './model/codes.ts';
 export type { Diagnostic, Fix, Range, Severity } from './model/diagnostic.ts';
 export { type ErrorKind, type ErrorPlace, SluiceError, type SluiceErrorJson } from './model/error.ts';

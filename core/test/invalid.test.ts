@@ -95,6 +95,8 @@ describe('invalid files', () => {
 
   it('has a file for every code', () => {
     const covered = new Set(names.flatMap((name) => load(name).expect.map((expected) => expected.code)));
-    expect(Object.keys(DIAGNOSTIC_CODES).filter((code) => !covered.has(code))).toEqual([]);
+    // What depends on data is no finding of a file alone; its fixtures are in `language`.
+    const wanted = Object.keys(DIAGNOSTIC_CODES).filter((code) => !code.startsWith('observed/'));
+    expect(wanted.filter((code) => !covered.has(code))).toEqual([]);
   });
 });

@@ -67,10 +67,16 @@ const column = schema({
   properties: {
     name: {
       type: 'string',
+      'x-kind': 'new-column',
       minLength: 1,
       description: 'Name in everything after `columns`: transforms, checks, destination.',
     },
-    from: { type: 'string', minLength: 1, description: 'Name in the source, where it differs.' },
+    from: {
+      type: 'string',
+      'x-kind': 'source-column',
+      minLength: 1,
+      description: 'Name in the source, where it differs.',
+    },
     type: {
       type: 'string',
       'x-kind': 'type',
@@ -149,7 +155,12 @@ const incremental: Schema = {
       cursor: object(
         'Rows whose cursor is beyond the greatest one that was loaded.',
         {
-          column: { type: 'string', minLength: 1, 'x-kind': 'column', description: "The cursor's name in the source." },
+          column: {
+            type: 'string',
+            minLength: 1,
+            'x-kind': 'source-column',
+            description: "The cursor's name in the source.",
+          },
           initial_value: { type: 'string', description: 'The first run reads rows beyond this value.' },
           lookback: {
             type: 'string',

@@ -173,7 +173,9 @@ function scalarType(schema: Schema): JsonObject {
   const types = typesOf(schema);
   const [type] = types;
   if (types.length !== 1 || type === undefined) return schema.type === undefined ? {} : { type: [...types] };
-  if (type === 'string' && !schema.enum && schema.pattern === undefined && !schema['x-kind']) {
+  const kind = schema['x-kind'];
+  const free = kind === undefined || kind === 'source-column' || kind === 'new-column';
+  if (type === 'string' && !schema.enum && schema.pattern === undefined && free) {
     return { type: ['string', 'number', 'boolean'] };
   }
   if ((type === 'integer' || type === 'number' || type === 'boolean') && !schema.enum) {

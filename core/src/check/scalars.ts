@@ -27,6 +27,8 @@ const STATIC_KINDS: ReadonlySet<TextKind> = new Set([
   'strftime',
   'regex',
   'column',
+  'source-column',
+  'new-column',
   'connection',
   'job',
 ]);

@@ -11,7 +11,7 @@ import {
   type ScalarNode,
   textOf,
 } from '../text/node.ts';
-import type { Host } from './host.ts';
+import type { Host, Report } from './host.ts';
 import { JOB_PATTERNS, projectSchema } from './project-schema.ts';
 import { putVariables } from './references.ts';
 import { reporter } from './report.ts';
@@ -127,7 +127,14 @@ function walkConfig(
     report('schema/type', root, 'sluice.yaml is a mapping of keys: `version`, `name`, …');
     return null;
   }
-  const host: Host = {
+  return walk(root, projectSchema, configHost(config, variables, report), {
+    partial: false,
+    runtime: false,
+  }) as MapNode | null;
+}
+
+function configHost(config: Document, variables: ReadonlyMap<string, string | undefined>, report: Report): Host {
+  return {
     document: config,
     report,
     typeOf: () => undefined,
@@ -138,7 +145,14 @@ function walkConfig(
       return text;
     },
   };
-  return walk(root, projectSchema, host, { partial: false, runtime: false }) as MapNode | null;
+}
+
+/** Walks sluice.yaml again and tells of every value and the schema that it was held against, as `visitJob` does for a job. */
+export function visitConfig(config: Document, visit: NonNullable<Host['visit']>): void {
+  const { root } = config;
+  if (root?.kind !== 'map') return;
+  const host = { ...configHost(config, variablesOf(config, undefined, {}), () => {}), visit };
+  walk(root, projectSchema, host, { partial: false, runtime: false });
 }
 
 function connectionsOf(root: MapNode | null): Map<string, Connection> {

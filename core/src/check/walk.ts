@@ -239,9 +239,10 @@ function walkUnion(node: MapNode, schema: Schema, host: Host, place: Place): Nod
   const entry = node.entries.find((e) => e.key.source === union.key);
   const written = entry?.value.kind === 'scalar' && entry.value.value !== null ? entry.value : undefined;
   if (entry && !written) {
-    walk(entry.value, { type: 'string' }, host, place);
+    walk(entry.value, typeKey(schema), host, place);
     return null;
   }
+  if (written) host.visit?.(written, typeKey(schema));
   const type = written ? host.text(written, written.source, false) : host.typeOf(schema, node);
   const known = Object.keys(union.of);
   if (type === undefined) {
@@ -254,7 +255,7 @@ function walkUnion(node: MapNode, schema: Schema, host: Host, place: Place): Nod
     if (written) reportUnknownType(written, type, schema, known, host);
     return null;
   }
-  if (written) host.visit?.(written, { type: 'string', enum: known });
+  host.visit?.(node, chosen);
   const rest = { ...node, entries: node.entries.filter((e) => e !== entry) };
   const walked = walkMap(
     rest,
@@ -269,6 +270,21 @@ function walkUnion(node: MapNode, schema: Schema, host: Host, place: Place): Nod
     merged: entry?.merged ?? false,
   };
   return { ...walked, entries: [typeEntry, ...walked.entries] };
+}
+
+const typeKeys = new WeakMap<Schema, Schema>();
+
+/** The schema of a union's `type` key: the variants by name, each with its title. */
+export function typeKey(union: Schema): Schema {
+  let made = typeKeys.get(union);
+  if (!made) {
+    const { key, of } = union['x-union']!;
+    const text = Object.entries(of).map(([name, variant]) => variant.title ?? variant.description ?? name);
+    const description = `Which \`${key}\` it is; it decides which other keys there are.`;
+    made = { type: 'string', enum: Object.keys(of), 'x-enum-text': text, description };
+    typeKeys.set(union, made);
+  }
+  return made;
 }
 
 const merged = new WeakMap<Schema, Schema>();

@@ -66,6 +66,7 @@ export const DIAGNOSTIC_CODES = {
   'project/default-target': 'Not exactly one target is the default one.',
   'project/variable': 'A target sets a variable that is not declared.',
   'project/requires': 'The project wants another version of Sluice, or `requires` cannot be read.',
+  'observed/unknown-column': 'A column that the source does not have, as it was last read. Shown in the editor only.',
 } as const satisfies Record<string, string>;
 
 export type DiagnosticCode = keyof typeof DIAGNOSTIC_CODES;

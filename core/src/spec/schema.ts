@@ -55,7 +55,12 @@ export type TextKind =
   | 'type'
   | 'strftime'
   | 'regex'
+  /** A column as the step sees it. */
   | 'column'
+  /** A column by its name in the source. */
+  | 'source-column'
+  /** The name that a column gets. */
+  | 'new-column'
   | 'secret'
   | 'connection'
   | 'job'

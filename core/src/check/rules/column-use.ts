@@ -1,6 +1,7 @@
 import type { Schema } from '../../spec/schema.ts';
 import * as specs from '../../specs.ts';
 import { child, itemsOf, type Node, type ScalarNode, textOf } from '../../text/node.ts';
+import { quoteYaml } from '../../text/quote.ts';
 import type { Report } from '../host.ts';
 import type { Rule } from '../rule.ts';
 import { nearest } from '../suggest.ts';
@@ -67,11 +68,17 @@ function namedColumns(node: Node | undefined, schema: Schema, found: (node: Scal
 function demand(node: ScalarNode, columns: Columns, report: Report): void {
   if (!columns || columns.has(fold(node.source))) return;
   const near = nearest(node.source, columns);
+  const fix = near ? { title: `Use \`${near}\``, edits: [{ range: node.range, text: inYaml(near) }] } : undefined;
   report(
     'column/unknown',
     node,
     `There is no column \`${node.source}\` at this point${near ? `; did you mean \`${near}\`?` : '.'}`,
+    { fix },
   );
+}
+
+function inYaml(name: string): string {
+  return /^[A-Za-z_]\w*$/.test(name) ? name : quoteYaml(name);
 }
 
 /** The engine takes names that differ only in case for one. */

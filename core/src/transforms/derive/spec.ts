@@ -23,6 +23,7 @@ export const deriveSettings = schema({
         properties: {
           name: {
             type: 'string',
+            'x-kind': 'new-column',
             minLength: 1,
             title: 'Name',
             description: 'Name of the column. A column that has this name already is replaced in its place.',

@@ -1,0 +1,73 @@
+import type { Schema } from '../spec/schema.ts';
+import { itemsOf, type ScalarNode, textOf } from '../text/node.ts';
+import type { Caret } from './caret.ts';
+import { MARK } from './caret.ts';
+import { type ColumnFact, columnsAt, factText, pointOf, recordOf } from './column-flow.ts';
+import { snippetText, yamlText } from './snippets.ts';
+import type { Completion, LanguageContext } from './types.ts';
+import { nodeOf, pathParts } from './visits.ts';
+
+/** Columns that a place of the caret's document speaks of, and the names that stand beside it already. */
+export function columnsFor(
+  context: LanguageContext,
+  caret: Caret,
+  path: string,
+  kind: string | undefined,
+): { columns: ColumnFact[]; taken: ReadonlySet<string> } {
+  const view = context.project.view(caret.document, context.scope);
+  const parts = pathParts(path);
+  const { stream: index, point } = pointOf(parts, kind);
+  const stream = index === null ? view.streams[0] : view.streams[index];
+  if (!stream) return { columns: [], taken: new Set() };
+  const record = recordOf(withoutMark(stream), view, context.host);
+  const { columns } = columnsAt(stream, record, point);
+  return { columns: columns.filter((column) => !column.name.includes(MARK)), taken: listedBeside(caret, parts, kind) };
+}
+
+/** The record is that of the stream without what is being written: an entry of `columns` that is just begun changes no key. */
+function withoutMark(stream: Parameters<typeof recordOf>[0]): Parameters<typeof recordOf>[0] {
+  const entries = stream.node.entries.map((entry) => {
+    if (entry.key.source !== 'columns' || entry.value.kind !== 'list') return entry;
+    const items = entry.value.items.filter((item) => textOf(item, 'name')?.includes(MARK) !== true);
+    return { ...entry, value: { ...entry.value, items } };
+  });
+  return { ...stream, node: { ...stream.node, entries } };
+}
+
+/** What the same list names already. */
+function listedBeside(caret: Caret, parts: readonly string[], kind: string | undefined): Set<string> {
+  const root = caret.document.root;
+  if (kind === 'new-column' || kind === 'source-column') {
+    const at = parts.lastIndexOf('columns');
+    if (at < 0) return new Set();
+    const items = itemsOf(nodeOf(root, parts.slice(0, at + 1)));
+    return new Set(items.flatMap((item) => [textOf(item, 'from') ?? textOf(item, 'name') ?? []].flat()));
+  }
+  const items = itemsOf(nodeOf(root, parts.slice(0, -1)));
+  return new Set(items.flatMap((item) => (item.kind === 'scalar' ? [item.source] : [])));
+}
+
+/** Columns, where the schema wants the name of one. */
+export function completeColumns(
+  context: LanguageContext,
+  caret: Caret,
+  node: ScalarNode,
+  schema: Schema,
+): Completion[] {
+  const kind = schema['x-kind'];
+  if (kind !== 'column' && kind !== 'source-column' && kind !== 'new-column') return [];
+  const { columns, taken } = columnsFor(context, caret, node.path, kind);
+  return columns
+    .filter((column) => !taken.has(column.name))
+    .map((column): Completion => {
+      const plain = caret.quote ? column.name : yamlText(column.name);
+      return {
+        label: column.name,
+        kind: 'column',
+        detail: column.type ?? '',
+        documentation: factText(column),
+        insert: snippetText(plain),
+        range: caret.range,
+      };
+    });
+}

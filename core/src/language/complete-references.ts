@@ -1,0 +1,53 @@
+import { findReferences } from '../check/find-references.ts';
+import type { Caret } from './caret.ts';
+import { snippetText } from './snippets.ts';
+import type { Completion, LanguageContext } from './types.ts';
+
+/** Inside `${…`: the kinds of references and the names that the project knows; null where the caret is in no reference. */
+export function completeReference(context: LanguageContext, caret: Caret): Completion[] | null {
+  const typed = /(^|[^$])(\$\{[^}\s]*)$/.exec(caret.typed)?.[2];
+  if (typed === undefined) return null;
+  const { text } = context.document;
+  const end = caret.range.start + caret.typed.length;
+  const closed = /^[\w:./-]*\}/.exec(text.slice(end))?.[0].length ?? 0;
+  const range = { start: end - typed.length, end: end + closed };
+  const item = (label: string, documentation: string, insert = snippetText(label)): Completion => ({
+    label,
+    kind: 'variable',
+    documentation,
+    insert,
+    range,
+  });
+  const variables = [...context.scope.variables].map(([name, value]) =>
+    item(
+      `\${var:${name}}`,
+      value === undefined
+        ? 'A variable of sluice.yaml without a value in this target.'
+        : `A variable of sluice.yaml; here \`${value}\`.`,
+    ),
+  );
+  const names = [...environmentNames(context)].sort();
+  return [
+    ...variables,
+    ...names.map((name) => item(`\${env:${name}}`, 'An environment variable that this project uses.')),
+    item('${env:…}', 'An environment variable.', '\\${env:${1:NAME}\\}'),
+    item(
+      '${env:…:-…}',
+      'An environment variable, or this text where it is not set.',
+      '\\${env:${1:NAME}:-${2:default}\\}',
+    ),
+    item('${file:…}', 'The content of a file inside the project or /run/secrets.', '\\${file:${1:path}\\}'),
+    item('${stream:name}', 'The name of the stream.'),
+  ];
+}
+
+/** Names of environment variables that the project's files use; their values are never looked at. */
+function environmentNames(context: LanguageContext): Set<string> {
+  const names = new Set<string>();
+  const { config, jobs } = context.project.files;
+  for (const document of [...(config ? [config] : []), context.document, ...jobs.slice(0, 200)]) {
+    if (!document.text.includes('${env:')) continue;
+    for (const found of findReferences(document)) if (found.kind === 'env') names.add(found.name);
+  }
+  return names;
+}
