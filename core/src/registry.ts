@@ -7,6 +7,7 @@ export const sources: Readonly<Record<string, { load: () => Promise<Source> }>> 
 export const destinations: Readonly<Record<string, { load: () => Promise<Destination> }>> = {
   duckdb: { load: async () => (await import('./connectors/duckdb/destination.ts')).duckdb },
   postgres: { load: async () => (await import('./connectors/postgres/destination.ts')).postgres },
+  local: { load: async () => (await import('./connectors/local/destination.ts')).localDestination(writers) },
 };
 export const formats: Readonly<Record<string, { load: () => Promise<FormatReader> }>> = {
   csv: { load: async () => (await import('./formats/csv/reader.ts')).csv },

@@ -7,7 +7,7 @@ import { rangeSpec } from './checks/range/spec.ts';
 import { rowCountSpec } from './checks/row_count/spec.ts';
 import { uniqueSpec } from './checks/unique/spec.ts';
 import { destinationSpec as duckdbDestination } from './connectors/duckdb/spec.ts';
-import { sourceSpec as localSource } from './connectors/local/spec.ts';
+import { destinationSpec as localDestination, sourceSpec as localSource } from './connectors/local/spec.ts';
 import { destinationSpec as postgresDestination } from './connectors/postgres/spec.ts';
 import { csvSpec } from './formats/csv/spec.ts';
 import { jsonSpec } from './formats/json/spec.ts';
@@ -27,6 +27,7 @@ export const sources: Readonly<Record<string, Spec>> = { local: localSource };
 export const destinations: Readonly<Record<string, Spec>> = {
   duckdb: duckdbDestination,
   postgres: postgresDestination,
+  local: localDestination,
 };
 export const formats: Readonly<Record<string, Spec>> = { csv: csvSpec, json: jsonSpec, parquet: parquetSpec };
 export const transforms: Readonly<Record<string, Spec>> = {

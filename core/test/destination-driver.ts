@@ -15,7 +15,7 @@ import { type Column, parseType } from '../src/model/type.ts';
 /** One system under the suite: where it is, and a way to look into it that is not the code under test. */
 export interface SystemUnderTest {
   destination: Destination;
-  settings: JsonObject;
+  settings: JsonObject | ((table: string) => JsonObject);
   schema: string;
   /** Runs SQL in the system and returns its rows; every value as text or null. */
   select(sql: string): Promise<Record<string, string | null>[]>;
@@ -45,6 +45,7 @@ export class Driver {
   }
 
   connect(runId: string): Promise<DestinationSession> {
+    const { settings } = this.system;
     return this.system.destination.connect({
       signal: new AbortController().signal,
       log: () => undefined,
@@ -52,7 +53,7 @@ export class Driver {
       use: {
         type: 'x',
         connection: null,
-        settings: this.system.settings,
+        settings: typeof settings === 'function' ? settings(this.table) : settings,
         schema: this.system.schema,
         table: this.table,
         write_disposition: 'append',

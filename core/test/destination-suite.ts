@@ -12,7 +12,16 @@ const WAYS: Way[] = [
 ];
 
 /** What every destination of tables has to do alike. */
-export function destinationSuite(name: string, system: () => SystemUnderTest): void {
+export function destinationSuite(
+  name: string,
+  system: () => SystemUnderTest,
+  /** What it can do beside append and replace. */
+  can: { merge: boolean; window: boolean } = { merge: true, window: true },
+): void {
+  // What a system cannot do is not tested there, and not counted as skipped.
+  const none = () => undefined;
+  const mergeTest = can.merge ? test : none;
+  const windowTest = can.window ? test : none;
   describe(`${name}: the destination contract`, () => {
     let spool: string;
     let engine: OwnedEngine;
@@ -57,7 +66,7 @@ export function destinationSuite(name: string, system: () => SystemUnderTest): v
         expect(await driver.select()).toEqual([]);
       });
 
-      test('a replace of one window leaves the others alone', async () => {
+      windowTest('a replace of one window leaves the others alone', async () => {
         const cols = columns({ id: 'int', at: 'timestamp' });
         const days = (id: number, days: number[]) =>
           `SELECT (${id} + i)::INT AS id, TIMESTAMP '2026-01-01' + INTERVAL (d) DAY AS at FROM (SELECT unnest([${days.join(',')}]) AS d, unnest(range(${days.length})) AS i)`;
@@ -67,7 +76,7 @@ export function destinationSuite(name: string, system: () => SystemUnderTest): v
         expect((await driver.select()).map((r) => r.id)).toEqual(['1', '4', '10']);
       });
 
-      test('merge updates what is there, inserts the rest and counts both', async () => {
+      mergeTest('merge updates what is there, inserts the rest and counts both', async () => {
         const more = { primaryKey: ['id'] };
         const first = await driver.run(way, three(1), two, { disposition: 'merge', more });
         expect(first).toMatchObject({ rows_written: 3, rows_inserted: 3, rows_updated: 0 });
@@ -82,7 +91,7 @@ export function destinationSuite(name: string, system: () => SystemUnderTest): v
         ]);
       });
 
-      test('merge leaves columns alone that the rows do not have', async () => {
+      mergeTest('merge leaves columns alone that the rows do not have', async () => {
         const wide = columns({ id: 'int', s: 'text', kept: 'int' });
         const more = { primaryKey: ['id'] };
         await driver.run(way, `SELECT 1 AS id, 'a' AS s, 11 AS kept`, wide, { disposition: 'merge', more });
@@ -93,7 +102,7 @@ export function destinationSuite(name: string, system: () => SystemUnderTest): v
         ]);
       });
 
-      test('hard deletes take rows away', async () => {
+      mergeTest('hard deletes take rows away', async () => {
         await driver.run(way, three(1), two, { disposition: 'merge', more: { primaryKey: ['id'] } });
         const sql = `SELECT unnest([1, 2, 8])::INT AS id, unnest(['x', 'y', 'z']) AS s, unnest([true, false, true]) AS _sluice_delete`;
         const more = { primaryKey: ['id'], deletes: 'hard' as const };
@@ -109,7 +118,7 @@ export function destinationSuite(name: string, system: () => SystemUnderTest): v
         ]);
       });
 
-      test('soft deletes mark rows, keep their values, and a row that comes back is not marked', async () => {
+      mergeTest('soft deletes mark rows, keep their values, and a row that comes back is not marked', async () => {
         const more = { primaryKey: ['id'], deletes: 'soft' as const };
         const load = (values: string) =>
           driver.run(way, `SELECT id::INT AS id, s, d AS _sluice_delete FROM (VALUES ${values}) AS v(id, s, d)`, two, {
@@ -127,7 +136,7 @@ export function destinationSuite(name: string, system: () => SystemUnderTest): v
         expect((await driver.select(marked))[0]).toEqual({ id: '1', s: 'again', d: 'false' });
       });
 
-      test.each(['hard', 'soft'] as const)(
+      (can.merge ? test.each(['hard', 'soft'] as const) : none)(
         'a merge with %s deletes that starts anew keeps no row that was taken away',
         async (deletes) => {
           const load = (values: string, disposition: 'merge' | 'replace') =>
@@ -337,7 +346,7 @@ export function destinationSuite(name: string, system: () => SystemUnderTest): v
       await session.close();
     });
 
-    test('two rows of one key in a merge are refused, not chosen from', async () => {
+    mergeTest('two rows of one key in a merge are refused, not chosen from', async () => {
       const sql = `SELECT 1 AS id, unnest(['a', 'b']) AS s`;
       const merge = driver.run({ how: 'load', tasks: 1 }, sql, two, {
         disposition: 'merge',

@@ -134,7 +134,7 @@ const tableKeys = schema({
           description: "The rows need another type than the table's column has.",
         },
       },
-      description: 'Whether the table may change.',
+      description: 'Whether the table may change; for files, whether later ones may differ from earlier ones.',
     },
   },
 } as const).properties;
@@ -171,7 +171,7 @@ function destinationKeys(spec: Spec): Readonly<Record<string, Schema>> {
   const known = spec.capabilities.write_dispositions ?? disposition.enum;
   const texts = disposition.enum.flatMap((value, i) => (known.includes(value) ? [disposition['x-enum-text'][i]!] : []));
   return {
-    ...(spec.capabilities.holds === 'files' ? {} : tableKeys),
+    ...(spec.capabilities.holds === 'files' ? { schema_contract: tableKeys.schema_contract } : tableKeys),
     write_disposition: {
       ...disposition,
       enum: disposition.enum.filter((value) => known.includes(value)),

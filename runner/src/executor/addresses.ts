@@ -8,13 +8,16 @@ export interface Addresses {
   destination: string;
 }
 
-/** Settings that say where a source is, not which part of it is read: a new pattern keeps the ledger, another store does not. */
+/** Settings that say how, not where: a new pattern or another layout of files keeps the ledger, another store does not. */
 const NOT_ADDRESS: ReadonlySet<string> = new Set([
   'path',
   'exclude',
   'min_age',
   'after_load',
   'compression',
+  'format',
+  'partition_by',
+  'target_file_size',
   'password',
   'user',
 ]);

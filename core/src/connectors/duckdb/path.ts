@@ -1,6 +1,6 @@
-import { lstat, readlink, realpath } from 'node:fs/promises';
-import { basename, dirname, join, resolve } from 'node:path';
+import { resolve } from 'node:path';
 import { SluiceError } from '../../model/error.ts';
+import { realPath } from '../shared/real-path.ts';
 
 /**
  * The file that a `path` setting means, with every symlink followed, also of a file that is not there yet: two ways to
@@ -12,19 +12,5 @@ export async function warehousePath(setting: unknown, projectDir: string): Promi
     throw new SluiceError('destination/bad-path', 'config', `"${path}" is no file of this machine.`, {
       hint: 'Give `path` a file name, such as data/warehouse.duckdb.',
     });
-  return follow(resolve(projectDir, path), 0);
-}
-
-const MAX_LINKS = 40;
-
-async function follow(path: string, depth: number): Promise<string> {
-  try {
-    return await realpath(path);
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'ENOENT' || depth > MAX_LINKS || dirname(path) === path) throw error;
-  }
-  const parent = await follow(dirname(path), depth + 1);
-  const here = join(parent, basename(path));
-  const stat = await lstat(here).catch(() => null);
-  return stat?.isSymbolicLink() ? follow(resolve(parent, await readlink(here)), depth + 1) : here;
+  return realPath(resolve(projectDir, path));
 }

@@ -100,6 +100,7 @@ class LocalSession implements SourceSession {
     }
     const files: string[] = [];
     const seen = new Set<string>();
+    const hidden = /(^|[/{,(|])\./.test(this.#settings.path);
     const visit = async (folder: string): Promise<void> => {
       this.#ctx.signal.throwIfAborted();
       const real = await realpath(folder);
@@ -109,6 +110,8 @@ class LocalSession implements SourceSession {
         throw unreadable(folder, error);
       });
       for (const entry of entries.sort((a, b) => (a.name < b.name ? -1 : 1))) {
+        // No pattern matches below a hidden folder unless it names it, and a link to such a folder must not find it seen.
+        if (entry.name.startsWith('.') && !hidden) continue;
         const full = join(folder, entry.name);
         const target = entry.isSymbolicLink() ? await stat(full).catch(gone) : entry;
         if (target?.isDirectory()) await visit(full);

@@ -70,7 +70,7 @@ export async function raiseFence(door: StateDoor, renamedFrom: readonly string[]
 }
 
 /** A plain job's stream has the job's name, so both change together. */
-function oldKeys(key: StreamKey, renamedFrom: readonly string[]): StreamKey[] {
+export function oldKeys(key: StreamKey, renamedFrom: readonly string[]): StreamKey[] {
   return renamedFrom.flatMap((job) => {
     const same = { ...key, job };
     return key.stream === key.job ? [{ ...same, stream: job }, same] : [same];
@@ -96,7 +96,8 @@ export async function checkFence(door: StateDoor, epoch: EpochCommit): Promise<C
   return decide(await readState(door), epoch);
 }
 
-function decide(row: StateRow | null, epoch: EpochCommit): CommitResult | null {
+/** As checkFence, from a state that was read already. */
+export function decide(row: StateRow | null, epoch: EpochCommit): CommitResult | null {
   if (row?.commitId === epoch.commitId) return { ...writtenOf(row.counts), repeated: true };
   if (row?.fence === epoch.fence && row.seq === epoch.baseSeq) return null;
   throw new SluiceError(

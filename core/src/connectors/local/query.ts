@@ -1,0 +1,156 @@
+import { readdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import { type DuckDBConnection, DuckDBInstance, StatementType } from '@duckdb/node-api';
+import type { FormatWriter } from '../../model/component.ts';
+import { toDuckType } from '../../model/duck.ts';
+import { SluiceError } from '../../model/error.ts';
+import type { FileIdentity, StreamKey } from '../../model/run.ts';
+import { ident, literal, literalList } from '../../model/sql.ts';
+import { type Column, formatType } from '../../model/type.ts';
+import { type Cell, readRows } from '../shared/duck-rows.ts';
+import { orNull, readJson } from './disk.ts';
+import type { StoredState } from './fences.ts';
+import { ASIDE_FOLDER, COMMIT_FILE } from './names.ts';
+
+export interface FilesToQuery {
+  place: string;
+  schema: string | null;
+  table: string;
+  key: StreamKey;
+  budget: { threads: number; memory: number } | undefined;
+  state: (StoredState & { fence: number }) | null;
+  ledger(): Promise<Map<string, FileIdentity>>;
+  writer(format: string): Promise<FormatWriter>;
+}
+
+/**
+ * Runs one SELECT over the committed files as a table of the stream's name, with `_sluice_state`, `_sluice_files` and
+ * `_sluice_quarantine` beside it. Throws destination/query-failed with the engine's words.
+ */
+export async function queryFiles(files: FilesToQuery, sql: string): Promise<{ columns: Column[]; rows: Cell[][] }> {
+  const budget = files.budget ?? { threads: 2, memory: 1_000_000_000 };
+  const instance = await DuckDBInstance.create(':memory:', {
+    threads: String(budget.threads),
+    memory_limit: `${Math.max(1, Math.floor(budget.memory / 1_000_000))}MB`,
+    autoinstall_known_extensions: 'false',
+    autoload_known_extensions: 'false',
+  });
+  const connection = await instance.connect();
+  try {
+    await connection.run("SET TimeZone = 'UTC'");
+    const { data, aside } = await tablesOf(files);
+    for (const statement of [...data, ...aside, ...(await ownTables(files))]) await connection.run(statement);
+    await connection.run(`SET allowed_directories = [${literal(files.place)}]`);
+    await connection.run('SET enable_external_access = false');
+    await connection.run('SET lock_configuration = true');
+    return await select(connection, sql);
+  } finally {
+    connection.closeSync();
+    instance.closeSync();
+  }
+}
+
+async function select(connection: DuckDBConnection, sql: string): Promise<{ columns: Column[]; rows: Cell[][] }> {
+  try {
+    const statements = await connection.extractStatements(sql);
+    const statement = statements.count === 1 ? await statements.prepare(0) : null;
+    if (statement?.statementType !== StatementType.SELECT) throw new Error('One SELECT is expected.');
+    return await readRows(connection, sql);
+  } catch (error) {
+    throw new SluiceError('destination/query-failed', 'config', error instanceof Error ? error.message : String(error));
+  }
+}
+
+interface Commit {
+  format: string;
+  columns: Column[];
+}
+
+/** Statements that make views of the data, and of the rows set aside. */
+async function tablesOf(files: FilesToQuery): Promise<{ data: string[]; aside: string[] }> {
+  const groups = new Map<string, { commit: Commit; paths: string[] }>();
+  const aside: string[] = [];
+  for (const name of ((await orNull(readdir(files.place))) ?? []).sort()) {
+    const folder = join(files.place, name);
+    const commit = await readJson<Commit>(join(folder, COMMIT_FILE));
+    if (!commit) continue;
+    const paths = await filesBelow(folder);
+    aside.push(...paths.filter((path) => path.includes(`/${ASIDE_FOLDER}/`)));
+    const id = JSON.stringify([commit.format, commit.columns]);
+    const group = groups.get(id) ?? { commit, paths: [] };
+    group.paths.push(...paths.filter((path) => !path.includes(`/${ASIDE_FOLDER}/`)));
+    groups.set(id, group);
+  }
+  const table = files.state?.table ?? [];
+  const types = new Map(table.map((c) => [c.name, c.type]));
+  const parts: string[] = [empty(table)];
+  for (const { commit, paths } of groups.values()) {
+    if (paths.length === 0) continue;
+    const writer = await files.writer(commit.format);
+    const casts = commit.columns.map((c) => {
+      const type = types.get(c.name) ?? c.type;
+      return formatType(type) === formatType(c.type)
+        ? ident(c.name)
+        : `CAST(${ident(c.name)} AS ${toDuckType(type)}) AS ${ident(c.name)}`;
+    });
+    parts.push(`SELECT ${casts.join(', ')} FROM (${writer.read(paths, commit.columns)})`);
+  }
+  const place = files.schema === null ? [] : [`CREATE SCHEMA IF NOT EXISTS ${ident(files.schema)}`];
+  const own = files.schema === null ? ident(files.table) : ident(files.schema, files.table);
+  const data = table.length > 0 ? [...place, `CREATE VIEW ${own} AS ${parts.join(' UNION ALL BY NAME ')}`] : place;
+  return { data, aside: [asideView(aside)] };
+}
+
+function empty(columns: readonly Column[]): string {
+  return `SELECT ${columns.map((c) => `CAST(NULL AS ${toDuckType(c.type)}) AS ${ident(c.name)}`).join(', ')} WHERE false`;
+}
+
+const ASIDE: Column[] = (
+  ['job', 'stream', 'run_id', 'code', 'reason', 'path', 'row_number', 'byte_offset', 'row', 'quarantined_at'] as const
+).map((name) => ({
+  name,
+  type: {
+    kind:
+      name === 'row_number' || name === 'byte_offset' ? 'bigint' : name === 'quarantined_at' ? 'timestamptz' : 'text',
+  },
+}));
+
+function asideView(paths: readonly string[]): string {
+  const types = ASIDE.map((c) => `${literal(c.name)}: ${literal(toDuckType(c.type))}`).join(', ');
+  const rows =
+    paths.length === 0
+      ? empty(ASIDE)
+      : `SELECT * FROM read_json(${literalList(paths)}, format = 'newline_delimited', hive_partitioning = false, columns = {${types}})`;
+  return `CREATE VIEW _sluice_quarantine AS ${rows}`;
+}
+
+async function ownTables(files: FilesToQuery): Promise<string[]> {
+  const { state, key } = files;
+  const fixed = [key.project, key.target, key.job, key.stream].map(literal).join(', ');
+  const statements = [
+    'CREATE TABLE _sluice_state (project VARCHAR, target VARCHAR, job VARCHAR, stream VARCHAR, fence BIGINT, seq BIGINT, commit_id VARCHAR, checkpoint VARCHAR, counts VARCHAR)',
+    'CREATE TABLE _sluice_files (project VARCHAR, target VARCHAR, job VARCHAR, stream VARCHAR, path VARCHAR, size BIGINT, modified_at VARCHAR, etag VARCHAR)',
+  ];
+  const orNull = (text: string | null) => (text === null ? 'NULL' : literal(text));
+  if (!state) return statements;
+  const checkpoint = state.checkpoint === null ? 'NULL' : literal(JSON.stringify(state.checkpoint));
+  statements.push(
+    `INSERT INTO _sluice_state VALUES (${fixed}, ${state.fence}, ${state.seq}, ${orNull(state.commitId)}, ${checkpoint}, ${literal(JSON.stringify(state.counts))})`,
+  );
+  const entries = [...(await files.ledger()).values()];
+  for (let at = 0; at < entries.length; at += 500) {
+    const rows = entries
+      .slice(at, at + 500)
+      .map((f) => `(${fixed}, ${literal(f.path)}, ${f.size}, ${orNull(f.modified_at)}, ${orNull(f.etag)})`);
+    statements.push(`INSERT INTO _sluice_files VALUES ${rows.join(', ')}`);
+  }
+  return statements;
+}
+
+async function filesBelow(folder: string): Promise<string[]> {
+  const entries = await readdir(folder, { recursive: true, withFileTypes: true });
+  return entries
+    .filter((e) => e.isFile() && e.name !== COMMIT_FILE)
+    .map((e) => join(e.parentPath, e.name))
+    .sort();
+}
