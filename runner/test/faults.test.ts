@@ -1,4 +1,5 @@
 import { execFileSync, spawn } from 'node:child_process';
+import { readdirSync } from 'node:fs';
 import { mkdir } from 'node:fs/promises';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { dropCommit } from './drop-commit.ts';
@@ -61,6 +62,31 @@ describe('retries', () => {
     expect(adds(result)).toBe(true);
     expect(await project.rows(yaml, `SELECT count(*), count(DISTINCT id) FROM wh.${name}`)).toEqual([['100', '100']]);
     expect(await attempts(result.run_id)).toEqual(['destination/refused', 'destination/refused', null]);
+    expect(await project.leftovers()).toEqual([]);
+  });
+
+  it.each([1, 3])('files of attempts that died are seen by no reader (%d tasks)', async (tasks) => {
+    const name = `files_${tasks}`;
+    const texts = [rows(40), 'id,v\n', `id,v\n${Array.from({ length: 60 }, (_, n) => `${n + 41},v\n`).join('')}`];
+    for (const [n, text] of texts.entries()) await project.file(`${name}/${n}.csv`, text);
+    const yaml = `name: ${name}\nsource:\n  type: local\n  path: ${name}/*.csv\n${destination('local', name)}${RETRIES}compute:\n  workers:\n    min: ${tasks}\n    max: ${tasks}\n`;
+    const visible = () =>
+      readdirSync(project.dir, { recursive: true, encoding: 'utf8' }).filter(
+        (path) => path.includes(`${name}/`) && path.endsWith('.parquet') && !path.split('/').some((part) => part.startsWith('.')),
+      );
+    const seen: string[] = [];
+    const result = await project.run(yaml, {
+      fault: `destination.${tasks === 1 ? 'load' : 'commit'}.inside=kill`,
+      on: (event) => {
+        if (event.type !== 'retry') return;
+        seen.push(...visible());
+        if (event.attempt === 3) delete process.env.SLUICE_FAULT;
+      },
+    });
+    expect(result).toMatchObject({ status: 'succeeded', attempts: 3, counts: { rows_read: 100, rows_written: 100 } });
+    expect(seen).toEqual([]);
+    expect(await project.rows(yaml, `SELECT count(*), count(DISTINCT id) FROM ${name}`)).toEqual([['100', '100']]);
+    expect(await attempts(result.run_id)).toEqual(['run/executor-died', 'run/executor-died', null]);
     expect(await project.leftovers()).toEqual([]);
   });
 

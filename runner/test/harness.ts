@@ -179,7 +179,7 @@ export class TestProject {
     const spool = this.path('.sluice/spool');
     const found = existsSync(spool) ? readdirSync(spool).map((name) => `spool/${name}`) : [];
     for (const name of readdirSync(this.dir, { recursive: true, encoding: 'utf8' })) {
-      if (/\.sluice-staging|\.partial$/.test(name)) found.push(name);
+      if (/\.sluice-staging|\.partial$|\.sluice\/(staging\/|streams\/.*\/(out|link)$)/.test(name)) found.push(name);
     }
     const tables = await this.db.query(
       `SELECT n.nspname || '.' || c.relname AS name FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
@@ -208,10 +208,21 @@ export async function testProject(): Promise<TestProject> {
   return new TestProject(await realpath(await mkdtemp(join(tmpdir(), 'sluice-run-'))), db);
 }
 
+/** The systems that the commit protocol is tested on. */
+export type Kind = 'duckdb' | 'postgres' | 'local';
+
+const PLACES: Record<Kind, (table: string) => string> = {
+  duckdb: (table) => `path: out.duckdb\n  table: ${table}`,
+  postgres: (table) => `url: \${env:WAREHOUSE_URL}\n  schema: wh\n  table: ${table}`,
+  local: (table) => `path: out/${table}`,
+};
+
+/** Schema of a kind's tables, with its point, in queries. */
+export const SCHEMAS: Record<Kind, string> = { duckdb: 'main.', postgres: 'wh.', local: '' };
+
 /** The `destination` part of a job's YAML for a table of this kind. */
-export function destination(kind: 'duckdb' | 'postgres', table: string, more = ''): string {
-  const place = kind === 'duckdb' ? 'path: out.duckdb' : 'url: ${env:WAREHOUSE_URL}\n  schema: wh';
-  return `destination:\n  type: ${kind}\n  ${place}\n  table: ${table}\n${indent(more)}`;
+export function destination(kind: Kind, table: string, more = ''): string {
+  return `destination:\n  type: ${kind}\n  ${PLACES[kind](table)}\n${indent(more)}`;
 }
 
 export function indent(text: string): string {

@@ -1,7 +1,7 @@
+import * as specs from '@sluice/core/specs';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { adds, destination, type Ran, type TestProject, testProject } from './harness.ts';
+import { adds, destination, type Kind, type Ran, SCHEMAS, type TestProject, testProject } from './harness.ts';
 
-type Kind = 'duckdb' | 'postgres';
 type Disposition = 'append' | 'replace' | 'merge';
 
 export interface Way {
@@ -12,6 +12,12 @@ export interface Way {
 export const WAYS: readonly Way[] = (['append', 'replace', 'merge'] as const).flatMap((disposition) =>
   ([1, 3] as const).map((tasks) => ({ disposition, tasks })),
 );
+
+/** The ways that a kind has. */
+function waysOf(kind: Kind): readonly Way[] {
+  const known = specs.destinations[kind]?.capabilities.write_dispositions ?? [];
+  return WAYS.filter((way) => known.includes(way.disposition));
+}
 
 /** SLUICE_KILL_ALL=1: every step in every way, each kill mended on its own. */
 const ALL = process.env.SLUICE_KILL_ALL === '1';
@@ -30,8 +36,23 @@ const COMMIT = ['before', 'inside', 'committed', 'after'].map((step) => `destina
 const END = [...around('protocol.commit'), ...around('protocol.finish')];
 
 /** The steps that a run of this way passes; those before the first row are the same in all ways and left to one of them. */
-export function pointsOf({ disposition, tasks }: Way, kind: Kind): string[] {
-  const start = ALL || (disposition === 'append' && tasks === 1) ? START : [];
+export function pointsOf(way: Way, kind: Kind): string[] {
+  const points = allPoints(way, kind);
+  // What comes before and after a destination is the same for all: beyond the plainest way two of them stand for it.
+  return ALL || isPlainest(way) || isFirst(kind) ? points : points.filter((point) => point.startsWith('destination.'));
+}
+
+function isPlainest({ disposition, tasks }: Way): boolean {
+  return disposition === 'append' && tasks === 1;
+}
+
+function isFirst(kind: Kind): boolean {
+  return kind === 'duckdb' || kind === 'postgres';
+}
+
+function allPoints(way: Way, kind: Kind): string[] {
+  const { disposition, tasks } = way;
+  const start = ALL || isPlainest(way) ? START : [];
   if (tasks === 1) return [...start, ...LOAD, ...END];
   if (disposition === 'merge') return [...start, ...around('land'), ...around('protocol.token'), ...LOAD, ...END];
   const inside = kind === 'postgres' ? ['destination.stage.inside'] : [];
@@ -46,8 +67,8 @@ function faultAt(point: string): string {
 }
 
 /** The plainest way is mended after each kill; elsewhere three runs in a row die before one may mend all that they left. */
-function killsBeforeMending({ disposition, tasks }: Way): number {
-  return ALL || (disposition === 'append' && tasks === 1) ? 1 : 3;
+function killsBeforeMending(way: Way, kind: Kind): number {
+  return ALL || (isPlainest(way) && isFirst(kind)) ? 1 : 3;
 }
 
 type Row = [id: string, value: string];
@@ -99,8 +120,8 @@ export class Scenario {
   }
 
   async actual(): Promise<(string | null)[][]> {
-    const table = this.#kind === 'duckdb' ? this.#name : `wh.${this.#name}`;
-    return (await this.project.rows(this.yaml, `SELECT id, v FROM ${table}`)).sort(compare);
+    const sql = `SELECT id, v FROM ${SCHEMAS[this.#kind]}${this.#name}`;
+    return (await this.project.rows(this.yaml, sql)).sort(compare);
   }
 
   /** The end that every run without a fault has to reach, whatever happened before. */
@@ -128,10 +149,9 @@ export class Scenario {
          - (counts->>'rows_rejected')::int - (counts->>'rows_filtered')::int AS rest
        FROM sluice.checkpoints WHERE job = '${this.#name}' ORDER BY seq`,
     );
-    const place = this.#kind === 'duckdb' ? 'main' : 'wh';
     const state = await this.project.rows(
       this.yaml,
-      `SELECT seq FROM ${place}._sluice_state WHERE job = '${this.#name}'`,
+      `SELECT seq FROM ${SCHEMAS[this.#kind]}_sluice_state WHERE job = '${this.#name}'`,
     );
     expect(rows.map((row) => row.seq)).toEqual(Array.from({ length: Number(state[0]?.[0]) }, (_, n) => String(n + 1)));
     expect(rows.filter((row) => row.rest !== '0')).toEqual([]);
@@ -155,13 +175,13 @@ export function killLoop(kind: Kind): void {
   });
   afterAll(() => project.close());
 
-  describe.each(WAYS)('$disposition, $tasks tasks', (way) => {
+  describe.each(waysOf(kind))('$disposition, $tasks tasks', (way) => {
     it('loses and repeats nothing wherever the executor is killed', { timeout: 240_000 }, async () => {
       const scenario = new Scenario(project, kind, way);
       await scenario.grow();
       await scenario.expectWhole(await project.run(scenario.yaml));
       const points = pointsOf(way, kind);
-      const together = killsBeforeMending(way);
+      const together = killsBeforeMending(way, kind);
       for (let at = 0; at < points.length; at += together) {
         const some = points.slice(at, at + together);
         for (const point of some) {

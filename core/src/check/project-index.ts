@@ -1,3 +1,4 @@
+import * as specs from '../specs.ts';
 import { child, textOf } from '../text/node.ts';
 import { jobSchema } from './job-schema.ts';
 import { plainOf } from './plain.ts';
@@ -35,10 +36,11 @@ function add<T>(map: Map<string, T[]>, key: string, value: T): void {
   else map.set(key, [value]);
 }
 
-/** The address of the table that a stream fills, equal for equal tables; null for destinations that hold no tables. */
+/** The address of the table or folder that a stream fills, equal for equal ones; null where that is not known. */
 export function tableOf(view: JobView, stream: StreamView): string | null {
   const destination = child(stream.node, 'destination');
   const type = textOf(destination, 'type') ?? 'duckdb';
+  if (isFiles(type)) return folderOf(stream, type);
   const variant = variantOf(jobSchema.properties?.destination, type);
   if (!variant?.properties?.table || stream.name === '') return null;
   const connection = textOf(destination, 'connection');
@@ -50,4 +52,18 @@ export function tableOf(view: JobView, stream: StreamView): string | null {
     textOf(destination, 'schema') ?? '',
     textOf(destination, 'table') ?? stream.name,
   ]);
+}
+
+/** Whether a destination holds files by path instead of tables. */
+export function isFiles(type: string): boolean {
+  return Object.hasOwn(specs.destinations, type) && specs.destinations[type]?.capabilities.holds === 'files';
+}
+
+function folderOf(stream: StreamView, type: string): string | null {
+  const destination = child(stream.node, 'destination');
+  const path = textOf(destination, 'path');
+  if (path === undefined) return null;
+  const connection = textOf(destination, 'connection');
+  const system = connection === undefined ? textOf(destination, 'root') : connection;
+  return JSON.stringify([type, system ?? '', path.replaceAll('${stream:name}', stream.name).replace(/\/+$/, '')]);
 }

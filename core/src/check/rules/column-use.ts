@@ -20,8 +20,9 @@ export const columnUse: Rule = {
       const spec = entry && own(specs.checks, entry.key.source);
       if (entry && spec) namedColumns(entry.value, spec.settings, (node) => demand(node, columns, report));
     }
-    for (const item of itemsOf(stream.node, 'destination', 'primary_key'))
-      if (item.kind === 'scalar') demand(item, columns, report);
+    for (const key of ['primary_key', 'partition_by'])
+      for (const item of itemsOf(stream.node, 'destination', key))
+        if (item.kind === 'scalar') demand(item, columns, report);
     for (const column of itemsOf(stream.node, 'columns')) {
       const name = child(column, 'name');
       const isUsed = child(column, 'checks') || textOf(column, 'primary_key') === 'true';

@@ -5,6 +5,7 @@ import { columns } from './columns.ts';
 import { connections } from './connections.ts';
 import { deletes } from './deletes.ts';
 import { dependencies } from './dependencies.ts';
+import { fileLayout } from './file-layout.ts';
 import { incremental } from './incremental.ts';
 import { jobNames } from './job-names.ts';
 import { masks } from './masks.ts';
@@ -26,6 +27,7 @@ export const rules: readonly Rule[] = [
   connections,
   deletes,
   dependencies,
+  fileLayout,
   incremental,
   jobNames,
   masks,

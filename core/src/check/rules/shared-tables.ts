@@ -1,5 +1,5 @@
 import { child, textOf } from '../../text/node.ts';
-import { tableOf } from '../project-index.ts';
+import { isFiles, tableOf } from '../project-index.ts';
 import type { Rule } from '../rule.ts';
 import { placeOf } from '../view.ts';
 
@@ -19,11 +19,13 @@ export const sharedTables: Rule = {
       clash.view === view
         ? `the stream \`${clash.stream.name}\``
         : `\`${clash.stream.name}\` of ${clash.view.document.file}`;
-    const name = textOf(stream.node, 'destination', 'table') ?? stream.name;
-    const at = child(stream.written, 'destination', 'table') ?? placeOf(view, stream, 'name');
+    const files = isFiles(textOf(stream.node, 'destination', 'type') ?? '');
+    const key = files ? 'path' : 'table';
+    const what = `The ${files ? 'folder' : 'table'} \`${textOf(stream.node, 'destination', key) ?? stream.name}\``;
+    const at = child(stream.written, 'destination', key) ?? placeOf(view, stream, 'name');
     const message = both
-      ? `The table \`${name}\` is also replaced by ${where}: each would drop what the other wrote.`
-      : `The table \`${name}\` is also filled by ${where}; \`replace\` drops those rows.`;
+      ? `${what} is also replaced by ${where}: each would drop what the other wrote.`
+      : `${what} is also filled by ${where}; \`replace\` drops those rows.`;
     report('destination/shared', at, message, { severity: both ? 'error' : 'warning' });
   },
 };

@@ -125,7 +125,7 @@ class LocalDestination implements DestinationSession {
 
   async load(epoch: EpochCommit, rows: ReadyRows): Promise<CommitResult> {
     await faultPoint('destination.load.before');
-    const result = await this.#write('load', epoch, async (out) => {
+    const result = await this.#write('load', epoch, true, async (out) => {
       await rm(out, { recursive: true, force: true });
       const written = await this.#files(rows, epoch.columns, out, 'part-00000');
       await rows.gate?.(written.rows);
@@ -147,7 +147,8 @@ class LocalDestination implements DestinationSession {
 
   async commit(epoch: EpochCommit, tokens: readonly StageToken[]): Promise<CommitResult> {
     await faultPoint('destination.commit.before');
-    const result = await this.#write('commit', epoch, async (out) => {
+    // A commit without rows leaves the files alone.
+    const result = await this.#write('commit', epoch, tokens.length > 0, async (out) => {
       await gather(tokens, out);
       return tokens.reduce((sum, token) => sum + token.rows, 0);
     });
@@ -186,6 +187,7 @@ class LocalDestination implements DestinationSession {
   async #write(
     step: 'load' | 'commit',
     epoch: EpochCommit,
+    rowsToo: boolean,
     make: (out: string) => Promise<number>,
   ): Promise<CommitResult> {
     if (epoch.window) throw noWindows();
@@ -193,9 +195,9 @@ class LocalDestination implements DestinationSession {
     const now = await this.#fences.current();
     const earlier = decide(now ? { ...now.state, fence: now.fence } : null, epoch);
     if (earlier || !now) return earlier ?? { rows_written: 0, repeated: false };
-    const whole = epoch.disposition === 'replace';
+    const whole = rowsToo && epoch.disposition === 'replace';
     if (whole) await this.#requireOwn();
-    else this.#requireFormat(now.state);
+    else if (rowsToo) this.#requireFormat(now.state);
     const built = join(this.#staging(this.#ctx.runId), String(epoch.epoch), 'out');
     const rows = await make(built);
     const folder = commitFolder(epoch.baseSeq + 1, epoch.commitId);
@@ -203,7 +205,7 @@ class LocalDestination implements DestinationSession {
     if (whole) await carryAside(this.#place, built);
     const written = { rows_written: rows, rows_inserted: rows };
     const pending = {
-      state: await this.#next(now.state, epoch, written, folder),
+      state: await this.#next(now.state, epoch, written, folder, whole),
       folder,
       columns: epoch.columns,
       version: first ? versionOf(this.#place, this.#home, folder) : null,
@@ -219,8 +221,9 @@ class LocalDestination implements DestinationSession {
     epoch: EpochCommit,
     written: Omit<CommitResult, 'repeated'>,
     name: string,
+    whole: boolean,
   ): Promise<StoredState> {
-    const known = epoch.disposition === 'replace' ? [] : (before.table ?? []);
+    const known = whole ? [] : (before.table ?? []);
     const added = epoch.columns.filter((c) => !known.some((k) => k.name === c.name));
     const changed = (column: Column) => epoch.columns.find((c) => c.name === column.name) ?? column;
     return {
@@ -231,8 +234,8 @@ class LocalDestination implements DestinationSession {
       counts: { ...epoch.counts, ...written },
       addresses: epoch.addresses,
       table: [...known.map(changed), ...added],
-      format: this.#format,
-      ledger: await this.#ledger.add(epoch.forgetLedger ? [] : before.ledger, name, epoch.files),
+      format: epoch.columns.length > 0 ? this.#format : before.format,
+      ledger: await this.#ledger.after(before.ledger, epoch, name),
     };
   }
 
