@@ -72,7 +72,10 @@ describe('retries', () => {
     const yaml = `name: ${name}\nsource:\n  type: local\n  path: ${name}/*.csv\n${destination('local', name)}${RETRIES}compute:\n  workers:\n    min: ${tasks}\n    max: ${tasks}\n`;
     const visible = () =>
       readdirSync(project.dir, { recursive: true, encoding: 'utf8' }).filter(
-        (path) => path.includes(`${name}/`) && path.endsWith('.parquet') && !path.split('/').some((part) => part.startsWith('.')),
+        (path) =>
+          path.includes(`${name}/`) &&
+          path.endsWith('.parquet') &&
+          !path.split('/').some((part) => part.startsWith('.')),
       );
     const seen: string[] = [];
     const result = await project.run(yaml, {
