@@ -32,6 +32,7 @@ export { type ErrorKind, type ErrorPlace, SluiceError, type SluiceErrorJson } fr
 export { globBase, globMatcher } from './model/glob.ts';
 export type * from './model/job.ts';
 export type { Json, JsonObject } from './model/json.ts';
+export { entryOf, type QuarantinedRow, type ReplayEntry } from './model/quarantine.ts';
 export { addCounts, type Checkpoint, type Counts, type FileIdentity, type StreamKey, zeroCounts } from './model/run.ts';
 export { type Column, type DataType, formatType, parseType, sameType } from './model/type.ts';
 export { parseDuration, parseSize } from './model/units.ts';

@@ -5,6 +5,7 @@ export type { EpochPorts, Phase, StreamOutcome, StreamRun } from './engine/ports
 export { formatByName } from './engine/prepare.ts';
 export { type Preview, previewStream } from './engine/preview.ts';
 export { cleanStream } from './engine/recover.ts';
+export { replayInput } from './engine/replay.ts';
 export { rewindStream } from './engine/rewind.ts';
 export { runTask } from './engine/task.ts';
 export type { TaskHooks, TaskInput, TaskOutput } from './engine/task-types.ts';

@@ -5,19 +5,18 @@ import type { Stream } from '../model/job.ts';
 import { addCounts, type Checkpoint, type Counts, type FileIdentity, zeroCounts } from '../model/run.ts';
 import type { Column } from '../model/type.ts';
 import * as registry from '../registry.ts';
-import { ledgerFiles, sourceSplits, splitsOf } from './archives.ts';
+import { sourceSplits, splitsOf } from './archives.ts';
+import { commitIdOf, commitOf, EPOCH } from './commit.ts';
 import { loadSteps, pick } from './components.ts';
 import { destinationCounts, enforceLimits, gateRows } from './counts.ts';
 import { openEngine } from './duckdb.ts';
 import type { Landed } from './land.ts';
 import type { EpochPorts, StreamOutcome, StreamRun } from './ports.ts';
-import { abortStream, adopt, connectTo, outcomeOf, storedCounts } from './recover.ts';
+import { abortStream, adopt, connectTo, outcomeOf, requireUnchanged, storedCounts } from './recover.ts';
 import { affordable, newSplits, sampleOf, taskChunks, totalBytes } from './splits.ts';
 import { clearSpool, spoolFolder } from './spool.ts';
 import type { StreamPlan } from './stream-plan.ts';
 import { type TaskCommon, type TaskInput, type TaskOutput, widened } from './task-types.ts';
-
-const EPOCH = 1;
 
 /** Runs one epoch of one stream by the commit protocol. Throws SluiceErrors; then nothing of the epoch is visible. */
 export async function runStream(run: StreamRun, ports: EpochPorts): Promise<StreamOutcome> {
@@ -62,7 +61,7 @@ class Epoch {
     this.#ports = ports;
     this.#session = session;
     this.#source = source;
-    this.#commitId = `${run.runId}/${run.stream.name}/${EPOCH}`;
+    this.#commitId = commitIdOf(run);
   }
 
   get #stream(): Stream {
@@ -74,13 +73,14 @@ class Epoch {
     if (opened.commitId === this.#commitId) return this.#alreadyCommitted(opened);
     await adopt(opened, this.#run.deadRuns, this.#stream.name, this.#ports);
     await this.#clearDeadRuns();
-    const full = this.#run.fullRefresh;
+    const { fullRefresh: full, replays } = this.#run;
+    if (replays) requireUnchanged(opened, this.#stream.name);
     if (opened.changed.length > 0 && opened.seq > 0) {
       this.#ports.log('warn', `The ${opened.changed.join(' and ')} of this stream changed: it loads everything anew`, {
         stream: this.#stream.name,
       });
     }
-    const fresh = full || opened.checkpoint === null;
+    const fresh = !replays && (full || opened.checkpoint === null);
     const splits = await this.#list(opened, fresh);
     if (splits.length === 0) return this.#noData(opened);
     try {
@@ -155,7 +155,8 @@ class Epoch {
     await faultPoint('protocol.intent.after');
     // Each round either commits or ends with wider types; types only widen, towards text, so the rounds are few.
     for (;;) {
-      const commit = this.#commitOf(opened, splits, plan, fresh);
+      const position = this.#source.position?.() ?? null;
+      const commit = commitOf(this.#run, opened, { splits, plan, fresh, position });
       const outcome = await this.#round(plan, chunks, commit, opened);
       if (!('widen' in outcome)) return outcome;
       await this.#locked(() => this.#session.abort(this.#run.runId));
@@ -189,28 +190,6 @@ class Epoch {
     const { key, runId, loadedAt, projectDir, stream, spool, memory, cores } = this.#run;
     const threads = Math.max(1, Math.floor(cores / tasks));
     return { key, runId, loadedAt, projectDir, stream, spool, threads, memory: Math.floor(memory / tasks) };
-  }
-
-  #commitOf(opened: Opened, splits: Split[], plan: StreamPlan, fresh: boolean): EpochCommit {
-    const { destination, incremental } = this.#stream;
-    const files = ledgerFiles(splits);
-    const source = this.#source.position?.() ?? null;
-    return {
-      commitId: this.#commitId,
-      epoch: EPOCH,
-      fence: opened.fence,
-      baseSeq: opened.seq,
-      checkpoint: { ...(incremental.type === 'files' ? { files: splits.length } : {}), ...(source ? { source } : {}) },
-      addresses: this.#run.addresses,
-      files: incremental.type === 'files' ? files : [],
-      forgetLedger: fresh,
-      columns: [],
-      addColumns: plan.addColumns,
-      alterColumns: plan.alterColumns,
-      disposition: this.#run.fullRefresh ? 'replace' : destination.write_disposition,
-      primaryKey: destination.primary_key,
-      deletes: destination.deletes?.mode ?? null,
-    };
   }
 
   async #round(

@@ -1,5 +1,6 @@
 import type { Addresses, Split, TaskLog } from '../model/component.ts';
 import type { JsonObject } from '../model/json.ts';
+import type { Replays } from '../model/quarantine.ts';
 import type { Checkpoint, Counts } from '../model/run.ts';
 import type { TaskCommon, TaskInput, TaskOutput } from './task-types.ts';
 
@@ -39,6 +40,8 @@ export interface StreamRun extends Omit<TaskCommon, 'threads'> {
   cores: number;
   /** Runs of this job that died and may have left staging behind. */
   deadRuns: string[];
+  /** Rows of the quarantine that `stream` reads, for a replay. */
+  replays?: Replays;
   signal: AbortSignal;
 }
 

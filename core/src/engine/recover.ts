@@ -99,3 +99,14 @@ export function storedCounts(stored: Opened['counts']): Counts {
   const counts = { ...zeroCounts(), ...(stored ?? {}) };
   return settle(counts, true, counts.rows_written);
 }
+
+/** What is stored of one source says nothing of another. Throws `state/changed`. */
+export function requireUnchanged({ changed, seq }: Opened, stream: string): void {
+  if (changed.length === 0 || seq === 0) return;
+  throw new SluiceError(
+    'state/changed',
+    'config',
+    `The ${changed.join(' and ')} of this stream changed since: the next run loads everything, whatever is stored`,
+    { where: { stream }, hint: 'Put back what was changed in the job, or run it first.' },
+  );
+}

@@ -1,9 +1,9 @@
 import type { EpochCommit, Opened } from '../model/component.ts';
-import { SluiceError } from '../model/error.ts';
 import { faultPoint } from '../model/fault.ts';
 import { type Checkpoint, zeroCounts } from '../model/run.ts';
+import { commitIdOf, EPOCH } from './commit.ts';
 import type { EpochPorts, StreamRun } from './ports.ts';
-import { adopt, connectTo, outcomeOf } from './recover.ts';
+import { adopt, connectTo, outcomeOf, requireUnchanged } from './recover.ts';
 
 /** Where a stream is set: to nothing loaded yet, or to an earlier checkpoint. */
 export type Rewind =
@@ -20,8 +20,6 @@ type Rewound = Pick<
   'key' | 'runId' | 'projectDir' | 'stream' | 'memory' | 'cores' | 'addresses' | 'renamedFrom' | 'deadRuns' | 'signal'
 >;
 
-const EPOCH = 1;
-
 /**
  * Sets a stream's checkpoint by a commit without rows, which is fenced and recorded like any other; the rows in the table stay.
  * Throws `state/changed` where what is stored belongs to another source, and the destination's errors.
@@ -33,14 +31,14 @@ export async function rewindStream(
   ports: Pick<EpochPorts, 'withLock' | 'finished' | 'settled' | 'log'>,
 ): Promise<{ seq: number; checkpoint: Checkpoint }> {
   const { stream, runId } = run;
-  const commitId = `${runId}/${stream.name}/${EPOCH}`;
+  const commitId = commitIdOf(run);
   const session = await connectTo(run, ports, run.signal);
   try {
     const seq = await ports.withLock(session.lock, async () => {
       const opened = await session.open(run.addresses, run.renamedFrom);
       await adopt(opened, run.deadRuns, stream.name, ports);
       for (const dead of run.deadRuns) await session.abort(dead);
-      if (rewind.to === 'checkpoint') requireSame(opened, stream.name);
+      if (rewind.to === 'checkpoint') requireUnchanged(opened, stream.name);
       await faultPoint('rewind.commit.before');
       try {
         await session.commit(commitOf(run, rewind, opened, commitId), []);
@@ -61,17 +59,6 @@ export async function rewindStream(
 
 function checkpointOf(rewind: Rewind): Checkpoint {
   return rewind.to === 'start' ? {} : rewind.checkpoint;
-}
-
-/** What a checkpoint says of one source says nothing of another. */
-function requireSame({ changed, seq }: Opened, stream: string): void {
-  if (changed.length === 0 || seq === 0) return;
-  throw new SluiceError(
-    'state/changed',
-    'config',
-    `The ${changed.join(' and ')} of this stream changed since: the next run loads everything, whatever the checkpoint`,
-    { where: { stream }, hint: 'Put back what was changed in the job, then restore.' },
-  );
 }
 
 function commitOf({ addresses, stream }: Rewound, rewind: Rewind, opened: Opened, commitId: string): EpochCommit {

@@ -1,6 +1,7 @@
 import type { Schema } from '../spec/schema.ts';
 import type { CheckStep, DestinationUse, Incremental, WriteDisposition } from './job.ts';
 import type { JsonObject } from './json.ts';
+import type { QuarantinedRow, QuarantineFilter, QuarantineGroup, Replays } from './quarantine.ts';
 import type { Checkpoint, Counts, FileIdentity, StreamKey } from './run.ts';
 import type { Column, DataType } from './type.ts';
 
@@ -310,6 +311,8 @@ export interface EpochCommit {
   forgetLedger: boolean;
   /** Ids of earlier commits whose files leave the ledger, for a restore: they are loaded again. */
   forgetCommits?: string[];
+  /** Rows of the quarantine that are taken in again; marked in the same transaction. */
+  replays?: Replays;
   /** The rows' columns in order, with final names and types. */
   columns: Column[];
   /** Columns of the table that are added or get another type, as the schema contract decided. */
@@ -371,6 +374,9 @@ export interface DestinationSession {
   inspect(): Promise<(Opened & { files: number }) | null>;
   /** The file ledger of this stream by path. */
   ledger(): Promise<Map<string, FileIdentity>>;
+  /** Rows of this stream that were set aside, by reason. Left out with `quarantined`: they cannot be read back. */
+  quarantineGroups?(): Promise<QuarantineGroup[]>;
+  quarantined?(filter: QuarantineFilter, page: { limit: number; offset: number }): Promise<QuarantinedRow[]>;
   /**
    * Statements to run on a task's engine (ATTACH); their undoing runs in `detach`. With `files` and `folders` opened both may run
    * inside the cage, so that the lock is held for the load and no longer. `load` attaches and detaches by itself where it is not done.
@@ -420,6 +426,8 @@ export interface Capabilities {
   columns?: 'keep' | 'drop' | 'add' | 'replace';
   /** Checks: needs a column, and may stand under `columns[].checks`. */
   column_check?: boolean;
+  /** Checks: the masks under which a value is judged as it would be without. */
+  sees_through?: readonly ('hash' | 'redact' | 'partial')[];
 }
 
 export interface Spec<S extends Schema = Schema> {

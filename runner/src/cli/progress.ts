@@ -1,7 +1,7 @@
 import { textWidth } from '@sluice/core';
 import type { RunEvent } from '../executor/api.ts';
 import { renderError } from './errors.ts';
-import { bytes, count, duration, padEnd, printableLine, type Style } from './terminal.ts';
+import { bytes, count, duration, padEnd, printableLine, type Style, styleFor } from './terminal.ts';
 
 export interface ProgressOptions {
   /** Writes to stderr. */
@@ -31,6 +31,18 @@ interface StreamState {
   /** Bytes and rows at an earlier moment, for the rate. */
   mark: { at: number; bytes: number; rows: number };
   rate: { bytes: number; rows: number };
+}
+
+/** Progress on this process's stderr, as its options say. */
+export function progressFor({ quiet, verbose }: { quiet?: boolean; verbose?: boolean }): Progress {
+  return new Progress({
+    write: (text) => process.stderr.write(text),
+    isTerminal: process.stderr.isTTY === true && process.env.TERM !== 'dumb',
+    columns: () => process.stderr.columns || 80,
+    style: styleFor(process.stderr),
+    level: quiet ? 'quiet' : verbose ? 'verbose' : 'normal',
+    now: () => performance.now(),
+  });
 }
 
 /** Shows how a run goes on stderr: lines painted over on a terminal, a line now and then elsewhere. */

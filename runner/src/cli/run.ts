@@ -6,7 +6,7 @@ import { exitStatusOf, renderError } from './errors.ts';
 import { EXIT } from './exit.ts';
 import { compileChosen } from './jobs.ts';
 import { type CommonOptions, outputOf, withCommon } from './options.ts';
-import { Progress } from './progress.ts';
+import { progressFor } from './progress.ts';
 import { environmentOf, type OpenProject, openProject, shownPath } from './project.ts';
 import { notRun, runLine, runText } from './run-result.ts';
 import { type Chosen, chooseJobs, isPath } from './select.ts';
@@ -155,15 +155,7 @@ class Runner {
 
   async #start(chosen: Chosen, job: Job): Promise<RunResult> {
     const { dir, vars } = this.#project;
-    const level = this.#options.quiet ? 'quiet' : this.#options.verbose ? 'verbose' : 'normal';
-    const progress = new Progress({
-      write: (text) => process.stderr.write(text),
-      isTerminal: process.stderr.isTTY === true && process.env.TERM !== 'dumb',
-      columns: () => process.stderr.columns || 80,
-      style: styleFor(process.stderr),
-      level,
-      now: () => performance.now(),
-    });
+    const progress = progressFor(this.#options);
     try {
       return await startRun(
         {

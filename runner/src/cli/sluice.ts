@@ -19,6 +19,7 @@ const COMMANDS: Readonly<Record<string, CommandEntry>> = {
   show: { summary: 'print a job with everything that is laid under it', load: () => import('./show.ts') },
   doctor: { summary: 'try what jobs need: reach, list, read, write', load: () => import('./doctor.ts') },
   discover: { summary: 'show what a connection holds, and write jobs for it', load: () => import('./discover.ts') },
+  quarantine: { summary: 'show rows that were set aside, and run them again', load: () => import('./quarantine.ts') },
   next: { summary: 'show when a job fires next', load: () => import('./next.ts') },
   schema: { summary: 'print the JSON Schema of job or project files', load: () => import('./schema.ts') },
   state: { summary: 'show, set back, export and import checkpoints and history', load: () => import('./state.ts') },

@@ -1,4 +1,4 @@
-import type { Checkpoint, Column, Counts, Job, JsonObject, SluiceErrorJson } from '@sluice/core';
+import type { Checkpoint, Column, Counts, Job, JsonObject, ReplayEntry, SluiceErrorJson } from '@sluice/core';
 
 export interface RunRequest {
   /** Folder of the project: relative paths of the job start here. */
@@ -11,6 +11,8 @@ export interface RunRequest {
   stream: string | null;
   fullRefresh: boolean;
   kind: 'manual' | 'scheduled' | 'backfill' | 'replay';
+  /** Kind `replay`: which of the rows that were set aside are run again. */
+  replay?: ReplayEntry;
   /** URL of the state store from `state_store`, null: DATABASE_URL, else the embedded server. */
   stateStore: string | null;
 }

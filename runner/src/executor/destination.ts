@@ -1,5 +1,8 @@
 import { type DestinationUse, SluiceError, type StreamKey } from '@sluice/core';
 import { type DestinationSession, registry } from '@sluice/core/runtime';
+
+export type { DestinationSession };
+
 import { openStateStore } from '../store/store.ts';
 import { redactDeep, redactorOf } from './redact.ts';
 

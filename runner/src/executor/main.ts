@@ -1,8 +1,17 @@
 import { mkdir, readdir, rm } from 'node:fs/promises';
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
-import { type Job, SluiceError, type Stream, zeroCounts } from '@sluice/core';
-import { cleanStream, faultPoint, runStream, type StreamRun, type TaskLog } from '@sluice/core/runtime';
+import { type Job, type ReplayEntry, SluiceError, type Stream, zeroCounts } from '@sluice/core';
+import {
+  cleanStream,
+  type EpochPorts,
+  faultPoint,
+  replayInput,
+  runStream,
+  type StreamOutcome,
+  type StreamRun,
+  type TaskLog,
+} from '@sluice/core/runtime';
 import { openStore, type Store } from '../store/store.ts';
 import { addressesOf } from './addresses.ts';
 import type { StreamResult } from './api.ts';
@@ -129,6 +138,13 @@ interface Means {
   redact: Redact;
 }
 
+/** Runs the rows again that were set aside. */
+async function replay(run: StreamRun, entry: ReplayEntry, ports: EpochPorts): Promise<StreamOutcome> {
+  const input = await replayInput(run, entry, ports);
+  if (input) return runStream({ ...run, ...input }, ports);
+  return { counts: zeroCounts(), checkpoint: null, empty: true };
+}
+
 /** Runs one stream; its failure is its result, so that the other streams go on (I8). */
 async function runOne(
   message: RunMessage,
@@ -158,17 +174,15 @@ async function runOne(
     signal: stop.signal,
   };
   try {
-    const outcome = await runStream(
-      run,
-      portsOf({
-        ...means,
-        job,
-        runId,
-        signal: stop.signal,
-        emit: (event) => send({ type: 'event', event }),
-        committing: () => send({ type: 'committing' }),
-      }),
-    );
+    const ports = portsOf({
+      ...means,
+      job,
+      runId,
+      signal: stop.signal,
+      emit: (event) => send({ type: 'event', event }),
+      committing: () => send({ type: 'committing' }),
+    });
+    const outcome = await (request.replay ? replay(run, request.replay, ports) : runStream(run, ports));
     const status = outcome.empty ? 'skipped' : 'succeeded';
     return {
       stream: stream.name,

@@ -34,6 +34,6 @@ export const notNullSpec = defineSpec({
   text: 'A row fails where the column is null. An empty text is a value.',
   settings: notNullSettings,
   secrets: [],
-  capabilities: { scope: 'row', column_check: true },
+  capabilities: { scope: 'row', column_check: true, sees_through: ['hash', 'partial'] },
   examples: ['not_null: {on_failure: quarantine}', 'not_null: [customer_id, email]'],
 });

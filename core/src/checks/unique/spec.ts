@@ -35,7 +35,7 @@ export const uniqueSpec = defineSpec({
   text: 'Every row after the first with the same values fails.',
   settings: uniqueSettings,
   secrets: [],
-  capabilities: { scope: 'run', column_check: true },
+  capabilities: { scope: 'run', column_check: true, sees_through: ['hash'] },
   examples: ['unique: [invoice_id, line_no]', 'unique: {columns: [email], on_failure: warn}'],
   notes:
     'Looks at the rows of the run, not at rows that are in the destination already. The first row is that of the earliest file, then the earliest row. ' +

@@ -16,10 +16,12 @@ import type {
 import { fromDuckType } from '../../model/duck.ts';
 import { SluiceError } from '../../model/error.ts';
 import { faultPoint } from '../../model/fault.ts';
+import type { QuarantinedRow, QuarantineFilter, QuarantineGroup } from '../../model/quarantine.ts';
 import type { FileIdentity } from '../../model/run.ts';
 import { ident, literal, literalList } from '../../model/sql.ts';
 import type { Column } from '../../model/type.ts';
 import { checkNames, createTable } from '../shared/ddl.ts';
+import { quarantinedRows, quarantineGroups } from '../shared/quarantine.ts';
 import {
   checkFence,
   countLedger,
@@ -32,7 +34,7 @@ import {
   writeLedger,
   writeState,
 } from '../shared/state.ts';
-import { type Db, inPlace, OWN_TABLES, STATE } from '../shared/tables.ts';
+import { type Db, inPlace, OWN_TABLES, QUARANTINE, STATE } from '../shared/tables.ts';
 import { ALIAS, attachSql, detach, explainOpen, withFile } from './file.ts';
 import { warehousePath } from './path.ts';
 import { queryFile } from './query.ts';
@@ -107,6 +109,21 @@ class DuckdbSession implements DestinationSession {
     if (!(await this.#exists())) return new Map();
     return this.#withFile(true, async (db) =>
       (await hasTable(db, this.#schema, STATE.name)) ? readLedger(this.#door(db)) : new Map(),
+    );
+  }
+
+  async quarantineGroups(): Promise<QuarantineGroup[]> {
+    return this.#aside([], (door) => quarantineGroups(door));
+  }
+
+  async quarantined(filter: QuarantineFilter, page: { limit: number; offset: number }): Promise<QuarantinedRow[]> {
+    return this.#aside([], (door) => quarantinedRows(door, filter, page));
+  }
+
+  async #aside<T>(none: T, work: (door: StateDoor) => Promise<T>): Promise<T> {
+    if (!(await this.#exists())) return none;
+    return this.#withFile(true, async (db) =>
+      (await hasTable(db, this.#schema, QUARANTINE.name)) ? work(this.#door(db)) : none,
     );
   }
 

@@ -12,11 +12,13 @@ import type {
 } from '../../model/component.ts';
 import { SluiceError } from '../../model/error.ts';
 import { faultPoint } from '../../model/fault.ts';
+import type { QuarantinedRow, QuarantineFilter, QuarantineGroup } from '../../model/quarantine.ts';
 import type { FileIdentity } from '../../model/run.ts';
 import { ident, literal } from '../../model/sql.ts';
 import type { Column } from '../../model/type.ts';
 import { checkNames, createTable } from '../shared/ddl.ts';
 import { runHash, streamHash } from '../shared/names.ts';
+import { quarantinedRows, quarantineGroups } from '../shared/quarantine.ts';
 import {
   checkFence,
   countLedger,
@@ -133,6 +135,20 @@ class PostgresSession implements DestinationSession {
   async ledger(): Promise<Map<string, FileIdentity>> {
     return this.#session('reader', async (db) =>
       (await readTable(db, this.#schema, STATE.name)) ? readLedger(this.#door(db)) : new Map(),
+    );
+  }
+
+  async quarantineGroups(): Promise<QuarantineGroup[]> {
+    return this.#aside([], (door) => quarantineGroups(door));
+  }
+
+  async quarantined(filter: QuarantineFilter, page: { limit: number; offset: number }): Promise<QuarantinedRow[]> {
+    return this.#aside([], (door) => quarantinedRows(door, filter, page));
+  }
+
+  #aside<T>(none: T, work: (door: StateDoor) => Promise<T>): Promise<T> {
+    return this.#session('reader', async (db) =>
+      (await readTable(db, this.#schema, QUARANTINE.name)) ? work(this.#door(db)) : none,
     );
   }
 

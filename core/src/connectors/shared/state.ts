@@ -3,14 +3,11 @@ import { SluiceError } from '../../model/error.ts';
 import type { Checkpoint, Counts, FileIdentity, StreamKey } from '../../model/run.ts';
 import { QUARANTINE_COLUMNS } from '../../model/run.ts';
 import { ident, literal } from '../../model/sql.ts';
-import { type Db, FILES, inPlace, type Place, QUARANTINE, STATE } from './tables.ts';
+import { keyIs, keyValues, type StateDoor } from './door.ts';
+import { markReplayed } from './quarantine.ts';
+import { FILES, inPlace, type Place, QUARANTINE, STATE } from './tables.ts';
 
-/** SQL over the `_sluice_*` tables that every destination of tables shares. The caller owns the transaction. */
-export interface StateDoor {
-  db: Db;
-  place: Place;
-  key: StreamKey;
-}
+export { keyValues, type StateDoor } from './door.ts';
 
 const STATE_COLUMNS = [
   'fence',
@@ -140,9 +137,13 @@ export async function writeState(
 
 const LEDGER_BATCH = 500;
 
-/** Enters the epoch's files in the ledger: a path that is there already gets the new size, time and tag. */
+/**
+ * Enters the epoch's files in the ledger: a path that is there already gets the new size, time and tag. Marks the rows of the
+ * quarantine that the epoch takes in again.
+ */
 export async function writeLedger(door: StateDoor, epoch: EpochCommit): Promise<void> {
   const { db, place, key } = door;
+  if (epoch.replays) await markReplayed(door, epoch.replays, epoch.commitId);
   const table = inPlace(place, FILES.name);
   if (epoch.forgetLedger) await db.changed(`DELETE FROM ${table} WHERE ${keyIs(key)}`);
   const forgotten = epoch.forgetCommits ?? [];
@@ -201,15 +202,6 @@ export function insertQuarantine(place: Place, key: StreamKey, runId: string, se
   const fixed = [...keyValues(key), literal(runId)].join(', ');
   return `INSERT INTO ${inPlace(place, QUARANTINE.name)} (project, target, job, stream, run_id, ${own}, quarantined_at)
     SELECT ${fixed}, ${own}, current_timestamp FROM (${select}) AS q`;
-}
-
-export function keyIs(key: StreamKey): string {
-  const [project, target, job, stream] = keyValues(key);
-  return `project = ${project} AND target = ${target} AND job = ${job} AND stream = ${stream}`;
-}
-
-export function keyValues(key: StreamKey): string[] {
-  return [key.project, key.target, key.job, key.stream].map(literal);
 }
 
 function orNull(text: string | null): string {

@@ -82,6 +82,7 @@ export const QUARANTINE: TableShape = {
       byte_offset: 'bigint',
       row: 'text',
       quarantined_at: 'timestamptz',
+      replayed_by: 'text',
     }),
   ],
   primaryKey: [],

@@ -1,0 +1,102 @@
+import { SluiceError } from '../../model/error.ts';
+import {
+  FORMAT_CODES,
+  type QuarantinedRow,
+  type QuarantineFilter,
+  type QuarantineGroup,
+  type Replays,
+  TYPE_CODES,
+} from '../../model/quarantine.ts';
+import { ident, literal } from '../../model/sql.ts';
+import { keyIs, type StateDoor } from './door.ts';
+import { inPlace, QUARANTINE } from './tables.ts';
+
+const ROW = ident('row');
+
+/** Rows of a stream that were set aside, by what for; those most common first. */
+export async function quarantineGroups({ db, place, key }: StateDoor): Promise<QuarantineGroup[]> {
+  const replayed = 'sum(CASE WHEN replayed_by IS NULL THEN 0 ELSE 1 END)';
+  const withheld = `sum(CASE WHEN replayed_by IS NULL AND ${ROW} IS NULL THEN 1 ELSE 0 END)`;
+  const rows = await db.rows(
+    `SELECT code, reason, count(*) AS n, ${replayed} AS replayed, ${withheld} AS withheld,
+       min(quarantined_at) AS first_at, max(quarantined_at) AS last_at
+     FROM ${inPlace(place, QUARANTINE.name)} WHERE ${keyIs(key)} GROUP BY code, reason ORDER BY n DESC, code, reason`,
+  );
+  return rows.map((row) => ({
+    code: String(row.code),
+    reason: String(row.reason),
+    rows: Number(row.n),
+    replayed: Number(row.replayed),
+    withheld: Number(row.withheld),
+    first_at: instant(row.first_at),
+    last_at: instant(row.last_at),
+  }));
+}
+
+/** Some rows of a stream that were set aside, in an order that does not change while no other run commits. */
+export async function quarantinedRows(
+  { db, place, key }: StateDoor,
+  filter: QuarantineFilter,
+  page: { limit: number; offset: number },
+): Promise<QuarantinedRow[]> {
+  const order = ['quarantined_at', 'run_id', 'path', 'row_number', 'code', 'reason', ROW].join(', ');
+  const rows = await db.rows(
+    `SELECT run_id, code, reason, path, row_number, byte_offset, ${ROW}, quarantined_at, replayed_by
+     FROM ${inPlace(place, QUARANTINE.name)} WHERE ${keyIs(key)}${conditions(filter)}
+     ORDER BY ${order} LIMIT ${page.limit} OFFSET ${page.offset}`,
+  );
+  const text = (value: unknown) => (value === null || value === undefined ? null : String(value));
+  const number = (value: unknown) => (value === null || value === undefined ? null : Number(value));
+  return rows.map((row) => ({
+    run_id: String(row.run_id),
+    code: String(row.code),
+    reason: String(row.reason),
+    path: text(row.path),
+    row_number: number(row.row_number),
+    byte_offset: number(row.byte_offset),
+    row: text(row.row),
+    quarantined_at: instant(row.quarantined_at),
+    replayed_by: text(row.replayed_by),
+  }));
+}
+
+/**
+ * Marks the rows that an epoch takes in again, in the epoch's transaction. Throws `commit/replay` where they are not the rows
+ * that were read: then another commit came between.
+ */
+export async function markReplayed({ db, place, key }: StateDoor, replays: Replays, commitId: string): Promise<void> {
+  const { entry, runs, rows } = replays;
+  const marked = await db.changed(
+    `UPDATE ${inPlace(place, QUARANTINE.name)} SET replayed_by = ${literal(commitId)}
+     WHERE ${keyIs(key)}${conditions({ open: true, entry, runs })}`,
+  );
+  if (marked === rows) return;
+  throw new SluiceError(
+    'commit/replay',
+    'transient',
+    `The quarantine holds ${marked} rows to replay where ${rows} were read; nothing was committed`,
+    { hint: 'Replay them again.' },
+  );
+}
+
+function conditions({ open, runs, code, entry }: QuarantineFilter): string {
+  const all: string[] = [];
+  if (open) all.push('replayed_by IS NULL');
+  if (runs) all.push(runs.length > 0 ? `run_id IN (${runs.map(literal).join(', ')})` : '1 = 0');
+  if (code !== undefined) all.push(`code = ${literal(code)}`);
+  if (entry) {
+    const type = `code LIKE ${literal(`${TYPE_CODES}%`)}`;
+    const steps = `NOT ${type} AND NOT code LIKE ${literal(`${FORMAT_CODES}%`)}`;
+    all.push(`${ROW} IS NOT NULL`, entry === 'source' ? type : steps);
+  }
+  return all.map((condition) => ` AND ${condition}`).join('');
+}
+
+/** Times arrive as the system writes them. */
+function instant(value: unknown): string {
+  const text = String(value).replace(' ', 'T');
+  const time = Date.parse(
+    /[Z+]|-\d\d(:?\d\d)?$/.test(text.slice(10)) ? text.replace(/([+-]\d\d)$/, '$1:00') : `${text}Z`,
+  );
+  return Number.isNaN(time) ? String(value) : new Date(time).toISOString();
+}

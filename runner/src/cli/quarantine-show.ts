@@ -1,0 +1,106 @@
+import { type Column, type Job, SluiceError, type Stream } from '@sluice/core';
+import { atDestination, type DestinationSession } from '../executor/destination.ts';
+import { withReferences } from '../executor/resolve.ts';
+import { compileChosen } from './jobs.ts';
+import { type CommonOptions, outputOf } from './options.ts';
+import { type OpenProject, openProject } from './project.ts';
+import { type Chosen, chooseJob, isPath } from './select.ts';
+import { exitOnInterrupt } from './signals.ts';
+import { type Cell, renderRows } from './table.ts';
+import { plural, print, styleFor, tell } from './terminal.ts';
+import { stateStoreOf } from './unset.ts';
+
+export interface ShowOptions extends CommonOptions {
+  rows?: number;
+  code?: string;
+  all?: boolean;
+}
+
+const text = (name: string): Column => ({ name, type: { kind: 'text' } });
+const number = (name: string): Column => ({ name, type: { kind: 'bigint' } });
+const GROUP_COLUMNS = [
+  ...['stream', 'code', 'reason'].map(text),
+  ...['rows', 'replayed', 'withheld'].map(number),
+  ...['first_at', 'last_at'].map(text),
+];
+const SHOWN_COLUMNS = [
+  ...['stream', 'code', 'reason', 'path'].map(text),
+  ...['row_number', 'byte_offset'].map(number),
+  ...['row', 'quarantined_at', 'run_id', 'replayed_by'].map(text),
+];
+
+export async function listQuarantine(name: string, options: CommonOptions): Promise<void> {
+  const rows = await atStreams(name, options, 'sluice quarantine list', async (session, stream) => {
+    const groups = await (session.quarantineGroups ?? unsupported(stream)).call(session);
+    return groups.map((group): Cell[] => [
+      stream.name,
+      ...[group.code, group.reason, group.rows, group.replayed, group.withheld, group.first_at, group.last_at],
+    ]);
+  });
+  write(GROUP_COLUMNS, rows, options, 'Nothing was set aside.');
+  const withheld = rows.reduce((sum, row) => sum + Number(row[5]), 0);
+  if (withheld > 0 && !options.quiet) {
+    tell(`${plural(withheld, 'row')} could not be kept, because a column is masked: load their files again.`);
+  }
+}
+
+export async function showQuarantine(name: string, options: ShowOptions): Promise<void> {
+  const limit = options.rows ?? 20;
+  const filter = { open: options.all !== true, ...(options.code === undefined ? {} : { code: options.code }) };
+  const rows = await atStreams(name, options, 'sluice quarantine show', async (session, stream) => {
+    const found = await (session.quarantined ?? unsupported(stream)).call(session, filter, { limit, offset: 0 });
+    return found.map((one): Cell[] => [
+      stream.name,
+      ...[one.code, one.reason, one.path, one.row_number, one.byte_offset],
+      ...[one.row, one.quarantined_at, one.run_id, one.replayed_by],
+    ]);
+  });
+  write(SHOWN_COLUMNS, rows.slice(0, limit), options, 'No such row.');
+}
+
+function write(columns: readonly Column[], rows: Cell[][], options: CommonOptions, none: string): void {
+  const output = outputOf(options);
+  if (rows.length > 0 || output !== 'text') print(renderRows({ columns, rows }, output, styleFor(process.stdout)));
+  else if (!options.quiet) tell(none);
+}
+
+export function unsupported({ destination }: Stream): never {
+  const message = `Rows set aside in ${destination.type} cannot be read back`;
+  throw new SluiceError('quarantine/unsupported', 'config', message);
+}
+
+/** Looks into the destination of each stream that was asked for. */
+export async function atStreams(
+  name: string,
+  options: CommonOptions,
+  holder: string,
+  look: (session: DestinationSession, stream: Stream) => Promise<Cell[][]>,
+): Promise<Cell[][]> {
+  const project = await openProject(options, isPath(name) ? [name] : []);
+  const chosen = chooseJob(project, name);
+  const job = compileChosen(project, chosen, { quiet: options.quiet === true, references: true });
+  const interrupt = exitOnInterrupt();
+  try {
+    const rows: Cell[][] = [];
+    for (const stream of streamsOf(project, chosen, job)) {
+      const request = {
+        projectDir: project.dir,
+        key: { project: job.project, target: job.target, job: job.name, stream: stream.name },
+        use: stream.destination,
+        stateStore: stateStoreOf(project),
+        holder,
+        signal: interrupt.signal,
+        onWait: (who: string) => tell(`Waiting: the warehouse is held by ${who}`),
+      };
+      rows.push(...(await atDestination(request, (session) => look(session, stream))));
+    }
+    return rows;
+  } finally {
+    interrupt.dispose();
+  }
+}
+
+function streamsOf(project: OpenProject, chosen: Chosen, job: Job): Stream[] {
+  const filled = withReferences({ projectDir: project.dir, job, env: project.env });
+  return filled.streams.filter(({ name }) => chosen.stream === null || chosen.stream === name);
+}
