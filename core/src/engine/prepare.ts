@@ -42,7 +42,7 @@ export async function prepare(engine: Engine, input: PrepareInput): Promise<Stre
     marks,
     knownTypes(stream, sniffed, input.table),
   );
-  const warnings: string[] = [];
+  const warnings: string[] = [...(sniffed.warnings ?? [])];
   const columns = planColumns(stream, sniffed.columns, { inferred, table: input.table, marks, warnings });
   const evidence = [...format.evidence, ...sniffed.evidence];
   const plan: StreamPlan = {

@@ -141,6 +141,8 @@ export interface Sniffed {
   columns: RawColumn[];
   /** In words, for `infer` and logs: what was decided and what it was seen in. */
   evidence: string[];
+  /** What was taken for granted and may be wrong: shown to the user by every run. */
+  warnings?: string[];
 }
 
 export interface Scan {

@@ -8,6 +8,10 @@ export type Layout = JsonObject & {
   quote: string;
   escape: string;
   comment: string | null;
+  /** How the file's characters are written; its byte order mark is known by itself. */
+  encoding: string;
+  /** Lines at the end that are left out. */
+  footer: number;
   header: boolean;
   /** Lines before the first record: declared, comments and blank lines. */
   skip: number;

@@ -128,8 +128,15 @@ async function scanned(input: Table, limits: Limits, skipBadRows: boolean) {
   await writeFile(path, `${input.bom ? '\ufeff' : ''}${input.header}${input.body}`);
   const names = ['a', 'b', 'c'].slice(0, input.columns);
   const file: LocalFile = { path, name: 't', size: 1e9, modified_at: null, ordinal: 0 };
-  const layout: Layout = { delimiter: ',', quote: '"', escape: '"', comment: null, header: true, skip: 0, names };
-  const settings: CsvSettings = { ...layout, skipRows: 0, nullValues: input.nulls };
+  const form = { encoding: 'utf-8', footer: 0, header: true, skip: 0, names };
+  const layout: Layout = { delimiter: ',', quote: '"', escape: '"', comment: null, ...form };
+  const settings: CsvSettings = {
+    ...layout,
+    skipRows: 0,
+    skipFooter: 0,
+    duplicateHeaders: 'rename',
+    nullValues: input.nulls,
+  };
   const options = { rowNumbers: true, skipBadRows };
   for (;;) {
     const scan = await buildScan([{ file, layout }], names, settings, engine, options, limits);

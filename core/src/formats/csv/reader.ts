@@ -1,7 +1,7 @@
 import type { FormatReader, LocalFile, Sniffed } from '../../model/component.ts';
 import { SluiceError } from '../../model/error.ts';
 import { key } from '../shared/names.ts';
-import { readSample } from '../shared/sample.ts';
+import { encodingOf, type FoundEncoding, textSample } from '../shared/text.ts';
 import { firstFault } from './faults.ts';
 import { type Dialect, type Layout, layoutOf, sameLayout } from './layout.ts';
 import { buildScan } from './scan.ts';
@@ -71,11 +71,13 @@ async function sniffBytes(
   file: LocalFile,
   settings: CsvSettings,
   least: number,
-  like: FileSniff | null,
+  like: Pick<FileSniff, 'layout'> | null,
 ): Promise<FileSniff | null> {
+  const encoding = await encodingOf(file, settings.encoding);
+  const form = { encoding: encoding.encoding, footer: settings.skipFooter };
   for (let size = least; ; size *= 8) {
-    const sample = await readSample(file, size);
-    if (!isTooShort(sample, settings)) return sniffFile(file, sample, settings, like);
+    const sample = await textSample(file, form, size);
+    if (!isTooShort(sample, settings)) return sniffFile(file, sample, settings, like, encoding);
     if (size >= LONGEST_HEADER) throw endlessHeader(file);
   }
 }
@@ -97,12 +99,14 @@ function toSniffed(seen: readonly { file: LocalFile; found: FileSniff | null }[]
   const layouts: Layout[] = [];
   const places: Dialect['files'] = [];
   const evidence: string[] = [];
+  const warnings: string[] = [];
   for (const { file, found } of seen) {
     if (found === null) {
       places.push([file.ordinal, null]);
       evidence.push(`${file.name} is empty: no rows`);
       continue;
     }
+    if (found.encoding.guessed) warnings.push(guessed(file, found.encoding));
     const before = names.size;
     for (const name of found.layout.names) if (!names.has(key(name))) names.set(key(name), name);
     if (before > 0 && names.size > before) {
@@ -123,7 +127,11 @@ function toSniffed(seen: readonly { file: LocalFile; found: FileSniff | null }[]
       evidence.push(`files with the columns ${layout.names.join(', ')} lack ${missing.join(', ')}: NULL there`);
   }
   const dialect: Dialect = { layouts, files: places };
-  return { dialect, columns: [...names.values()].map((name) => ({ name, type: null })), evidence };
+  return { dialect, columns: [...names.values()].map((name) => ({ name, type: null })), evidence, warnings };
+}
+
+function guessed(file: LocalFile, { reason, encoding }: FoundEncoding): string {
+  return `${file.name} is no UTF-8 and is read as ${reason}. Set \`encoding: ${encoding}\` under \`format\` to be sure.`;
 }
 
 function layoutEvidence(file: LocalFile, found: FileSniff): string {
@@ -131,7 +139,8 @@ function layoutEvidence(file: LocalFile, found: FileSniff): string {
   const delimiter = layout.names.length === 1 ? 'one column' : `delimiter ${JSON.stringify(layout.delimiter)}`;
   const header = layout.header ? `header (${found.header})` : `no header (${found.header})`;
   const skipped = layout.skip > 0 ? `, ${layout.skip} lines skipped` : '';
-  return `${file.name}: ${delimiter}, ${layout.names.length} columns, ${header}${skipped}; seen in ${found.records} rows of its head`;
+  const encoding = found.encoding.reason === null ? '' : `, ${found.encoding.reason}`;
+  return `${file.name}: ${delimiter}, ${layout.names.length} columns, ${header}${skipped}${encoding}; seen in ${found.records} rows of its head`;
 }
 
 /** Each file's layout; a file that the dialect does not know is looked at now, and must fit the run's columns. */
@@ -143,20 +152,31 @@ async function layouts(
   const dialect = sniffed.dialect as Dialect;
   const columns = new Set(sniffed.columns.map((column) => key(column.name)));
   const [example] = dialect.layouts;
-  const like = example ? { layout: example, records: 0, header: '' } : null;
+  const like = example ? { layout: example } : null;
+  const said = new Set(dialect.layouts.map((known) => known.encoding));
   const found = [];
   for (const file of files) {
     let layout = layoutOf(dialect, file.ordinal);
     if (layout === undefined) {
-      layout = (await sniffBytes(file, settings, HEAD_SAMPLE, like))?.layout ?? null;
+      const late = await sniffBytes(file, settings, HEAD_SAMPLE, like);
+      // What was guessed of other files was said; a guess of this one would not be.
+      if (late?.encoding.guessed && !said.has(late.layout.encoding)) throw unsaid(file, late.layout.encoding);
+      layout = late?.layout ?? null;
       const unknown = layout?.names.filter((name) => !columns.has(key(name))) ?? [];
       if (unknown.length > 0) throw unknownColumns(file, unknown);
-      const late = lateLayouts.get(sniffed) ?? new Map<number, Layout | null>();
-      lateLayouts.set(sniffed, late.set(file.ordinal, layout));
+      const known = lateLayouts.get(sniffed) ?? new Map<number, Layout | null>();
+      lateLayouts.set(sniffed, known.set(file.ordinal, layout));
     }
     found.push({ file, layout });
   }
   return found;
+}
+
+function unsaid(file: LocalFile, encoding: string): SluiceError {
+  return new SluiceError('format/encoding', 'data', `${file.name} is no UTF-8, as the files seen before it are`, {
+    where: { path: file.name },
+    hint: `Say how it is written, such as \`encoding: ${encoding}\` under \`format\`, or save it as UTF-8.`,
+  });
 }
 
 function unknownColumns(file: LocalFile, names: readonly string[]): SluiceError {

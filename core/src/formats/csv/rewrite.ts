@@ -20,6 +20,8 @@ export interface RewriteOptions {
   /** Where bad rows go: line, byte offset, code, reason, text. null: the first one is thrown. */
   rejects: string | null;
   nullValues: readonly string[];
+  /** The source's encoding, which the file may be decoded from: bad rows then have no place in bytes. */
+  encoding: string;
   /** Rows to stop after. */
   limit: number | null;
 }
@@ -34,14 +36,17 @@ export async function rewrite(file: LocalFile, layout: Layout, options: RewriteO
   const rows = new Writer(await open(options.rows, 'w'));
   const rejects = options.rejects === null ? null : new Writer(await open(options.rejects, 'a'));
   const nulls = options.nullValues.map((text) => Buffer.from(text));
-  const columns = layout.names.length;
   const limit = options.limit ?? Number.POSITIVE_INFINITY;
   const done = { rows: 0, rejects: 0, size: 0, longest: 0 };
+  const columns = layout.names.length;
+  const said = { names: layout.names, encoding: options.encoding };
+  const placed = options.encoding === 'utf-8';
+  const placeOf = (record: RecordView) => ({ line: record.line, start: placed ? record.start : null });
   const take = (record: RecordView): boolean => {
-    const fault = faultOf(record, columns);
-    if (fault && !rejects) throw faultError(file, record, fault);
+    const fault = faultOf(record, said);
+    if (fault && !rejects) throw faultError(file, record, fault, said);
     if (fault) {
-      rejects?.text(rejectLine(file.ordinal, record, fault, record.text(KEPT_TEXT)));
+      rejects?.text(rejectLine(file.ordinal, placeOf(record), fault, record.text(KEPT_TEXT)));
       done.rejects++;
       return true;
     }

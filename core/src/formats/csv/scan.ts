@@ -3,6 +3,7 @@ import type { Engine, LocalFile, Scan } from '../../model/component.ts';
 import { ident, literal, literalList } from '../../model/sql.ts';
 import { key } from '../shared/names.ts';
 import { plainPath } from '../shared/path.ts';
+import { plainText } from '../shared/text.ts';
 import { rejectsSql } from '../shared/writer.ts';
 import { type Layout, sameLayout } from './layout.ts';
 import { countLines, firstLineEnd, mayBeQuick, surveyOnce, wasSurveyed } from './quick.ts';
@@ -36,20 +37,22 @@ let made = 0;
 
 /** Looks at each file, writes anew those that the engine would not read right, and puts the SELECT together. */
 export async function buildScan(
-  files: readonly { file: LocalFile; layout: Layout }[],
+  sources: readonly { file: LocalFile; layout: Layout }[],
   columns: readonly string[],
   settings: CsvSettings,
   engine: Engine,
   options: ScanOptions,
   limits: Limits = LIMITS,
 ): Promise<Scan> {
+  // A sample is decoded as far as it is read.
+  const files = options.limit === undefined ? await plainFiles(sources, engine) : sources;
   const quick = options.limit === undefined ? await quickScan(files, columns, settings, engine, options, limits) : null;
   if (quick) return quick;
   const name = `csv-${process.pid}-${made++}`;
   const rejects = options.skipBadRows ? join(engine.spool, `${name}.rejects.csv`) : null;
   let rejected = 0;
   const readable: Readable[] = [];
-  for (const { file, layout } of files) {
+  for (const [i, { file, layout }] of files.entries()) {
     // A sample is written anew, because that reads no more of the file than it needs.
     const found = options.limit === undefined ? await surveyOnce(file, layout, options.skipBadRows, limits) : null;
     if (found?.regular) {
@@ -60,7 +63,8 @@ export async function buildScan(
     }
     const rows = join(engine.spool, `${name}-${file.ordinal}.csv`);
     const limit = options.limit ?? null;
-    const done = await rewrite(file, layout, { rows, rejects, nullValues: settings.nullValues, limit });
+    const encoding = sources[i]?.layout.encoding ?? layout.encoding;
+    const done = await rewrite(file, layout, { rows, rejects, nullValues: settings.nullValues, encoding, limit });
     rejected += done.rejects;
     readable.push({
       file,
@@ -78,6 +82,19 @@ export async function buildScan(
   const body = parts.length > 0 ? parts.join(' UNION ALL ') : emptySql(columns, options.rowNumbers);
   const limited = options.limit === undefined ? body : `SELECT * FROM (${body}) LIMIT ${options.limit}`;
   return { sql: limited, rejects: rejects !== null && rejected > 0 ? rejectsSql(rejects) : null };
+}
+
+/** Files in UTF-8 without a footer, as all that follows reads them. */
+async function plainFiles(
+  files: readonly { file: LocalFile; layout: Layout }[],
+  engine: Engine,
+): Promise<{ file: LocalFile; layout: Layout }[]> {
+  const plain: { file: LocalFile; layout: Layout }[] = [];
+  for (const { file, layout } of files) {
+    const form = { encoding: layout.encoding, footer: layout.footer };
+    plain.push({ file: await plainText(file, form, engine), layout: { ...layout, encoding: 'utf-8', footer: 0 } });
+  }
+  return plain;
 }
 
 /** A scan that starts before the files were looked at, or null where that is not for them. */

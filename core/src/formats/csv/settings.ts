@@ -8,6 +8,11 @@ export interface CsvSettings {
   escape: string;
   header: boolean | null;
   skipRows: number;
+  skipFooter: number;
+  /** One of the spec's names; `auto`: to be found out. */
+  encoding: string;
+  /** A name that occurs twice gets a number, or fails. */
+  duplicateHeaders: 'rename' | 'fail';
   comment: string | null;
   nullValues: string[];
 }
@@ -22,7 +27,10 @@ export function readSettings(settings: JsonObject): CsvSettings {
     quote,
     escape: text(settings.escape) || quote,
     header: header === 'auto' ? null : header === 'true',
-    skipRows: typeof settings.skip_rows === 'number' ? settings.skip_rows : 0,
+    skipRows: count(settings.skip_rows),
+    skipFooter: count(settings.skip_footer),
+    encoding: text(settings.encoding) ?? 'auto',
+    duplicateHeaders: settings.duplicate_headers === 'fail' ? 'fail' : 'rename',
     comment: text(settings.comment),
     nullValues: nulls,
   };
@@ -30,6 +38,10 @@ export function readSettings(settings: JsonObject): CsvSettings {
 
 export function grammarOf(settings: CsvSettings, delimiter: string): Grammar {
   return { delimiter, quote: settings.quote, escape: settings.escape, comment: settings.comment };
+}
+
+function count(value: unknown): number {
+  return typeof value === 'number' ? value : 0;
 }
 
 function text(value: unknown): string | null {

@@ -1,7 +1,8 @@
 import type { LocalFile } from '../../model/component.ts';
 import { SluiceError } from '../../model/error.ts';
-import { distinctNames } from '../shared/names.ts';
+import { distinctNames, key } from '../shared/names.ts';
 import type { Sample } from '../shared/sample.ts';
+import type { FoundEncoding } from '../shared/text.ts';
 import { widthOf } from './faults.ts';
 import type { Layout } from './layout.ts';
 import { type CsvRecord, isBlank, RecordReader } from './records.ts';
@@ -14,6 +15,7 @@ export interface FileSniff {
   records: number;
   /** Why the header was taken for one or not, in words. */
   header: string;
+  encoding: FoundEncoding;
 }
 
 const DELIMITERS = [',', ';', '\t', '|'];
@@ -33,7 +35,8 @@ export function sniffFile(
   file: LocalFile,
   sample: Sample,
   settings: CsvSettings,
-  like: FileSniff | null,
+  like: Pick<FileSniff, 'layout'> | null,
+  encoding: FoundEncoding,
 ): FileSniff | null {
   const preferred = like?.layout.delimiter ?? null;
   const found = settings.delimiter === null ? findDelimiter(sample, settings, preferred) : settings.delimiter;
@@ -45,31 +48,57 @@ export function sniffFile(
   const raw = verdict.header ? first.fields.map((field) => field.text) : [];
   const names = verdict.header ? raw : first.fields.map((_, i) => `column_${i + 1}`);
   if (verdict.header && first.fault) throw badHeader(file, first);
+  if (settings.duplicateHeaders === 'fail') refuseDuplicates(file, first.line, raw);
   if (!verdict.header && like?.layout.header) throw noHeader(file, first, like);
   return {
     layout: {
       ...grammarOf(settings, found),
+      encoding: encoding.encoding,
+      footer: settings.skipFooter,
       header: verdict.header,
       skip: first.line - 1,
       names: distinctNames(names),
     },
+    encoding,
     records: verdict.header ? data.length : records.length,
     header: verdict.reason,
   };
 }
 
-function badHeader(file: LocalFile, first: CsvRecord): SluiceError {
-  const reason =
-    first.fault === 'open'
-      ? 'a quote in the header is never closed'
-      : 'text stands behind a closing quote in the header';
-  return new SluiceError('format/quote', 'data', `${file.name}, line ${first.line}: ${reason}`, {
-    where: { path: file.name, line: first.line },
-    hint: 'Correct the header, or set `quote` to the character that the file uses ("" where it uses none).',
-  });
+function refuseDuplicates(file: LocalFile, line: number, names: readonly string[]): void {
+  const keys = names.map((name) => key(name.trim()));
+  const twice = names.find((_, i) => keys[i] !== '' && keys.indexOf(keys[i] ?? '') < i);
+  if (twice === undefined) return;
+  throw new SluiceError(
+    'format/duplicate-header',
+    'data',
+    `${file.name}, line ${line}: two columns are named ${twice}`,
+    {
+      where: { path: file.name, line, column: twice },
+      hint: 'Give one of them another name in the file, or set `duplicate_headers: rename`.',
+    },
+  );
 }
 
-function noHeader(file: LocalFile, first: CsvRecord, like: FileSniff): SluiceError {
+function badHeader(file: LocalFile, first: CsvRecord): SluiceError {
+  const reason =
+    first.fault === 'bytes'
+      ? 'the header holds bytes that its encoding has no character for'
+      : first.fault === 'open'
+        ? 'a quote in the header is never closed'
+        : 'text stands behind a closing quote in the header';
+  return new SluiceError(
+    first.fault === 'bytes' ? 'format/encoding' : 'format/quote',
+    'data',
+    `${file.name}, line ${first.line}: ${reason}`,
+    {
+      where: { path: file.name, line: first.line },
+      hint: 'Correct the header, or set `quote` to the character that the file uses ("" where it uses none).',
+    },
+  );
+}
+
+function noHeader(file: LocalFile, first: CsvRecord, like: Pick<FileSniff, 'layout'>): SluiceError {
   const names = like.layout.names.slice(0, 5).join(', ');
   return new SluiceError(
     'format/no-header',
@@ -132,7 +161,7 @@ function hasHeader(
   first: CsvRecord,
   data: readonly CsvRecord[],
   settings: CsvSettings,
-  like: FileSniff | null,
+  like: Pick<FileSniff, 'layout'> | null,
 ): { header: boolean; reason: string } {
   if (settings.header !== null) return { header: settings.header, reason: 'declared' };
   if (like && !like.layout.header) return { header: false, reason: 'as in the first file' };

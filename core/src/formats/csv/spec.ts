@@ -1,3 +1,4 @@
+import { encoding } from '../../spec/encoding.ts';
 import { schema } from '../../spec/schema.ts';
 import { defineSpec } from '../../spec/spec.ts';
 
@@ -41,6 +42,22 @@ export const csvSpec = defineSpec({
         minimum: 0,
         default: 0,
         description: 'Lines before the header, or before the data where there is none.',
+        examples: [3],
+      },
+      skip_footer: {
+        type: 'integer',
+        minimum: 0,
+        maximum: 10000,
+        default: 0,
+        description: 'Lines at the end of the file that hold no rows, such as a total; blank ones count.',
+        examples: [1],
+      },
+      duplicate_headers: {
+        type: 'string',
+        enum: ['rename', 'fail'],
+        'x-enum-text': ['The second of two like names gets `_2`, the third `_3` …', 'The file is refused.'],
+        default: 'rename',
+        description: 'What happens where two columns have the same name, letter case aside.',
       },
       comment: {
         type: 'string',
@@ -69,12 +86,7 @@ export const csvSpec = defineSpec({
         description: 'The mark between groups of three digits.',
         examples: ['.', ' '],
       },
-      encoding: {
-        type: 'string',
-        enum: ['utf-8'],
-        default: 'utf-8',
-        description: 'How characters are written as bytes. A byte order mark is left out.',
-      },
+      encoding,
       on_bad_row: {
         type: 'string',
         enum: ['fail', 'warn', 'discard', 'quarantine'],
@@ -102,6 +114,8 @@ export const csvSpec = defineSpec({
       has_header: 'header',
       skiprows: 'skip_rows',
       skip: 'skip_rows',
+      skipfooter: 'skip_footer',
+      skip_tail: 'skip_footer',
       na_values: 'null_values',
       nullstr: 'null_values',
       null_string: 'null_values',
@@ -113,14 +127,16 @@ export const csvSpec = defineSpec({
   examples: [
     'type: csv\ndelimiter: ";"\ndecimal: ","\nthousands: "."\n',
     'type: csv\nheader: false\nnull_values: ["", "NULL"]\n',
+    'type: csv\nencoding: windows-1252\nskip_rows: 2\nskip_footer: 1\non_bad_row: quarantine\n',
   ],
   notes: [
     '- A value that is not quoted and empty is NULL; `""` is the empty text. Under a type other than text an empty text is NULL too.',
     '- A line without a value is left out; in a file of one column it is a NULL.',
-    '- One more empty value at the end of a row is taken for a trailing delimiter. Any other row with too few or too many values is a bad row, as is one with text behind a closing quote, with a quote that is never closed, or with bytes that are no UTF-8.',
+    '- One more empty value at the end of a row is taken for a trailing delimiter. Any other row with too few or too many values is a bad row, as is one with text behind a closing quote, with a quote that is never closed, or with bytes that the encoding has no character for.',
     '- Line ends may be LF, CRLF or CR, and differ within a file.',
     '- Files may hold their columns in any order: they are matched by name, case aside. A column that a file lacks is NULL there.',
-    '- A name that occurs twice gets `_2`, `_3` …; an empty name becomes `column_N`.',
+    '- A name that occurs twice gets `_2`, `_3` …, or fails the run, by `duplicate_headers`; an empty name becomes `column_N`.',
+    '- Files may differ in their encoding where it is left out. The run says what it took each file for. In files that are no UTF-8 bad rows are placed by their line, not by a byte.',
     '- An empty file has no rows and no columns of its own.',
   ].join('\n'),
 });

@@ -1,4 +1,3 @@
-import { isUtf8 } from 'node:buffer';
 import { open } from 'node:fs/promises';
 import type { LocalFile } from '../../model/component.ts';
 import { SluiceError } from '../../model/error.ts';
@@ -7,29 +6,6 @@ export interface Sample {
   bytes: Buffer;
   /** The sample is the whole file. */
   whole: boolean;
-}
-
-/**
- * The first bytes of a file, without its byte order mark. Throws `format/encoding` where they are no UTF-8, and
- * `format/unreadable` where they cannot be read.
- */
-export async function readSample(file: LocalFile, limit: number): Promise<Sample> {
-  const raw = await readHead(file, limit);
-  refuseWide(file, raw);
-  const bytes = raw.subarray(bomLength(raw));
-  const whole = raw.length < limit;
-  const bad = invalidUtf8(bytes, whole);
-  if (bad >= 0) {
-    const line =
-      1 +
-      bytes
-        .subarray(0, bad)
-        .toString('latin1')
-        .split(/\r\n|\r|\n/).length -
-      1;
-    throw notUtf8(file, line, bad + bomLength(raw), 'it holds bytes that are no UTF-8');
-  }
-  return { bytes, whole };
 }
 
 /** Throws `format/encoding` where the first bytes of a file look like UTF-16. */
@@ -87,25 +63,6 @@ function looksWide(bytes: Buffer): boolean {
   }
   const half = head.length / 2;
   return (odd > half * 0.8 && even === 0) || (even > half * 0.8 && odd === 0);
-}
-
-/** Place of the first byte that is no UTF-8, or -1; a character cut off at the end counts only in a whole text. */
-function invalidUtf8(bytes: Buffer, whole: boolean): number {
-  const end = whole ? bytes.length : bytes.length - unfinished(bytes);
-  const text = bytes.subarray(0, end);
-  if (isUtf8(text)) return -1;
-  let low = 0;
-  let high = text.length;
-  // The first bad byte is the least end such that the text up to it is no longer valid apart from a cut character.
-  while (low < high) {
-    const middle = (low + high) >> 1;
-    const part = text.subarray(0, middle + 1);
-    if (isUtf8(part.subarray(0, part.length - unfinished(part)))) low = middle + 1;
-    else high = middle;
-  }
-  const bad = Math.max(0, Math.min(low, text.length - 1));
-  // A character that is begun and not finished is bad from its first byte on.
-  return bad - unfinished(text.subarray(0, bad));
 }
 
 /** Bytes at the end that begin a character and do not finish it. */

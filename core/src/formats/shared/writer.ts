@@ -73,18 +73,18 @@ export function quoted(text: string): string {
 }
 
 /**
- * A bad row's place, reason and text as a line of the rejects' file. Gives characters that stand for bytes; what is no UTF-8
+ * A bad row's place (in bytes, where it is known), reason and text as a line of the rejects' file. Gives characters that stand for bytes; what is no UTF-8
  * becomes a replacement character.
  */
 export function rejectLine(
   ordinal: number,
-  place: { line: number; start: number },
+  place: { line: number; start: number | null },
   fault: { code: string; reason: string },
   row: string,
 ): string {
   const text = row.replace(/(?:\r\n|\r|\n)$/, '');
   const words = [fault.code, fault.reason, text].map(quoted).join(',');
-  return Buffer.from(`${ordinal},${place.line},${place.start},${words}\n`).toString('latin1');
+  return Buffer.from(`${ordinal},${place.line},${place.start ?? ''},${words}\n`).toString('latin1');
 }
 
 /** Reads a rejects' file, in the form that `Scan.rejects` has. */
