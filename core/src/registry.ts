@@ -3,6 +3,7 @@ import type { Check, Destination, FormatReader, FormatWriter, Source, Transform 
 /** Every component's implementation by kind and type; each is loaded when it is first used. */
 export const sources: Readonly<Record<string, { load: () => Promise<Source> }>> = {
   local: { load: async () => (await import('./connectors/local/source.ts')).source },
+  s3: { load: async () => (await import('./connectors/s3/source.ts')).source },
 };
 export const destinations: Readonly<Record<string, { load: () => Promise<Destination> }>> = {
   duckdb: { load: async () => (await import('./connectors/duckdb/destination.ts')).duckdb },

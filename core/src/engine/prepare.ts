@@ -3,6 +3,7 @@ import { SluiceError } from '../model/error.ts';
 import type { ColumnRule, Stream } from '../model/job.ts';
 import type { Column, DataType } from '../model/type.ts';
 import * as formatSpecs from '../registry.ts';
+import * as specs from '../specs.ts';
 import { loadSteps, pick } from './components.ts';
 import { COMPRESSED_NAME } from './compression/magic.ts';
 import { decideContract } from './contract.ts';
@@ -31,7 +32,9 @@ export async function prepare(engine: Engine, input: PrepareInput): Promise<Stre
   const reader = await pick(formatSpecs.formats, 'format', format.type);
   const found = await reader.sniff(files, format.settings, engine);
   const expected = reader.expect?.(found, expectedColumns(stream, found, input.table)) ?? found;
-  const sniffed = withDeclared(stream, expected, files);
+  const declared = withDeclared(stream, expected, files);
+  const wanted = neededColumns(stream, declared.columns);
+  const sniffed = wanted && reader.prune ? reader.prune(declared, wanted) : declared;
   const marks = numberMarks(format.settings);
   const inferred = await inferColumns(
     engine,
@@ -169,6 +172,19 @@ async function inferColumns(
 }
 
 const TEXT: DataType = { kind: 'text' };
+
+/** The source's columns that the job looks at, where its first step keeps only some; null: all. */
+function neededColumns(stream: Stream, columns: readonly RawColumn[]): Set<string> | null {
+  const [first] = stream.transform;
+  const kept = first && specs.transforms[first.type]?.capabilities.columns === 'keep' ? first.settings.columns : null;
+  if (!Array.isArray(kept)) return null;
+  const names = new Set(kept.map((name) => String(name).toLowerCase()));
+  const { incremental } = stream;
+  const rules = new Map(stream.columns.map((rule) => [rule.from, rule]));
+  const isWanted = ({ name }: RawColumn) =>
+    rules.has(name) || names.has(name.toLowerCase()) || ('column' in incremental && incremental.column === name);
+  return new Set(columns.filter(isWanted).map(({ name }) => name));
+}
 
 /** Columns of the source whose type is not to be inferred: it is declared, or the table has it. */
 function knownTypes(stream: Stream, sniffed: Sniffed, table: readonly Column[] | null): Set<string> {

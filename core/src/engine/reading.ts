@@ -1,4 +1,5 @@
-import type { Engine, FormatReader, LocalFile, Split } from '../model/component.ts';
+import { setMaxListeners } from 'node:events';
+import type { Engine, FormatReader, LocalFile, SourceSession, Split } from '../model/component.ts';
 import { SluiceError } from '../model/error.ts';
 import type { Column } from '../model/type.ts';
 import * as registry from '../registry.ts';
@@ -7,6 +8,8 @@ import { explainDirect } from './direct.ts';
 import { quiet, raisedMark } from './failures.ts';
 import { type Landed, land } from './land.ts';
 import { masksAny } from './mask.ts';
+import { PartsFetcher } from './parts.ts';
+import { formatByName } from './prepare.ts';
 import { batchesOf, discard, type Fetching, fetchAll, spooled, spoolFolder } from './spool.ts';
 import type { StreamPlan } from './stream-plan.ts';
 import { SureReader } from './sure-reader.ts';
@@ -35,16 +38,35 @@ async function withSource<T>(
   const source = await pick(registry.sources, 'source', type);
   const stop = new AbortController();
   const signal = AbortSignal.any([hooks.signal, stop.signal]);
+  // Each of several transfers listens.
+  setMaxListeners(0, signal);
   const session = await source.connect({ settings, projectDir: input.projectDir, signal, log: hooks.log });
+  let parts: PartsFetcher | null = null;
   try {
-    return await work({ session, settings, signal, folder: spoolFolder(input.spool, input.stream) });
+    parts = await partsFetcher(input, session);
+    const folder = spoolFolder(input.spool, input.stream);
+    return await work({ session, settings, signal, folder, ...(parts ? { parts } : {}) });
   } catch (error) {
     // Downloads that nobody waits for any more.
     stop.abort();
     throw error;
   } finally {
+    await parts?.close();
     await session.close();
   }
+}
+
+/** A sample needs the schema of a file alone, a task the columns of its plan. */
+async function partsFetcher(input: WithSplits, session: SourceSession): Promise<PartsFetcher | null> {
+  if (!session.fetchRanges) return null;
+  const type =
+    'plan' in input
+      ? input.plan.format
+      : (input.stream.format?.type ?? formatByName(input.splits[0]?.file?.path ?? ''));
+  if (type === null) return null;
+  const reader = await pick(registry.formats, 'format', type);
+  if (!reader.fetchParts) return null;
+  return new PartsFetcher(session, reader, 'plan' in input ? input.plan.sniffed.columns.map((c) => c.name) : null);
 }
 
 /**
@@ -59,7 +81,7 @@ export async function reading(
 ): Promise<TaskOutput> {
   if (input.splits.length === 0) return work([], null);
   return withSource(input, hooks, async (fetching) => {
-    const batches = batchesOf(input.splits, fetching.session.transfers);
+    const batches = batchesOf(input.splits, fetching.session.transfers, input.memory);
     if (batches.length === 1) return together(fetching, input.splits, (files) => work(files, null));
     const landed: Landed[] = [];
     const wider: Column[] = [];

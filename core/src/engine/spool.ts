@@ -4,9 +4,11 @@ import type { LocalFile, SourceSession, Split } from '../model/component.ts';
 import type { Stream } from '../model/job.ts';
 import type { JsonObject } from '../model/json.ts';
 import { plainFile, sourceSplit } from './archives.ts';
+import type { PartsFetcher } from './parts.ts';
 
-/** Downloads of one task that lie on the disk together: while one batch is read the next one comes in. */
-const BATCH_BYTES = 128_000_000;
+/** Downloads that lie on the disk together, as a part of the task's memory: while one batch is read the next one comes in. */
+const BATCH_SHARE = 0.25;
+const LEAST_BATCH = 16_000_000;
 /** Taken for a split of unknown size. */
 const UNKNOWN_BYTES = 16_000_000;
 
@@ -25,6 +27,8 @@ export interface Fetching {
   folder: string;
   /** Settings of the source. */
   settings: JsonObject;
+  /** For formats that need only parts of a file. */
+  parts?: PartsFetcher;
   signal: AbortSignal;
 }
 
@@ -32,13 +36,14 @@ export interface Fetching {
  * Splits as the task reads them, in order: all at once where they lie on this machine or are few enough to lie on the disk
  * together, else in batches.
  */
-export function batchesOf(splits: readonly Split[], transfers: number | undefined): Split[][] {
+export function batchesOf(splits: readonly Split[], transfers: number | undefined, memory: number): Split[][] {
   if (transfers === undefined) return [[...splits]];
+  const most = Math.max(LEAST_BATCH, memory * BATCH_SHARE);
   const batches: Split[][] = [];
   let size = Number.POSITIVE_INFINITY;
   for (const split of splits) {
     const bytes = split.bytes ?? UNKNOWN_BYTES;
-    if (size + bytes > BATCH_BYTES) {
+    if (size + bytes > most) {
       batches.push([]);
       size = 0;
     }
@@ -69,7 +74,8 @@ export async function fetchAll(work: Fetching, splits: readonly Split[]): Promis
       if (!split) return;
       try {
         const { compression } = work.settings;
-        files[index] = await plainFile(split, await fetch(split), compression, work.folder, work.signal);
+        const some = split.archive ? null : await work.parts?.fetch(split, work.folder);
+        files[index] = some ?? (await plainFile(split, await fetch(split), compression, work.folder, work.signal));
       } catch (error) {
         failed = true;
         throw error;

@@ -70,6 +70,9 @@ export interface LocalFile {
   format?: { type: string; settings: JsonObject };
 }
 
+/** From a byte (included) to a byte (not included). */
+export type ByteRange = [from: number, to: number];
+
 /** What a listing may use beside the settings. */
 export interface SplitsRequest {
   /** What the last commit stored; null: a full load. */
@@ -98,6 +101,8 @@ export interface SourceSession {
   fetch(split: Split, spool: string): Promise<LocalFile>;
   /** The first bytes of a split's file, for a source that has them without a download: archives are then known by what they hold. */
   head?(split: Split, bytes: number): Promise<Buffer>;
+  /** Writes byte ranges of a split to their places in a file that exists; left out: files are read as a whole only. */
+  fetchRanges?(split: Split, path: string, ranges: readonly ByteRange[]): Promise<void>;
   /** After `splits`: what the source wants to find again in `checkpoint.source` once this epoch is committed. */
   position?(): JsonObject | null;
   /** Told after a commit; may be repeated or lost. */
@@ -173,6 +178,18 @@ export interface FormatReader {
    * whose records may lack a field, or write a value as its type wants it.
    */
   expect?(sniffed: Sniffed, columns: readonly RawColumn[]): Sniffed;
+  /** Leaves only these columns (by the source's names) to be read; for formats that then read less of a file. */
+  prune?(sniffed: Sniffed, wanted: ReadonlySet<string>): Sniffed;
+  /**
+   * For a file that is not here yet but for its length: gets the bytes that a reading needs to their places. `columns` null:
+   * the file's schema alone is wanted.
+   */
+  fetchParts?(
+    file: LocalFile,
+    columns: readonly string[] | null,
+    engine: Engine,
+    get: (ranges: readonly ByteRange[]) => Promise<void>,
+  ): Promise<void>;
   /** Builds the scan; may run statements on the engine to prepare it. Rows come in file order, then row order. */
   scan(
     files: readonly LocalFile[],

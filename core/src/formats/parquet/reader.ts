@@ -9,8 +9,9 @@ import { type DataType, formatType, sameType } from '../../model/type.ts';
 import { key } from '../shared/names.ts';
 import { plainPath } from '../shared/path.ts';
 import { type FileSchema, fileSchema, firstLine, typeOf, unreadable } from './file-schema.ts';
+import { fetchParts } from './parts.ts';
 
-type Dialect = JsonObject & { schemas: FileSchema[]; files: [number, number][] };
+type Dialect = JsonObject & { schemas: FileSchema[]; files: [number, number][]; unread?: string[] };
 
 /** Raised in the scan by a value that its column's type would change; ordinal and column follow. */
 const LOSSY = 'sluice-lossy:';
@@ -40,6 +41,15 @@ export const parquet: FormatReader = {
     }
     return { dialect, columns: [...columns.values()].map(({ name, type }) => ({ name, type })), evidence };
   },
+
+  prune(sniffed, wanted) {
+    const columns = sniffed.columns.filter(({ name }) => wanted.has(name));
+    const unread = sniffed.columns.filter(({ name }) => !wanted.has(name)).map(({ name }) => key(name));
+    if (columns.length === 0 || unread.length === 0) return sniffed;
+    return { ...sniffed, columns, dialect: { ...sniffed.dialect, unread } };
+  },
+
+  fetchParts,
 
   async scan(files, sniffed, _settings, engine, options) {
     const groups = await grouped(files, sniffed, engine);
@@ -130,7 +140,9 @@ async function grouped(files: readonly LocalFile[], sniffed: Sniffed, engine: En
 async function fitting(file: LocalFile, sniffed: Sniffed, engine: Engine): Promise<FileSchema> {
   const schema = await fileSchema(file, engine);
   const columns = new Map(sniffed.columns.map((column) => [key(column.name), column.type]));
+  const unread = new Set((sniffed.dialect as Dialect).unread ?? []);
   for (const column of schema.columns) {
+    if (unread.has(key(column.name))) continue;
     const type = columns.get(key(column.name));
     if (type && sameType(widerType(type, typeOf(column)), type)) continue;
     const found = `${column.name} ${formatType(typeOf(column))}`;

@@ -1,0 +1,247 @@
+import { open } from 'node:fs/promises';
+import {
+  GetObjectCommand,
+  HeadBucketCommand,
+  HeadObjectCommand,
+  ListObjectsV2Command,
+  type S3Client,
+} from '@aws-sdk/client-s3';
+import type {
+  ByteRange,
+  Discovered,
+  LocalFile,
+  Source,
+  SourceContext,
+  SourceSession,
+  Split,
+} from '../../model/component.ts';
+import { SluiceError } from '../../model/error.ts';
+import { groupFiles } from '../shared/discover.ts';
+import { type Download, download, readRanges } from '../shared/download.ts';
+import { isLost } from '../shared/network.ts';
+import { selection } from '../shared/select.ts';
+import { bucketOf, explainS3, openClient, type S3Settings } from './client.ts';
+
+const PART_BYTES = 8 * 1024 * 1024;
+const PARTS_AT_ONCE = 4;
+const FILES_AT_ONCE = 4;
+/** Keys that `discover` looks at. */
+const DISCOVER_KEYS = 20_000;
+
+export const source: Source = {
+  async connect(ctx) {
+    return new S3Session(ctx);
+  },
+  async discover(ctx): Promise<Discovered[]> {
+    const session = new S3Session(ctx);
+    try {
+      const files: { path: string; size: number }[] = [];
+      for await (const object of session.list('', false)) {
+        if (files.length >= DISCOVER_KEYS) break;
+        files.push({ path: object.key, size: object.size });
+      }
+      return groupFiles(files);
+    } finally {
+      await session.close();
+    }
+  },
+};
+
+interface Found {
+  key: string;
+  size: number;
+  etag: string | null;
+  modified: Date | null;
+}
+
+class S3Session implements SourceSession {
+  readonly transfers = FILES_AT_ONCE;
+  readonly #ctx: SourceContext;
+  readonly #settings: S3Settings;
+  readonly #bucket: string;
+  readonly #client: S3Client;
+  readonly #payer: { RequestPayer?: 'requester' };
+
+  constructor(ctx: SourceContext) {
+    this.#ctx = ctx;
+    this.#settings = ctx.settings as unknown as S3Settings;
+    this.#bucket = bucketOf(this.#settings);
+    this.#client = openClient(this.#settings);
+    this.#payer = this.#settings.requester_pays ? { RequestPayer: 'requester' } : {};
+  }
+
+  async test(): Promise<void> {
+    const { exact, prefix } = selection({ path: '**', ...this.#ctx.settings });
+    if (exact === null) {
+      for await (const _ of this.list(prefix, false)) return;
+      return;
+    }
+    if ((await this.#head(exact)) === null) await this.#requireBucket();
+  }
+
+  async *splits(): AsyncIterable<Split> {
+    const wanted = selection(this.#ctx.settings);
+    let ordinal = 0;
+    const found = wanted.exact === null ? this.list(wanted.prefix, wanted.flat) : this.#one(wanted.exact);
+    for await (const { key, size, etag, modified } of found) {
+      if (key.endsWith('/') || !wanted.wants(key) || !wanted.isSettled(modified)) continue;
+      const file = { path: key, size, modified_at: modified?.toISOString() ?? null, etag };
+      yield { ordinal: ordinal++, bytes: size, file, detail: {} };
+    }
+  }
+
+  async *#one(key: string): AsyncIterable<Found> {
+    const found = await this.#head(key);
+    if (found) yield found;
+    else await this.#requireBucket();
+  }
+
+  async #head(key: string): Promise<Found | null> {
+    try {
+      const answer = await this.#client.send(
+        new HeadObjectCommand({ Bucket: this.#bucket, Key: key, ...this.#payer }),
+        { abortSignal: this.#ctx.signal },
+      );
+      return {
+        key,
+        size: answer.ContentLength ?? 0,
+        etag: plainTag(answer.ETag),
+        modified: answer.LastModified ?? null,
+      };
+    } catch (error) {
+      if (statusOf(error) === 404) return null;
+      throw explainS3((await this.#reason(error, key)) ?? error, this.#settings, key);
+    }
+  }
+
+  /** An answer to HEAD has no body: why it was refused is asked for once more. */
+  async #reason(error: unknown, key: string): Promise<unknown> {
+    if (statusOf(error) !== 403 && statusOf(error) !== 400) return null;
+    const request = new GetObjectCommand({ Bucket: this.#bucket, Key: key, Range: 'bytes=0-0', ...this.#payer });
+    return this.#client.send(request, { abortSignal: this.#ctx.signal }).then(
+      () => null,
+      (reason: unknown) => reason,
+    );
+  }
+
+  /** An object that is missing is no fault, a bucket that is missing is one: an answer without a body does not tell them apart. */
+  async #requireBucket(): Promise<void> {
+    try {
+      await this.#client.send(new HeadBucketCommand({ Bucket: this.#bucket }), { abortSignal: this.#ctx.signal });
+    } catch (error) {
+      // Who may read an object need not be allowed to look at its bucket.
+      if (statusOf(error) !== 403) throw explainS3(error, this.#settings);
+    }
+  }
+
+  /** Every object whose key begins with `prefix`, page by page; `flat`: none that has a further slash. */
+  async *list(prefix: string, flat: boolean): AsyncIterable<Found> {
+    let token: string | undefined;
+    for (;;) {
+      const page = await this.#page(prefix, flat, token);
+      const decode = page.EncodingType === 'url' ? decodeKey : (text: string) => text;
+      for (const object of page.Contents ?? []) {
+        if (object.Key === undefined) continue;
+        const { Size, ETag, LastModified } = object;
+        yield { key: decode(object.Key), size: Size ?? 0, etag: plainTag(ETag), modified: LastModified ?? null };
+      }
+      if (!page.IsTruncated) return;
+      if (page.NextContinuationToken === undefined || page.NextContinuationToken === token) {
+        throw new SluiceError('source/listing', 'terminal', `The listing of bucket ${this.#bucket} does not go on`, {
+          hint: 'The store says that there is more and does not say where: its listing cannot be trusted.',
+        });
+      }
+      token = page.NextContinuationToken;
+    }
+  }
+
+  async #page(prefix: string, flat: boolean, token: string | undefined) {
+    const request = new ListObjectsV2Command({
+      Bucket: this.#bucket,
+      EncodingType: 'url',
+      ...(prefix === '' ? {} : { Prefix: prefix }),
+      ...(flat ? { Delimiter: '/' } : {}),
+      ...(token === undefined ? {} : { ContinuationToken: token }),
+      ...this.#payer,
+    });
+    try {
+      return await this.#client.send(request, { abortSignal: this.#ctx.signal });
+    } catch (error) {
+      throw explainS3(error, this.#settings);
+    }
+  }
+
+  async fetch(split: Split, spool: string): Promise<LocalFile> {
+    return download({ ...this.#reading(split), spool, parts: { bytes: PART_BYTES, atOnce: PARTS_AT_ONCE } });
+  }
+
+  async fetchRanges(split: Split, path: string, ranges: readonly ByteRange[]): Promise<void> {
+    const handle = await open(path, 'r+');
+    try {
+      const parts = ranges.flatMap(([from, to]) => cut(from, to));
+      await readRanges(this.#reading(split), handle, parts, PARTS_AT_ONCE);
+    } finally {
+      await handle.close();
+    }
+  }
+
+  #reading(split: Split): Omit<Download, 'spool'> {
+    const key = split.file?.path ?? '';
+    return {
+      split,
+      signal: this.#ctx.signal,
+      read: (from, to) => this.#bytes(split, from, to),
+      explain: (error) => explainS3(error, this.#settings, key),
+      again: (error) => isLost(error) || statusOf(error) >= 500,
+    };
+  }
+
+  async *#bytes(split: Split, from: number, to: number | null): AsyncIterable<Uint8Array> {
+    const { path: key = '', etag = null, size = 0 } = split.file ?? {};
+    if (size === 0) return;
+    const whole = from === 0 && to === null;
+    const answer = await this.#client.send(
+      new GetObjectCommand({
+        Bucket: this.#bucket,
+        Key: key,
+        ...(whole ? {} : { Range: `bytes=${from}-${to === null ? '' : to - 1}` }),
+        ...(etag === null ? {} : { IfMatch: `"${etag}"` }),
+        ...this.#payer,
+      }),
+      { abortSignal: this.#ctx.signal },
+    );
+    if (answer.Body) yield* answer.Body as AsyncIterable<Uint8Array>;
+  }
+
+  async committed(): Promise<void> {}
+
+  async close(): Promise<void> {
+    this.#client.destroy();
+  }
+}
+
+function cut(from: number, to: number): ByteRange[] {
+  const parts = Math.max(1, Math.ceil((to - from) / PART_BYTES));
+  return Array.from(
+    { length: parts },
+    (_, i): ByteRange => [from + i * PART_BYTES, Math.min(to, from + (i + 1) * PART_BYTES)],
+  );
+}
+
+function plainTag(tag: string | undefined): string | null {
+  return tag === undefined ? null : tag.replace(/^"(.*)"$/, '$1');
+}
+
+/** A key of a listing that was asked for in URL form: a plus sign stands for a space. */
+function decodeKey(text: string): string {
+  try {
+    return decodeURIComponent(text.replaceAll('+', ' '));
+  } catch {
+    return text;
+  }
+}
+
+function statusOf(error: unknown): number {
+  const { $metadata } = error as { $metadata?: { httpStatusCode?: number } };
+  return $metadata?.httpStatusCode ?? 0;
+}

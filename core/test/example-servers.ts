@@ -1,0 +1,38 @@
+import { readFile } from 'node:fs/promises';
+import { fileURLToPath } from 'node:url';
+import { CreateBucketCommand, PutObjectCommand, S3Client } from '@aws-sdk/client-s3';
+import { startMoto } from './moto.ts';
+
+/** What an example talks to, with the environment that leads to it. */
+export interface ExampleServer {
+  env: Record<string, string>;
+  stop(): Promise<void>;
+}
+
+const data = fileURLToPath(new URL('../../node_modules/vega-datasets/data', import.meta.url));
+
+/** A bucket with two days of orders, one of them in draft, and a Parquet object. */
+export async function s3Example(): Promise<ExampleServer> {
+  process.env.AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED = 'true';
+  const server = await startMoto();
+  const credentials = { accessKeyId: 'example', secretAccessKey: 'example-secret' };
+  const client = new S3Client({ endpoint: server.url, region: 'us-east-1', forcePathStyle: true, credentials });
+  await client.send(new CreateBucketCommand({ Bucket: 'lake' }));
+  const objects: Record<string, string | Buffer> = {
+    'orders/2026-01-01/a b+c.csv': 'order_id,amount\n1,10.50\n2,20.00\n',
+    'orders/2026-01-02/part.csv': 'order_id,amount\n3,30.25\n',
+    'orders/2026-01-02/draft-part.csv': 'order_id,amount\n9,0.00\n',
+    'flights.parquet': await readFile(`${data}/flights-3m.parquet`),
+  };
+  for (const [key, body] of Object.entries(objects)) {
+    await client.send(new PutObjectCommand({ Bucket: 'lake', Key: key, Body: Buffer.from(body) }));
+  }
+  client.destroy();
+  const env = {
+    LAKE_ENDPOINT: server.url,
+    LAKE_BUCKET: 'lake',
+    LAKE_KEY: credentials.accessKeyId,
+    LAKE_SECRET: credentials.secretAccessKey,
+  };
+  return { env, stop: server.stop };
+}
