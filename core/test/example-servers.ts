@@ -19,7 +19,7 @@ export async function s3Example(): Promise<ExampleServer> {
   const client = new S3Client({ endpoint: server.url, region: 'us-east-1', forcePathStyle: true, credentials });
   await client.send(new CreateBucketCommand({ Bucket: 'lake' }));
   const objects: Record<string, string | Buffer> = {
-    'orders/2026-01-01/a b+c.csv': 'order_id,amount\n1,10.50\n2,20.00\n',
+    'orders/2026-01-01/a b+c.csv': 'order_id,amount\n1,10.25\n2,20.75\n',
     'orders/2026-01-02/part.csv': 'order_id,amount\n3,30.25\n',
     'orders/2026-01-02/draft-part.csv': 'order_id,amount\n9,0.00\n',
     'flights.parquet': await readFile(`${data}/flights-3m.parquet`),

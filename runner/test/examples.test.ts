@@ -39,7 +39,7 @@ const expectations: Record<string, Expectation> = {
     same: [
       {
         loaded: 'select order_id, amount, object from orders order by all',
-        raw: `select * from (values (1, 10.50, 'orders/2026-01-01/a b+c.csv'), (2, 20.00, 'orders/2026-01-01/a b+c.csv'),
+        raw: `select * from (values (1, 10.25, 'orders/2026-01-01/a b+c.csv'), (2, 20.75, 'orders/2026-01-01/a b+c.csv'),
               (3, 30.25, 'orders/2026-01-02/part.csv')) order by all`,
       },
       {
