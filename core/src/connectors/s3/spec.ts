@@ -1,6 +1,7 @@
+import { compression } from '../../spec/compression.ts';
 import { schema } from '../../spec/schema.ts';
 import { defineSpec } from '../../spec/spec.ts';
-import { FILE_SYNONYMS, fileCompression, fileExclude, filePath, fileRegex } from '../shared/file-settings.ts';
+import { FILE_SYNONYMS, fileExclude, filePath, fileRegex } from '../shared/file-settings.ts';
 
 const s3Connection = schema({
   type: 'object',
@@ -80,7 +81,7 @@ export const sourceSpec = defineSpec({
         default: '0s',
         description: 'Objects written more recently wait for a later run.',
       },
-      compression: fileCompression,
+      compression,
     },
     required: ['path'],
     additionalProperties: false,

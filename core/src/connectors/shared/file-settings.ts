@@ -24,16 +24,4 @@ export const fileRegex = schema({
   examples: ['^logs/[0-9]{4}/'],
 });
 
-export const fileCompression = schema({
-  type: 'string',
-  enum: ['auto', 'none', 'gzip'],
-  'x-enum-text': [
-    'Known by a file’s first bytes; files may differ.',
-    'Files are read as they stand.',
-    'Every file is compressed by gzip.',
-  ],
-  default: 'auto',
-  description: 'How files are compressed. They are unpacked on the disk of the spool before they are read.',
-});
-
 export const FILE_SYNONYMS = { paths: 'path', file: 'path', files: 'path', glob: 'path', pattern: 'path', key: 'path' };
