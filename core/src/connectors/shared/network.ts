@@ -80,26 +80,6 @@ function tlsReason(code: string): string {
   return `its certificate is not signed by a known authority (${code})`;
 }
 
-/** Tries again what may pass: waits 0.5 s, 1 s, 2 s … up to 15 s between tries. `again` says which errors may pass. */
-export async function retried<T>(
-  work: (attempt: number) => Promise<T>,
-  options: {
-    tries: number;
-    signal: AbortSignal;
-    again: (error: unknown) => boolean;
-    wait?: (error: unknown) => number | null;
-  },
-): Promise<T> {
-  for (let attempt = 1; ; attempt++) {
-    try {
-      return await work(attempt);
-    } catch (error) {
-      if (options.signal.aborted || attempt >= options.tries || !options.again(error)) throw error;
-      await pause(options.wait?.(error) ?? backoff(attempt), options.signal);
-    }
-  }
-}
-
 /** Milliseconds before the next try, with some chance in it so that many clients do not come at once. */
 export function backoff(attempt: number): number {
   return Math.min(15_000, 500 * 2 ** (attempt - 1)) * (0.75 + Math.random() / 2);
