@@ -21,7 +21,7 @@ await Promise.all([
       supervisor: 'runner/src/store/embedded/supervisor.ts',
     },
   }),
-  build({ ...bundle, outfile: 'lsp/dist/server.js', entryPoints: ['lsp/src/server.ts'] }),
+  build({ ...bundle, minifyWhitespace: true, outfile: 'lsp/dist/server.js', entryPoints: ['lsp/src/server.ts'] }),
   build({
     ...bundle,
     format: 'cjs',

@@ -16,6 +16,7 @@ export const bundle = {
     '@sluice/core/runtime': source('core/src/runtime.ts'),
     '@sluice/core/specs': source('core/src/specs.ts'),
     '@sluice/core': source('core/src/index.ts'),
+    '@sluice/lsp': source('lsp/src/start.ts'),
   },
   sourcemap: true,
   logLevel: 'warning',

@@ -22,12 +22,26 @@ export function buildIndex(views: readonly JobView[]): ProjectIndex {
   for (const view of views) {
     if (view.name !== undefined) add(byName, view.name, view);
     for (const old of textsOf(view.root, 'renamed_from')) add(byOldName, old, view);
-    for (const stream of view.streams) {
-      const table = tableOf(view, stream);
-      if (table !== null) add(byTable, table, { view, stream });
-    }
+    for (const { table, use } of tablesOf(view)) add(byTable, table, use);
   }
   return { byName, byTable, byOldName };
+}
+
+type TableUse = { view: JobView; stream: StreamView };
+
+const tables = new WeakMap<JobView, { table: string; use: TableUse }[]>();
+
+/** The tables of a view, remembered: an editor brings the jobs together at every keystroke, and all but one are as before. */
+function tablesOf(view: JobView): { table: string; use: TableUse }[] {
+  let found = tables.get(view);
+  if (!found) {
+    found = view.streams.flatMap((stream) => {
+      const table = tableOf(view, stream);
+      return table === null ? [] : [{ table, use: { view, stream } }];
+    });
+    tables.set(view, found);
+  }
+  return found;
 }
 
 function add<T>(map: Map<string, T[]>, key: string, value: T): void {

@@ -22,6 +22,7 @@ const COMMANDS: Readonly<Record<string, CommandEntry>> = {
   quarantine: { summary: 'show rows that were set aside, and run them again', load: () => import('./quarantine.ts') },
   next: { summary: 'show when a job fires next', load: () => import('./next.ts') },
   schema: { summary: 'print the JSON Schema of job or project files', load: () => import('./schema.ts') },
+  lsp: { summary: 'start the language server on stdin and stdout, for editors', load: () => import('./lsp.ts') },
   state: { summary: 'show, set back, export and import checkpoints and history', load: () => import('./state.ts') },
 };
 

@@ -1,0 +1,182 @@
+import {
+  type Location as CoreLocation,
+  codeActions,
+  codeLenses,
+  complete,
+  definition,
+  documentLinks,
+  documentSymbols,
+  foldingRanges,
+  hover,
+  inlayHints,
+  type LanguageContext,
+  positionAt,
+  prepareRename,
+  references,
+  rename,
+  workspaceSymbols,
+} from '@sluice/core';
+import {
+  ErrorCodes,
+  FoldingRangeKind,
+  type Location,
+  type Position,
+  ResponseError,
+  type SymbolInformation,
+} from 'vscode-languageserver/node';
+import {
+  actionOf,
+  completionOf,
+  coreRange,
+  markup,
+  offsetOf,
+  rangeOf,
+  symbolKind,
+  symbolOf,
+  workspaceEdit,
+} from './convert.ts';
+import { findingsOf, lspFindings } from './findings.ts';
+import { inFolder, uriOfPath } from './paths.ts';
+import type { ProjectFiles } from './project-files.ts';
+import type { Server } from './serve.ts';
+
+interface Asked {
+  context: LanguageContext;
+  files: ProjectFiles;
+}
+
+/** Answers what is asked about a document, each by one of core's language functions. */
+export function answerFeatures(server: Server): void {
+  answerTyping(server);
+  answerNames(server);
+  answerStructure(server);
+}
+
+/** Wraps a handler: waits for the document, and answers null for one that is not ours. */
+function about<P extends { textDocument: { uri: string } }, R>(
+  server: Server,
+  answer: (asked: Asked, params: P) => R | Promise<R>,
+): (params: P) => Promise<R | null> {
+  return async (params) => {
+    const { uri } = params.textDocument;
+    await server.ready(uri);
+    const context = server.workspace.contextOf(uri);
+    const opened = server.workspace.find(uri);
+    return context && opened ? await answer({ context, files: opened.files }, params) : null;
+  };
+}
+
+function at({ context }: Asked, position: Position): number {
+  return offsetOf(context.document, position);
+}
+
+function answerTyping(server: Server): void {
+  const { connection, workspace } = server;
+  connection.onCompletion(
+    about(server, async (asked, { position }) => {
+      const { document } = asked.context;
+      const { items, whole } = await complete(asked.context, at(asked, position));
+      return { isIncomplete: !whole, items: items.map((item, i) => completionOf(item, i, document, server.abilities)) };
+    }),
+  );
+  connection.onHover(
+    about(server, (asked, { position }) => {
+      const found = hover(asked.context, at(asked, position));
+      if (!found) return null;
+      return { contents: markup(found.text, server.abilities), range: rangeOf(asked.context.document, found.range) };
+    }),
+  );
+  connection.onCodeAction(
+    about(server, ({ context, files }, { range, context: { only } }) => {
+      const { document } = context;
+      const shown = lspFindings(document, files, workspace);
+      const actions = codeActions(context, coreRange(document, range), findingsOf(document, files));
+      return actions
+        .map((action) => actionOf(action, shown, files, workspace))
+        .filter((action) => !only || only.some((kind) => action.kind === kind || action.kind?.startsWith(`${kind}.`)));
+    }),
+  );
+}
+
+function answerNames(server: Server): void {
+  const { connection, workspace } = server;
+  const locations = (found: readonly CoreLocation[], files: ProjectFiles): Location[] =>
+    found.flatMap(({ file, range }) => {
+      const document = files.document(file);
+      return document ? [{ uri: workspace.uriOf(files, file), range: rangeOf(document, range) }] : [];
+    });
+  connection.onDefinition(
+    about(server, (asked, { position }) => locations(definition(asked.context, at(asked, position)), asked.files)),
+  );
+  connection.onReferences(
+    about(server, (asked, { position, context: { includeDeclaration } }) =>
+      locations(references(asked.context, at(asked, position), includeDeclaration), asked.files),
+    ),
+  );
+  connection.onPrepareRename(
+    about(server, (asked, { position }) => {
+      const found = prepareRename(asked.context, at(asked, position));
+      return found && { range: rangeOf(asked.context.document, found.range), placeholder: found.name };
+    }),
+  );
+  connection.onRenameRequest(
+    about(server, (asked, { position, newName }) => {
+      const result = rename(asked.context, at(asked, position), newName);
+      if ('error' in result) throw new ResponseError(ErrorCodes.InvalidRequest, result.error);
+      return workspaceEdit(result.edits, asked.files, workspace);
+    }),
+  );
+  connection.onWorkspaceSymbol(async ({ query }): Promise<SymbolInformation[]> => {
+    await workspace.loadFolders();
+    const projects = await workspace.projects();
+    return projects.flatMap((files) =>
+      workspaceSymbols(files.project, query).flatMap(({ kind, name, container, location }) => {
+        const [found] = locations([location], files);
+        return found ? [{ name, kind: symbolKind(kind), containerName: container, location: found }] : [];
+      }),
+    );
+  });
+}
+
+function answerStructure(server: Server): void {
+  const { connection } = server;
+  connection.onDocumentSymbol(
+    about(server, ({ context }) => documentSymbols(context).map((symbol) => symbolOf(symbol, context.document))),
+  );
+  connection.onFoldingRanges(
+    about(server, ({ context: { document }, context }) =>
+      foldingRanges(context).map(({ range, kind }) => ({
+        startLine: positionAt(document, range.start).line,
+        endLine: positionAt(document, range.end).line,
+        ...(kind === 'comment' ? { kind: FoldingRangeKind.Comment } : {}),
+      })),
+    ),
+  );
+  connection.languages.inlayHint.on(
+    about(server, ({ context }, { range }) =>
+      inlayHints(context, coreRange(context.document, range)).map((hint) => ({
+        position: positionAt(context.document, hint.at),
+        label: hint.label,
+        paddingLeft: true,
+      })),
+    ),
+  );
+  connection.onDocumentLinks(
+    about(server, ({ context, files }) =>
+      documentLinks(context).map(({ range, path }) => ({
+        range: rangeOf(context.document, range),
+        target: uriOfPath(inFolder(files.dir, path)),
+      })),
+    ),
+  );
+  connection.onCodeLens(
+    about(server, ({ context }, { textDocument: { uri } }) =>
+      codeLenses(context).map(({ range, title, command }) => ({
+        range: rangeOf(context.document, range),
+        command: command
+          ? { title, command: `sluice.${command.name}`, arguments: [uri, command.job] }
+          : { title, command: '' },
+      })),
+    ),
+  );
+}

@@ -1,0 +1,191 @@
+import { join } from 'node:path';
+import {
+  type ColumnRecord,
+  createProject,
+  type Document,
+  globMatcher,
+  jobPatterns,
+  type LanguageContext,
+  type LanguageHost,
+  type Project,
+  parseDocument,
+  type RecordKeys,
+  type RunInfo,
+} from '@sluice/core';
+import { COLUMNS_FOLDER, CONFIG, listFolder, listJobs, readRecord, readRecords, readText, readTexts } from './disk.ts';
+import { inFolder } from './paths.ts';
+
+interface OpenText {
+  text: string;
+  /** Read when it is first asked for. */
+  document: Document | null;
+}
+
+/**
+ * A project as the editor sees it: the files on disk, and over them the texts that are open. Files are named as everywhere,
+ * relative to the folder.
+ */
+export class ProjectFiles {
+  readonly dir: string;
+  /** A job file without a sluice.yaml above it: a project of its own. */
+  readonly lone: boolean;
+  runs: ReadonlyMap<string, RunInfo> = new Map();
+  #config: Document | null = null;
+  readonly #disk = new Map<string, Document>();
+  readonly #open = new Map<string, OpenText>();
+  /** Counts what changed: answers of an earlier number may be out of date. */
+  revision = 0;
+  #matches: (file: string) => boolean = () => false;
+  #patterns: readonly string[] = [];
+  #records = new Map<string, ColumnRecord>();
+  #project: Project | null = null;
+  #host: LanguageHost | null = null;
+
+  constructor(dir: string, lone: boolean) {
+    this.dir = dir;
+    this.lone = lone;
+  }
+
+  /** Reads sluice.yaml and every job file. */
+  async load(): Promise<void> {
+    const text = this.lone ? null : await readText(join(this.dir, CONFIG));
+    this.#config = text === null ? null : parseDocument(text, CONFIG);
+    if (!this.lone) {
+      this.#follow();
+      const texts = await readTexts(this.dir, await listJobs(this.dir, this.#patterns));
+      for (const [file, job] of texts) this.#disk.set(file, parseDocument(job, file));
+    }
+    this.#records = await readRecords(this.dir);
+    this.#changed();
+  }
+
+  /** Takes over the patterns of sluice.yaml; true where they are others than before. */
+  #follow(): boolean {
+    const config = this.document(CONFIG);
+    const patterns = config ? jobPatterns(config) : [];
+    const same =
+      patterns.length === this.#patterns.length && patterns.every((pattern, i) => pattern === this.#patterns[i]);
+    if (same) return false;
+    this.#patterns = patterns;
+    this.#matches = globMatcher(patterns);
+    return true;
+  }
+
+  /** Whether a file is one of the project's: sluice.yaml, or a job file by its patterns. */
+  owns(file: string): boolean {
+    return this.lone || file === CONFIG || this.#matches(file);
+  }
+
+  /** Lays an open text over the file. */
+  open(file: string, text: string): void {
+    this.#open.set(file, { text, document: null });
+    if (file === CONFIG && this.#follow()) void this.#relist();
+    this.#changed();
+  }
+
+  close(file: string): void {
+    this.#open.delete(file);
+    this.#changed();
+  }
+
+  isOpen(file: string): boolean {
+    return this.#open.has(file);
+  }
+
+  /** Reads a file again that was changed, made or removed on disk. True where anything that is shown may differ. */
+  async refresh(file: string): Promise<boolean> {
+    if (file.startsWith(`${COLUMNS_FOLDER}/`)) return await this.#refreshRecord(file.slice(COLUMNS_FOLDER.length + 1));
+    if (!this.owns(file)) return false;
+    const text = await readText(join(this.dir, file));
+    const document = text === null ? null : parseDocument(text, file);
+    if (file === CONFIG) {
+      this.#config = document;
+      if (this.#follow()) await this.#relist();
+    } else if (document) this.#disk.set(file, document);
+    else this.#disk.delete(file);
+    this.#changed();
+    return true;
+  }
+
+  async #refreshRecord(name: string): Promise<boolean> {
+    if (!name.endsWith('.json')) return false;
+    const key = name.slice(0, -'.json'.length);
+    const record = await readRecord(join(this.dir, COLUMNS_FOLDER, name));
+    if (record) this.#records.set(key, record);
+    else this.#records.delete(key);
+    this.revision++;
+    return true;
+  }
+
+  /** A record that was just made. */
+  addRecord(key: string, record: ColumnRecord): void {
+    this.#records.set(key, record);
+    this.revision++;
+  }
+
+  async #relist(): Promise<void> {
+    const files = new Set(await listJobs(this.dir, this.#patterns));
+    for (const file of this.#disk.keys()) if (!files.has(file)) this.#disk.delete(file);
+    const added = [...files].filter((file) => !this.#disk.has(file));
+    for (const [file, text] of await readTexts(this.dir, added)) this.#disk.set(file, parseDocument(text, file));
+    this.#changed();
+  }
+
+  #changed(): void {
+    this.revision++;
+    this.#project = null;
+  }
+
+  /** The project of now. The same object as long as nothing changes, so that answers can be remembered by it. */
+  get project(): Project {
+    if (!this.#project) {
+      const config = this.document(CONFIG);
+      const names = new Set([...this.#disk.keys(), ...this.#open.keys()]);
+      names.delete(CONFIG);
+      const jobs = [...names]
+        .filter((file) => this.owns(file))
+        .sort()
+        .flatMap((file) => this.document(file) ?? []);
+      this.#project = createProject({ config: this.lone ? null : config, jobs });
+    }
+    return this.#project;
+  }
+
+  /** A file of the project, as it is open or else on disk. */
+  document(file: string): Document | null {
+    const open = this.#open.get(file);
+    if (!open) return file === CONFIG ? this.#config : (this.#disk.get(file) ?? null);
+    // Several edits may have come since anybody asked: only the last text is read.
+    open.document ??= parseDocument(open.text, file);
+    return open.document;
+  }
+
+  openFiles(): string[] {
+    return [...this.#open.keys()];
+  }
+
+  context(document: Document): LanguageContext {
+    const { project } = this;
+    return { document, project, scope: project.scope(), host: this.host };
+  }
+
+  get host(): LanguageHost {
+    this.#host ??= {
+      now: () => Date.now(),
+      columns: (keys) => this.#record(keys),
+      runs: (job) => this.runs.get(job) ?? null,
+      list: async (folder) => await listFolder(inFolder(this.dir, folder)),
+    };
+    return this.#host;
+  }
+
+  /** The exact record, else the newest one of the same source. */
+  #record({ exact, source }: RecordKeys): ColumnRecord | null {
+    const found = this.#records.get(exact);
+    if (found) return found;
+    let newest: ColumnRecord | null = null;
+    for (const [key, record] of this.#records)
+      if (key.startsWith(`${source}-`) && (!newest || record.at > newest.at)) newest = record;
+    return newest;
+  }
+}

@@ -1,0 +1,182 @@
+import { VERSION } from '@sluice/core';
+import {
+  type Connection,
+  DidChangeConfigurationNotification,
+  DidChangeWatchedFilesNotification,
+  type InitializeParams,
+  type InitializeResult,
+  TextDocumentSyncKind,
+} from 'vscode-languageserver/node';
+import { TextDocument } from 'vscode-languageserver-textdocument';
+import type { ClientAbilities } from './convert.ts';
+import { answerDiagnostics, Pusher } from './diagnostics.ts';
+import { COLUMNS_FOLDER } from './disk.ts';
+import { answerFeatures } from './features.ts';
+import { pathOfUri } from './paths.ts';
+import { Workspace } from './workspace.ts';
+
+/** What a client may hand over when it starts the server. */
+interface InitOptions {
+  /** Findings of files that are not open, where the client asks for them. */
+  workspaceDiagnostics?: boolean;
+  /** false: no code lenses; for clients that have no commands `sluice.run` and `sluice.preview`. */
+  codeLenses?: boolean;
+}
+
+/** One server: its documents, its client, and what both can do. */
+export interface Server {
+  connection: Connection;
+  workspace: Workspace;
+  abilities: ClientAbilities;
+  /** The client asks for findings; nothing is pushed then. */
+  pulls: boolean;
+  workspaceDiagnostics: boolean;
+  /** Waits until a document was taken in. */
+  ready(uri: string): Promise<void>;
+}
+
+/** Answers a client on a connection until it ends. */
+export function serve(connection: Connection): void {
+  const server: Server = {
+    connection,
+    workspace: new Workspace(),
+    abilities: { snippets: false, adjustsIndentation: false, markdown: true },
+    pulls: false,
+    workspaceDiagnostics: false,
+    ready: async (uri) => await opening.get(uri),
+  };
+  const opening = new Map<string, Promise<void>>();
+  const pusher = new Pusher(server);
+  let client: InitializeParams['capabilities'] = {};
+  connection.onInitialize((params) => {
+    client = params.capabilities;
+    return initialize(server, params);
+  });
+  connection.onInitialized(() => registerWatchers(server, client));
+  followDocuments(server, opening, pusher);
+  followFolders(server, client, pusher);
+  answerDiagnostics(server);
+  answerFeatures(server);
+  connection.listen();
+}
+
+function initialize(server: Server, params: InitializeParams): InitializeResult {
+  const { capabilities } = params;
+  const options = (params.initializationOptions ?? {}) as InitOptions;
+  const item = capabilities.textDocument?.completion?.completionItem;
+  const hoverFormat = capabilities.textDocument?.hover?.contentFormat;
+  server.abilities = {
+    snippets: item?.snippetSupport === true,
+    adjustsIndentation: item?.insertTextModeSupport?.valueSet.includes(2) === true,
+    markdown: hoverFormat === undefined || hoverFormat.includes('markdown'),
+  };
+  server.pulls = capabilities.textDocument?.diagnostic !== undefined;
+  server.workspaceDiagnostics = server.pulls && options.workspaceDiagnostics === true;
+  const folders = params.workspaceFolders?.map(({ uri }) => uri) ?? (params.rootUri ? [params.rootUri] : []);
+  server.workspace.folders = folders.flatMap((uri) => pathOfUri(uri) ?? []);
+  return {
+    serverInfo: { name: 'sluice', version: VERSION },
+    capabilities: {
+      positionEncoding: 'utf-16',
+      textDocumentSync: { openClose: true, change: TextDocumentSyncKind.Incremental, save: false },
+      completionProvider: { triggerCharacters: [' ', ':', '-', '$', '{', '[', ',', '/', '"', '.'] },
+      hoverProvider: true,
+      definitionProvider: true,
+      referencesProvider: true,
+      renameProvider: { prepareProvider: true },
+      documentSymbolProvider: true,
+      workspaceSymbolProvider: true,
+      documentLinkProvider: {},
+      foldingRangeProvider: true,
+      inlayHintProvider: true,
+      codeActionProvider: { codeActionKinds: ['quickfix', 'refactor.rewrite'] },
+      ...(options.codeLenses === false ? {} : { codeLensProvider: {} }),
+      ...(server.pulls
+        ? {
+            diagnosticProvider: {
+              identifier: 'sluice',
+              interFileDependencies: true,
+              workspaceDiagnostics: server.workspaceDiagnostics,
+            },
+          }
+        : {}),
+      workspace: { workspaceFolders: { supported: true, changeNotifications: true } },
+    },
+  };
+}
+
+/** Documents are taken in one after the other; an edit of a version that was overtaken is dropped. */
+function followDocuments(server: Server, opening: Map<string, Promise<void>>, pusher: Pusher): void {
+  const { connection, workspace } = server;
+  const texts = new Map<string, TextDocument>();
+  const take = async (text: TextDocument): Promise<void> => {
+    const opened = await workspace.put(text.uri, text.languageId, text.version, text.getText());
+    if (opened) pusher.changed(opened.files);
+  };
+  connection.onDidOpenTextDocument(({ textDocument: { uri, languageId, version, text } }) => {
+    const document = TextDocument.create(uri, languageId, version, text);
+    texts.set(uri, document);
+    opening.set(uri, take(document).catch(report(server)));
+  });
+  connection.onDidChangeTextDocument(({ textDocument: { uri, version }, contentChanges }) => {
+    const document = texts.get(uri);
+    if (!document || version <= document.version) return;
+    TextDocument.update(document, contentChanges, version);
+    const opened = workspace.find(uri);
+    if (!opened) {
+      opening.set(uri, (opening.get(uri) ?? Promise.resolve()).then(() => take(document)).catch(report(server)));
+      return;
+    }
+    opened.version = version;
+    opened.files.open(opened.file, document.getText());
+    pusher.changed(opened.files);
+  });
+  connection.onDidCloseTextDocument(({ textDocument: { uri } }) => {
+    texts.delete(uri);
+    const closed = (opening.get(uri) ?? Promise.resolve()).then(() => {
+      if (texts.has(uri)) return;
+      opening.delete(uri);
+      const opened = workspace.drop(uri);
+      if (opened) pusher.closed(uri, opened.files);
+    });
+    opening.set(uri, closed);
+  });
+}
+
+function report(server: Server): (error: unknown) => void {
+  return (error) =>
+    server.connection.console.error(error instanceof Error ? (error.stack ?? error.message) : String(error));
+}
+
+function followFolders(server: Server, client: InitializeParams['capabilities'], pusher: Pusher): void {
+  const { connection, workspace } = server;
+  connection.onNotification(
+    'workspace/didChangeWorkspaceFolders',
+    ({ event }: { event: { added: { uri: string }[]; removed: { uri: string }[] } }) => {
+      const removed = new Set(event.removed.flatMap(({ uri }) => pathOfUri(uri) ?? []));
+      workspace.folders = [
+        ...workspace.folders.filter((folder) => !removed.has(folder)),
+        ...event.added.flatMap(({ uri }) => pathOfUri(uri) ?? []),
+      ];
+    },
+  );
+  connection.onDidChangeWatchedFiles(async ({ changes }) => {
+    if (await workspace.changed(changes.map(({ uri }) => uri))) pusher.all();
+  });
+  // What a client knows of runs: shown by code lenses, from memory.
+  connection.onNotification('sluice/runs', async ({ uri, runs }: { uri: string; runs: Record<string, never> }) => {
+    const dir = pathOfUri(uri);
+    for (const files of await workspace.projects()) if (files.dir === dir) files.runs = new Map(Object.entries(runs));
+    if (client.workspace?.codeLens?.refreshSupport)
+      connection.sendRequest('workspace/codeLens/refresh').catch(() => {});
+  });
+}
+
+function registerWatchers({ connection }: Server, client: InitializeParams['capabilities']): void {
+  if (client.workspace?.didChangeConfiguration?.dynamicRegistration)
+    void connection.client.register(DidChangeConfigurationNotification.type, { section: 'sluice' });
+  if (!client.workspace?.didChangeWatchedFiles?.dynamicRegistration) return;
+  void connection.client.register(DidChangeWatchedFilesNotification.type, {
+    watchers: [{ globPattern: '**/*.{yaml,yml}' }, { globPattern: `**/${COLUMNS_FOLDER}/*.json` }],
+  });
+}
