@@ -5,7 +5,7 @@ import {
 } from 'vscode-languageserver/node';
 import { lspFindings, Reports } from './findings.ts';
 import type { ProjectFiles } from './project-files.ts';
-import type { Server } from './serve.ts';
+import type { Server } from './server-state.ts';
 
 /** Sends findings to a client that does not ask for them; tells one that does that it should ask again. */
 export class Pusher {

@@ -38,7 +38,7 @@ import {
 import { findingsOf, lspFindings } from './findings.ts';
 import { inFolder, uriOfPath } from './paths.ts';
 import type { ProjectFiles } from './project-files.ts';
-import type { Server } from './serve.ts';
+import type { Server } from './server-state.ts';
 
 interface Asked {
   context: LanguageContext;

@@ -8,11 +8,11 @@ import {
   TextDocumentSyncKind,
 } from 'vscode-languageserver/node';
 import { TextDocument } from 'vscode-languageserver-textdocument';
-import type { ClientAbilities } from './convert.ts';
 import { answerDiagnostics, Pusher } from './diagnostics.ts';
 import { COLUMNS_FOLDER } from './disk.ts';
 import { answerFeatures } from './features.ts';
 import { pathOfUri } from './paths.ts';
+import type { Server } from './server-state.ts';
 import { Workspace } from './workspace.ts';
 
 /** What a client may hand over when it starts the server. */
@@ -21,18 +21,6 @@ interface InitOptions {
   workspaceDiagnostics?: boolean;
   /** false: no code lenses; for clients that have no commands `sluice.run` and `sluice.preview`. */
   codeLenses?: boolean;
-}
-
-/** One server: its documents, its client, and what both can do. */
-export interface Server {
-  connection: Connection;
-  workspace: Workspace;
-  abilities: ClientAbilities;
-  /** The client asks for findings; nothing is pushed then. */
-  pulls: boolean;
-  workspaceDiagnostics: boolean;
-  /** Waits until a document was taken in. */
-  ready(uri: string): Promise<void>;
 }
 
 /** Answers a client on a connection until it ends. */

@@ -40,10 +40,7 @@ const KIND_WORDS: Readonly<Record<string, string>> = {
 export function typeWords(schema: Schema): string {
   const kind = schema['x-kind'];
   if (kind) return KIND_WORDS[kind] ?? kind;
-  if (schema['x-union'])
-    return Object.keys(schema['x-union'].of)
-      .map((type) => `\`${type}\``)
-      .join(' · ');
+  if (schema['x-union']) return `mapping that its \`${schema['x-union'].key}\` tells apart`;
   if (schema.enum) return schema.enum.map((value) => `\`${value}\``).join(' · ');
   const types = typesOf(schema);
   if (types.includes('array') && schema.items) return `list of ${typeWords(schema.items)}`;

@@ -1,0 +1,15 @@
+import type { Connection } from 'vscode-languageserver/node';
+import type { ClientAbilities } from './convert.ts';
+import type { Workspace } from './workspace.ts';
+
+/** One server: its documents, its client, and what both can do. */
+export interface Server {
+  connection: Connection;
+  workspace: Workspace;
+  abilities: ClientAbilities;
+  /** The client asks for findings; nothing is pushed then. */
+  pulls: boolean;
+  workspaceDiagnostics: boolean;
+  /** Waits until a document was taken in. */
+  ready(uri: string): Promise<void>;
+}
