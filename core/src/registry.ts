@@ -4,6 +4,8 @@ import type { Check, Destination, FormatReader, FormatWriter, Source, Transform 
 export const sources: Readonly<Record<string, { load: () => Promise<Source> }>> = {
   local: { load: async () => (await import('./connectors/local/source.ts')).source },
   s3: { load: async () => (await import('./connectors/s3/source.ts')).source },
+  duckdb: { load: async () => (await import('./connectors/duckdb/source.ts')).source },
+  postgres: { load: async () => (await import('./connectors/postgres/source.ts')).source },
 };
 export const destinations: Readonly<Record<string, { load: () => Promise<Destination> }>> = {
   duckdb: { load: async () => (await import('./connectors/duckdb/destination.ts')).duckdb },

@@ -1,8 +1,8 @@
 /** The engine's door: it loads native modules, so editors and `validate` never import it. */
 export { type OwnedEngine, openEngine } from './engine/duckdb.ts';
 export { runStream } from './engine/epoch.ts';
+export { formatByName } from './engine/format-of.ts';
 export type { EpochPorts, Phase, StreamOutcome, StreamRun } from './engine/ports.ts';
-export { formatByName } from './engine/prepare.ts';
 export { type Preview, previewStream } from './engine/preview.ts';
 export { cleanStream } from './engine/recover.ts';
 export { replayInput } from './engine/replay.ts';

@@ -6,9 +6,9 @@ import { patternSpec } from './checks/pattern/spec.ts';
 import { rangeSpec } from './checks/range/spec.ts';
 import { rowCountSpec } from './checks/row_count/spec.ts';
 import { uniqueSpec } from './checks/unique/spec.ts';
-import { destinationSpec as duckdbDestination } from './connectors/duckdb/spec.ts';
+import { destinationSpec as duckdbDestination, sourceSpec as duckdbSource } from './connectors/duckdb/spec.ts';
 import { destinationSpec as localDestination, sourceSpec as localSource } from './connectors/local/spec.ts';
-import { destinationSpec as postgresDestination } from './connectors/postgres/spec.ts';
+import { destinationSpec as postgresDestination, sourceSpec as postgresSource } from './connectors/postgres/spec.ts';
 import { sourceSpec as s3Source } from './connectors/s3/spec.ts';
 import { csvSpec } from './formats/csv/spec.ts';
 import { jsonSpec } from './formats/json/spec.ts';
@@ -24,7 +24,12 @@ import { selectSpec } from './transforms/select/spec.ts';
 import { sqlSpec } from './transforms/sql/spec.ts';
 
 /** Every component by kind and type, as data: no SDK and no native module is loaded by this file. */
-export const sources: Readonly<Record<string, Spec>> = { local: localSource, s3: s3Source };
+export const sources: Readonly<Record<string, Spec>> = {
+  local: localSource,
+  s3: s3Source,
+  duckdb: duckdbSource,
+  postgres: postgresSource,
+};
 export const destinations: Readonly<Record<string, Spec>> = {
   duckdb: duckdbDestination,
   postgres: postgresDestination,

@@ -1,8 +1,9 @@
-import type { Engine } from '../model/component.ts';
+import type { Engine, FormatReader } from '../model/component.ts';
 import { SluiceError } from '../model/error.ts';
 import type { Stream } from '../model/job.ts';
 import * as registry from '../registry.ts';
 import { inspectUserSql } from './cage/inspect.ts';
+import { COLUMNS, columnsReader } from './columns.ts';
 import type { LoadedCheck, LoadedStep } from './pipeline.ts';
 
 /** Loads the implementations of a stream's transforms and checks and lets the cage inspect all their user SQL. */
@@ -27,6 +28,11 @@ export async function loadSteps(
   const { deletes } = stream.destination;
   if (deletes) await inspectUserSql(engine, deletes.when, 'expression', { label: 'destination/deletes/when' });
   return { steps, checks };
+}
+
+/** The reader of a plan's format, or of what its source of columns writes. Throws as `pick` does. */
+export async function readerOf(format: string): Promise<FormatReader> {
+  return format === COLUMNS ? columnsReader : pick(registry.formats, 'format', format);
 }
 
 /** Loads one component by type; throws config errors that name the types there are. */

@@ -96,7 +96,7 @@ export function exactText(expression: string, type: DataType): string {
   }
 }
 
-function lookback(bound: string, type: DataType, ms: number): string {
+export function lookback(bound: string, type: DataType, ms: number): string {
   if (ms <= 0) return bound;
   if (type.kind === 'date') return `(${bound} - INTERVAL ${Math.ceil(ms / 86_400_000)} DAY)`;
   if (type.kind === 'timestamp' || type.kind === 'timestamptz') return `(${bound} - INTERVAL ${ms} MILLISECOND)`;

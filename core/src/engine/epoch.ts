@@ -1,4 +1,12 @@
-import type { DestinationSession, EpochCommit, Opened, SourceSession, Split, StageToken } from '../model/component.ts';
+import type {
+  DestinationSession,
+  EpochCommit,
+  Opened,
+  SourceSession,
+  SourceTable,
+  Split,
+  StageToken,
+} from '../model/component.ts';
 import { SluiceError } from '../model/error.ts';
 import { faultPoint } from '../model/fault.ts';
 import type { Stream } from '../model/job.ts';
@@ -12,7 +20,9 @@ import { destinationCounts, enforceLimits, gateRows } from './counts.ts';
 import { openEngine } from './duckdb.ts';
 import type { Landed } from './land.ts';
 import type { EpochPorts, StreamOutcome, StreamRun } from './ports.ts';
+import { cursorRange } from './range.ts';
 import { abortStream, adopt, connectTo, outcomeOf, requireUnchanged, storedCounts } from './recover.ts';
+import { keyed } from './source-key.ts';
 import { affordable, newSplits, sampleOf, taskChunks, totalBytes } from './splits.ts';
 import { clearSpool, spoolFolder } from './spool.ts';
 import type { StreamPlan } from './stream-plan.ts';
@@ -42,12 +52,13 @@ export async function runStream(run: StreamRun, ports: EpochPorts): Promise<Stre
 }
 
 class Epoch {
-  readonly #run: StreamRun;
+  #run: StreamRun;
   readonly #ports: EpochPorts;
   readonly #session: DestinationSession;
   readonly #source: SourceSession;
   readonly #letFinish: () => void;
   readonly #commitId: string;
+  #described: SourceTable | null = null;
 
   constructor(
     run: StreamRun,
@@ -80,6 +91,7 @@ class Epoch {
         stream: this.#stream.name,
       });
     }
+    await this.#describe();
     const fresh = !replays && (full || opened.checkpoint === null);
     const splits = await this.#list(opened, fresh);
     if (splits.length === 0) return this.#noData(opened);
@@ -97,6 +109,12 @@ class Epoch {
     const opened = await this.#locked(() => this.#session.open(this.#run.addresses, this.#run.renamedFrom));
     await faultPoint('protocol.open.after');
     return opened;
+  }
+
+  /** A source that knows its columns tells them once; its key is the stream's where the job names none. */
+  async #describe(): Promise<void> {
+    this.#described = (await this.#source.describe?.()) ?? null;
+    if (this.#described) this.#run = { ...this.#run, stream: keyed(this.#stream, this.#described) };
   }
 
   #locked<T>(work: () => Promise<T>): Promise<T> {
@@ -126,7 +144,9 @@ class Epoch {
     const checkpoint = fresh ? null : opened.checkpoint;
     const spool = spoolFolder(this.#run.spool, this.#stream);
     const source = { session: this.#source, settings: this.#stream.source.settings };
-    const splits = await newSplits(splitsOf(source, { checkpoint, known, incremental, spool }), known, this.#stream);
+    const range = await cursorRange(this.#stream, this.#described, checkpoint, this.#run.spool);
+    const request = { checkpoint, known, incremental, spool, parts: this.#run.workers.max, ...range };
+    const splits = await newSplits(splitsOf(source, request), known, this.#stream);
     await faultPoint('protocol.list.after');
     return splits;
   }
@@ -167,7 +187,7 @@ class Epoch {
   async #prepare(splits: Split[], table: Column[] | null): Promise<StreamPlan> {
     this.#ports.phase(this.#stream.name, 'sniff');
     const output = await this.#ports.runTask(
-      { ...this.#common(1), type: 'prepare', splits: sampleOf(splits), table },
+      { ...this.#common(1), type: 'prepare', splits: sampleOf(splits), table, source: this.#described },
       () => {},
     );
     if (output.type !== 'planned') throw new Error(`prepare gave ${output.type}`);

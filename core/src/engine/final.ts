@@ -4,6 +4,7 @@ import { ident } from '../model/sql.ts';
 import { wrapExpression } from '../model/sql-wrap.ts';
 import type { Column } from '../model/type.ts';
 import { maskOf, maskSql } from './mask.ts';
+import { withNatives } from './native.ts';
 import { type ContractColumn, DELETE, REJECT, type StreamPlan } from './stream-plan.ts';
 import { guardedCast } from './typing/cast.ts';
 
@@ -25,7 +26,10 @@ function written(entry: ContractColumn, stream: Stream): string {
 
 /** Columns that are written, in order, with the types that the table gets. */
 export function finalColumns(plan: StreamPlan): Column[] {
-  return plan.contract.filter((c) => c.action !== 'drop' && !c.unknown).map((c) => ({ name: c.name, type: c.type }));
+  const columns = plan.contract
+    .filter((c) => c.action !== 'drop' && !c.unknown)
+    .map((c) => ({ name: c.name, type: c.type }));
+  return withNatives(columns, plan.columns);
 }
 
 /** The rows' final SELECT: the contract's casts, marked rows left out. */

@@ -1,13 +1,14 @@
-import type { Engine, FormatReader, LocalFile, RawColumn, Sniffed } from '../model/component.ts';
+import type { Engine, FormatReader, LocalFile, RawColumn, Sniffed, SourceTable } from '../model/component.ts';
 import { SluiceError } from '../model/error.ts';
 import type { ColumnRule, Stream } from '../model/job.ts';
 import type { Column, DataType } from '../model/type.ts';
-import * as formatSpecs from '../registry.ts';
 import * as specs from '../specs.ts';
-import { loadSteps, pick } from './components.ts';
-import { COMPRESSED_NAME } from './compression/magic.ts';
+import { COLUMNS, sniffedColumns } from './columns.ts';
+import { loadSteps, readerOf } from './components.ts';
 import { decideContract } from './contract.ts';
+import { formatOf } from './format-of.ts';
 import { maskedType, maskOf } from './mask.ts';
+import { nativeColumns, tableFor, withNatives } from './native.ts';
 import { emptySql, type LoadedCheck, type LoadedStep, stepsSql, visible } from './pipeline.ts';
 import type { PlannedColumn, StreamPlan } from './stream-plan.ts';
 import { FILE, ROW } from './stream-plan.ts';
@@ -29,7 +30,7 @@ export interface PrepareInput {
 export async function prepare(engine: Engine, input: PrepareInput): Promise<StreamPlan> {
   const { stream, files } = input;
   const format = formatOf(stream, files);
-  const reader = await pick(formatSpecs.formats, 'format', format.type);
+  const reader = await readerOf(format.type);
   const found = await reader.sniff(files, format.settings, engine);
   const expected = reader.expect?.(found, expectedColumns(stream, found, input.table)) ?? found;
   const declared = withDeclared(stream, expected, files);
@@ -48,12 +49,32 @@ export async function prepare(engine: Engine, input: PrepareInput): Promise<Stre
   const warnings: string[] = [...(sniffed.warnings ?? [])];
   const columns = planColumns(stream, sniffed.columns, { inferred, table: input.table, marks, warnings });
   const evidence = [...format.evidence, ...sniffed.evidence];
-  const plan: StreamPlan = {
+  const plan = newPlan(stream, { format: format.type, formatSettings: format.settings, sniffed, columns });
+  return bind(engine, stream, { ...plan, evidence, warnings }, input.table);
+}
+
+/** As `prepare`, for a source that knows its columns: no row is looked at. */
+export async function prepareColumns(
+  engine: Engine,
+  input: Pick<PrepareInput, 'stream' | 'table'> & { source: SourceTable },
+): Promise<StreamPlan> {
+  const { stream, table, source } = input;
+  const raw = nativeColumns(stream, source.columns, table);
+  const sniffed = sniffedColumns(raw);
+  const guesses = raw.map(({ name, guess }) => ({ name, type: guess ?? TEXT, ambiguousDate: false, evidence: '' }));
+  const known = { inferred: guesses, table, marks: NO_MARKS, warnings: [] };
+  const columns = planColumns(stream, raw, known);
+  const plan = newPlan(stream, { format: COLUMNS, formatSettings: {}, sniffed, columns });
+  return bind(engine, stream, plan, table);
+}
+
+function newPlan(
+  stream: Stream,
+  known: Pick<StreamPlan, 'format' | 'formatSettings' | 'sniffed' | 'columns'>,
+): StreamPlan {
+  return {
+    ...known,
     schemaVersion: 1,
-    format: format.type,
-    formatSettings: format.settings,
-    sniffed,
-    columns,
     output: [],
     contract: [],
     addColumns: [],
@@ -61,11 +82,10 @@ export async function prepare(engine: Engine, input: PrepareInput): Promise<Stre
     runScopeFrom: null,
     direct: false,
     numbered: true,
-    cursor: cursorName(stream, columns),
-    evidence,
-    warnings,
+    cursor: cursorName(stream, known.columns),
+    evidence: [],
+    warnings: [],
   };
-  return bind(engine, stream, plan, input.table);
 }
 
 /** Works out what follows from the columns' types: the transforms' output, the contract, the way of the rows. */
@@ -82,10 +102,11 @@ export async function bind(
     { name: ROW, type: { kind: 'bigint' } },
   ];
   const bound = await stepsSql(engine, emptySql([...landed, ...hidden]), [...landed, ...hidden], steps);
-  const output = visible(bound.columns);
+  const output = withNatives(visible(bound.columns), plan.columns);
   requireColumns(stream, output);
   const masked = output.map((c) => ({ ...c, type: maskedType(c.type, maskOf(stream, c.name)) }));
-  const decision = decideContract(masked, stream.destination.write_disposition === 'replace' ? null : table, stream);
+  const existing = stream.destination.write_disposition === 'replace' ? null : tableFor(plan.columns, table);
+  const decision = decideContract(masked, existing, stream);
   return {
     ...plan,
     output,
@@ -110,41 +131,6 @@ export async function widenPlan(
     return type && !c.declared ? { ...c, type: widerType(c.type, type) } : c;
   });
   return bind(engine, stream, { ...plan, columns, schemaVersion: plan.schemaVersion + 1 }, table);
-}
-
-/** The job's word, else the source's, else the name of the first file. */
-function formatOf(
-  stream: Stream,
-  files: readonly LocalFile[],
-): { type: string; settings: StreamPlan['formatSettings']; evidence: string[] } {
-  const known = files.find((file) => file.format)?.format;
-  const type = stream.format?.type ?? known?.type;
-  if (type === undefined) {
-    const sniffed = sniffFormat(files);
-    return { ...sniffed, evidence: [`format ${sniffed.type}, by the file names`] };
-  }
-  const settings = { ...stream.format?.settings, ...(known?.type === type ? known.settings : {}) };
-  return { type, settings, evidence: stream.format ? [] : [`format ${type}, by what the source says`] };
-}
-
-function sniffFormat(files: readonly LocalFile[]): { type: string; settings: Record<string, never> } {
-  const type = formatByName(files[0]?.name ?? '');
-  if (type !== null) return { type, settings: {} };
-  throw new SluiceError(
-    'format/unknown',
-    'config',
-    `Cannot tell the format of ${files[0]?.name ?? 'the source'} by its name`,
-    {
-      hint: `Write \`format:\` under source; known: ${Object.keys(formatSpecs.formats).join(', ')}.`,
-    },
-  );
-}
-
-/** The format that a file's name tells of; null where it tells of none. */
-export function formatByName(name: string): string | null {
-  const extension = /\.([a-z0-9]+)$/i.exec(name.replace(COMPRESSED_NAME, ''))?.[1]?.toLowerCase() ?? '';
-  const type = { tsv: 'csv', txt: 'csv', pq: 'parquet', ndjson: 'json', jsonl: 'json' }[extension] ?? extension;
-  return Object.hasOwn(formatSpecs.formats, type) ? type : null;
 }
 
 async function inferColumns(
@@ -250,9 +236,11 @@ function planColumns(stream: Stream, raw: readonly RawColumn[], known: Known): P
     const name = rule?.name ?? column.name;
     // A hash must not depend on what the other rows look like: where nobody gives a masked column a type it is text.
     const guessed = rule?.mask == null ? guess?.type : undefined;
-    const type = rule?.type ?? existing.get(name) ?? column.type ?? guessed ?? { kind: 'text' };
+    const known = column.native === undefined ? existing.get(name) : undefined;
+    const type = rule?.type ?? known ?? column.type ?? guessed ?? { kind: 'text' };
     const base = { name, from: column.name, raw: column.type, type, declared: rule?.type != null };
-    return fromRule(rule, base, column.type === null ? marks : NO_MARKS);
+    const planned = fromRule(rule, base, column.type === null ? marks : NO_MARKS);
+    return column.native === undefined ? planned : { ...planned, native: column.native };
   });
   const missing = [...rules.values()];
   if (missing.length > 0) throw missingColumns(stream, missing, raw);

@@ -5,13 +5,14 @@ import type { Stream } from '../model/job.ts';
 import type { Column } from '../model/type.ts';
 import * as registry from '../registry.ts';
 import { splitsOf } from './archives.ts';
-import { loadSteps, pick } from './components.ts';
+import { loadSteps, pick, readerOf } from './components.ts';
 import { cage, openEngine } from './duckdb.ts';
 import { engineFailure, quiet, raisedMark } from './failures.ts';
 import { land } from './land.ts';
 import { masksAny, prepareMasks } from './mask.ts';
-import { prepare, widenPlan } from './prepare.ts';
+import { prepare, prepareColumns, widenPlan } from './prepare.ts';
 import { makeReady } from './ready.ts';
+import { keyed } from './source-key.ts';
 import { newSplits, sampleOf } from './splits.ts';
 import { fetchAll } from './spool.ts';
 import type { StreamPlan } from './stream-plan.ts';
@@ -56,7 +57,8 @@ export async function previewStream(input: PreviewInput): Promise<Preview> {
 }
 
 async function previewFiles(input: PreviewInput, session: SourceSession): Promise<Preview> {
-  const stream = lenient(input.stream);
+  const source = (await session.describe?.()) ?? null;
+  const stream = lenient(source ? keyed(input.stream, source) : input.stream);
   const { settings } = stream.source;
   const incremental: Stream['incremental'] = { type: 'none' };
   const known = new Map();
@@ -67,17 +69,22 @@ async function previewFiles(input: PreviewInput, session: SourceSession): Promis
       hint: 'Check the `path` of the source and the folder that it starts from.',
     });
   }
-  const files = await fetchAll({ session, settings, folder: input.spool, signal: input.signal }, sampleOf(splits));
   const sniffer = await openEngine({ spool: input.spool, threads: input.threads, memory: input.memory });
+  let files: LocalFile[];
   let plan: StreamPlan;
   try {
-    plan = await prepare(sniffer, { stream, files, table: null });
+    const work = { session, settings, folder: input.spool, signal: input.signal, engine: sniffer };
+    files = await fetchAll(work, sampleOf(splits));
+    const table = null;
+    plan = source
+      ? await prepareColumns(sniffer, { stream, source, table })
+      : await prepare(sniffer, { stream, files, table });
   } finally {
     sniffer.close();
   }
   for (;;) {
     const engine = await openEngine({ spool: input.spool, threads: input.threads, memory: input.memory });
-    const reader = await pick(registry.formats, 'format', plan.format);
+    const reader = await readerOf(plan.format);
     try {
       await prepareMasks(engine, stream);
       await cage(engine, { files: files.map((f) => f.path), folders: [] });
@@ -112,7 +119,7 @@ async function previewRows(
   files: LocalFile[],
 ): Promise<Preview> {
   const { steps, checks } = await loadSteps(stream, engine);
-  const reader = await pick(registry.formats, 'format', plan.format);
+  const reader = await readerOf(plan.format);
   const facts = { runId: '00000000-0000-0000-0000-000000000000', loadedAt: new Date().toISOString() };
   const limit = Math.max(1000, input.rows * 10);
   const landed = await land(engine, { stream, plan, reader, files, facts, name: 'preview', limit });

@@ -1,15 +1,17 @@
 import { setMaxListeners } from 'node:events';
+import { mkdir } from 'node:fs/promises';
 import type { Engine, FormatReader, LocalFile, SourceSession, Split } from '../model/component.ts';
 import { SluiceError } from '../model/error.ts';
 import type { Column } from '../model/type.ts';
 import * as registry from '../registry.ts';
-import { pick } from './components.ts';
+import { pick, readerOf } from './components.ts';
 import { explainDirect } from './direct.ts';
+import { type OwnedEngine, openEngine } from './duckdb.ts';
 import { quiet, raisedMark } from './failures.ts';
+import { formatByName } from './format-of.ts';
 import { type Landed, land } from './land.ts';
 import { masksAny } from './mask.ts';
 import { PartsFetcher } from './parts.ts';
-import { formatByName } from './prepare.ts';
 import { batchesOf, discard, type Fetching, fetchAll, spooled, spoolFolder } from './spool.ts';
 import type { StreamPlan } from './stream-plan.ts';
 import { SureReader } from './sure-reader.ts';
@@ -20,16 +22,18 @@ type WithSplits = TaskInput & { splits: Split[] };
 
 /** Makes a task's splits readable for as long as `work` runs. */
 export async function withFiles<T>(
+  engine: Engine,
   input: WithSplits,
   hooks: TaskHooks,
   work: (files: LocalFile[]) => Promise<T>,
 ): Promise<T> {
   if (input.splits.length === 0) return work([]);
   // What the sample unpacked is read once more.
-  return withSource(input, hooks, async (fetching) => work(await fetchAll(fetching, input.splits)));
+  return withSource(engine, input, hooks, async (fetching) => work(await fetchAll(fetching, input.splits)));
 }
 
 async function withSource<T>(
+  engine: Engine,
   input: WithSplits,
   hooks: TaskHooks,
   work: (fetching: Fetching) => Promise<T>,
@@ -41,11 +45,16 @@ async function withSource<T>(
   // Each of several transfers listens.
   setMaxListeners(0, signal);
   const session = await source.connect({ settings, projectDir: input.projectDir, signal, log: hooks.log });
+  const folder = spoolFolder(input.spool, input.stream);
   let parts: PartsFetcher | null = null;
+  let spooler: OwnedEngine | null = null;
+  const stopSpooler = () => spooler?.interrupt();
+  signal.addEventListener('abort', stopSpooler);
   try {
     parts = await partsFetcher(input, session);
-    const folder = spoolFolder(input.spool, input.stream);
-    return await work({ session, settings, signal, folder, ...(parts ? { parts } : {}) });
+    spooler = session.describe ? await openSpooler(folder, input) : null;
+    const fetching = { session, settings, signal, folder, engine: spooler ?? engine };
+    return await work(parts ? { ...fetching, parts } : fetching);
   } catch (error) {
     // Downloads that nobody waits for any more.
     stop.abort();
@@ -53,6 +62,8 @@ async function withSource<T>(
   } finally {
     await parts?.close();
     await session.close();
+    signal.removeEventListener('abort', stopSpooler);
+    spooler?.close();
   }
 }
 
@@ -69,6 +80,12 @@ async function partsFetcher(input: WithSplits, session: SourceSession): Promise<
   return new PartsFetcher(session, reader, 'plan' in input ? input.plan.sniffed.columns.map((c) => c.name) : null);
 }
 
+/** Columns are written by an engine of their own: while one part comes in, the task reads the one before it. */
+async function openSpooler(folder: string, input: TaskCommon): Promise<OwnedEngine> {
+  await mkdir(folder, { recursive: true });
+  return openEngine({ spool: folder, threads: input.threads, memory: Math.max(64_000_000, input.memory / 4) });
+}
+
 /**
  * Reads a task's splits: `work` gets the files, or, where they are too many to lie on the disk together, what was landed of
  * them batch by batch. Where a value breaks an inferred type the batches behind it are only searched for more such columns.
@@ -80,7 +97,7 @@ export async function reading(
   work: (files: LocalFile[], landed: Landed[] | null) => Promise<TaskOutput>,
 ): Promise<TaskOutput> {
   if (input.splits.length === 0) return work([], null);
-  return withSource(input, hooks, async (fetching) => {
+  return withSource(engine, input, hooks, async (fetching) => {
     const batches = batchesOf(input.splits, fetching.session.transfers, input.memory);
     if (batches.length === 1) return together(fetching, input.splits, (files) => work(files, null));
     const landed: Landed[] = [];
@@ -112,7 +129,7 @@ async function together<T>(fetching: Fetching, splits: Split[], work: (files: Lo
 }
 
 async function searched(engine: Engine, input: Reading, files: LocalFile[]): Promise<Column[]> {
-  const format = await pick(registry.formats, 'format', input.plan.format);
+  const format = await readerOf(input.plan.format);
   return verifyColumns(engine, input.stream, input.plan, format, files);
 }
 
@@ -131,7 +148,7 @@ export async function guarded(
   files: LocalFile[],
   work: (reader: SureReader) => Promise<TaskOutput>,
 ): Promise<TaskOutput> {
-  const format = await pick(registry.formats, 'format', input.plan.format);
+  const format = await readerOf(input.plan.format);
   for (let reading = 1; ; reading++) {
     const reader = new SureReader(format);
     try {

@@ -1,6 +1,6 @@
 import { rm } from 'node:fs/promises';
 import { join, sep } from 'node:path';
-import type { LocalFile, SourceSession, Split } from '../model/component.ts';
+import type { Engine, LocalFile, SourceSession, Split } from '../model/component.ts';
 import type { Stream } from '../model/job.ts';
 import type { JsonObject } from '../model/json.ts';
 import { plainFile, sourceSplit } from './archives.ts';
@@ -30,6 +30,8 @@ export interface Fetching {
   /** For formats that need only parts of a file. */
   parts?: PartsFetcher;
   signal: AbortSignal;
+  /** For a source of columns to write with. */
+  engine: Engine;
 }
 
 /**
@@ -61,7 +63,7 @@ export async function fetchAll(work: Fetching, splits: readonly Split[]): Promis
   const fetch = (split: Split): Promise<LocalFile> => {
     const path = split.archive?.file.path;
     const before = path === undefined ? undefined : fetched.get(path);
-    const file = before ?? work.session.fetch(sourceSplit(split), work.folder);
+    const file = before ?? work.session.fetch(sourceSplit(split), work.folder, work.engine);
     if (path !== undefined) fetched.set(path, file);
     return file;
   };
@@ -73,9 +75,11 @@ export async function fetchAll(work: Fetching, splits: readonly Split[]): Promis
       const split = splits[index];
       if (!split) return;
       try {
-        const { compression } = work.settings;
-        const some = split.archive ? null : await work.parts?.fetch(split, work.folder);
-        files[index] = some ?? (await plainFile(split, await fetch(split), compression, work.folder, work.signal));
+        const { session, settings, folder, signal, parts } = work;
+        const some = split.archive ? null : await parts?.fetch(split, folder);
+        const file = some ?? (await fetch(split));
+        const plain = some || session.describe ? file : plainFile(split, file, settings.compression, folder, signal);
+        files[index] = await plain;
       } catch (error) {
         failed = true;
         throw error;

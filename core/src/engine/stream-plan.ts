@@ -20,6 +20,8 @@ export interface PlannedColumn {
   thousands: string | null;
   scale: number | null;
   metadata: Metadata | null;
+  /** The values are texts of this type, which source and destination share. */
+  native?: string;
 }
 
 /** How a column that the contract does not let through as it is reaches the table. */

@@ -1,4 +1,4 @@
-import type { EpochCommit, Split, StageToken, TaskLog } from '../model/component.ts';
+import type { EpochCommit, SourceTable, Split, StageToken, TaskLog } from '../model/component.ts';
 import type { Stream, WriteDisposition } from '../model/job.ts';
 import type { Checkpoint, Counts, StreamKey } from '../model/run.ts';
 import type { Column } from '../model/type.ts';
@@ -20,7 +20,7 @@ export interface TaskCommon {
 
 export type TaskInput = TaskCommon &
   (
-    | { type: 'prepare'; splits: Split[]; table: Column[] | null }
+    | { type: 'prepare'; splits: Split[]; table: Column[] | null; source: SourceTable | null }
     | { type: 'widen'; plan: StreamPlan; columns: Column[]; table: Column[] | null }
     | { type: 'land'; plan: StreamPlan; splits: Split[]; task: number }
     | {

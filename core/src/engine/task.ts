@@ -13,7 +13,7 @@ import { cage, type OwnedEngine, openEngine } from './duckdb.ts';
 import { engineFailure } from './failures.ts';
 import type { Landed } from './land.ts';
 import { masksAny, prepareMasks } from './mask.ts';
-import { prepare, widenPlan } from './prepare.ts';
+import { prepare, prepareColumns, widenPlan } from './prepare.ts';
 import { factsOf, guarded, landFiles, type Reading, reading, withFiles } from './reading.ts';
 import { makeReady, type Ready } from './ready.ts';
 import type { StreamPlan } from './stream-plan.ts';
@@ -70,7 +70,7 @@ function watch(engine: OwnedEngine, hooks: TaskHooks): () => void {
 async function dispatch(engine: OwnedEngine, input: TaskInput, hooks: TaskHooks): Promise<TaskOutput> {
   switch (input.type) {
     case 'prepare':
-      return { type: 'planned', plan: await withFiles(input, hooks, (files) => prepareTask(engine, input, files)) };
+      return { type: 'planned', plan: await prepareTask(engine, input, hooks) };
     case 'widen':
       await cage(engine, { files: [], folders: [] });
       return { type: 'planned', plan: await widenPlan(engine, input.stream, input.plan, input.columns, input.table) };
@@ -88,9 +88,11 @@ async function dispatch(engine: OwnedEngine, input: TaskInput, hooks: TaskHooks)
 async function prepareTask(
   engine: Engine,
   input: TaskInput & { type: 'prepare' },
-  files: LocalFile[],
+  hooks: TaskHooks,
 ): Promise<StreamPlan> {
-  return prepare(engine, { stream: input.stream, files, table: input.table });
+  const { stream, table, source } = input;
+  if (source) return prepareColumns(engine, { stream, source, table });
+  return withFiles(engine, input, hooks, (files) => prepare(engine, { stream, files, table }));
 }
 
 async function connect(input: TaskCommon, hooks: TaskHooks): Promise<DestinationSession> {

@@ -85,6 +85,27 @@ export interface SplitsRequest {
   spool: string;
   /** For a preview: about so many rows are wanted, the rest may be left out. */
   rows?: number;
+  /** Sources of columns: the rows that are wanted, where not all are; the engine looks again at each row that comes. */
+  range?: RowRange;
+  /** Sources of columns: about so many parts can be read side by side. */
+  parts?: number;
+}
+
+/** Rows by the value of one column: from <= value < to, as exact text of the column's own type; null: no bound. */
+export interface RowRange {
+  /** Name in the source. */
+  column: string;
+  from: string | null;
+  to: string | null;
+  /** Rows without a value are wanted too. */
+  nulls: boolean;
+}
+
+/** What a source of columns hands out. */
+export interface SourceTable {
+  columns: RawColumn[];
+  /** Columns of its primary key, in order; empty where there is none or the system cannot tell. */
+  primary_key: string[];
 }
 
 export interface SourceSession {
@@ -96,13 +117,16 @@ export interface SourceSession {
   splits(request: SplitsRequest): AsyncIterable<Split>;
   /**
    * Makes a split's bytes readable by the engine: a local file as it stands, or a download into `spool`. May be called for
-   * several splits at once. Throws `source/*` errors with the split's name.
+   * several splits at once. Sources of columns are given an `engine` to write a file of `connectors/shared/columns.ts` with.
+   * Throws `source/*` errors with the split's name.
    */
-  fetch(split: Split, spool: string): Promise<LocalFile>;
+  fetch(split: Split, spool: string, engine?: Engine): Promise<LocalFile>;
   /** The first bytes of a split's file, for a source that has them without a download: archives are then known by what they hold. */
   head?(split: Split, bytes: number): Promise<Buffer>;
   /** Writes byte ranges of a split to their places in a file that exists; left out: files are read as a whole only. */
   fetchRanges?(split: Split, path: string, ranges: readonly ByteRange[]): Promise<void>;
+  /** Sources of columns: their names and types, without reading a row. */
+  describe?(): Promise<SourceTable>;
   /** After `splits`: what the source wants to find again in `checkpoint.source` once this epoch is committed. */
   position?(): JsonObject | null;
   /** Told after a commit; may be repeated or lost. */
@@ -137,6 +161,10 @@ export interface RawColumn {
   name: string;
   /** null: the format has only text, the type is to be inferred or declared. */
   type: DataType | null;
+  /** Sources of columns, with `type` null: what the values mostly are. It stands for what is inferred from a sample elsewhere. */
+  guess?: DataType;
+  /** Sources of columns: the system's own name of a type that the job language lacks; see `Capabilities.native`. */
+  native?: string;
 }
 
 /** A run's fixed reading of its files: decided before the first task, passed explicitly to each scan. */
@@ -427,6 +455,13 @@ export type ComponentKind = 'source' | 'destination' | 'format' | 'transform' | 
 export interface Capabilities {
   /** Sources: hand out bytes that need a format, or typed columns. */
   yields?: 'bytes' | 'columns';
+  /** Sources: `table` may be a pattern that stands for many tables. */
+  table_patterns?: boolean;
+  /**
+   * Sources and destinations of one value read and write the same types of their own: a column that no step looks at keeps
+   * its type from the one to the other.
+   */
+  native?: string;
   batch?: boolean;
   streaming?: boolean;
   /** Destinations. */

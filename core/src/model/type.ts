@@ -27,6 +27,8 @@ export interface Column {
   name: string;
   type: DataType;
   nullable?: boolean;
+  /** The name of its type in a system that both ends of a stream speak; see `Capabilities.native`. */
+  native?: string;
 }
 
 const scalarKinds: ReadonlySet<string> = new Set(SCALAR_KINDS);

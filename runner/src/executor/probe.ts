@@ -1,7 +1,7 @@
 import { mkdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { SluiceError, type SluiceErrorJson, type Stream, type StreamKey } from '@sluice/core';
-import { type DestinationSession, registry, type Split } from '@sluice/core/runtime';
+import { type DestinationSession, openEngine, registry, type Split } from '@sluice/core/runtime';
 import { atDestination } from './destination.ts';
 import { redactDeep, redactorOf } from './redact.ts';
 
@@ -113,10 +113,12 @@ async function read(request: ProbeRequest, splits: readonly Split[], signal: Abo
   const spool = spoolOf(request);
   await mkdir(spool, { recursive: true });
   const session = await open(request, signal);
+  const engine = await openEngine({ spool, threads: 1, memory: 200_000_000 });
   try {
-    await session.fetch(smallest, spool);
+    await session.fetch(smallest, spool, engine);
     return `read ${name}`;
   } finally {
+    engine.close();
     await session.close();
   }
 }

@@ -1,5 +1,6 @@
 import { schema } from '../../spec/schema.ts';
 import { defineSpec } from '../../spec/spec.ts';
+import { tableAddress, tableSettings, tableSynonyms } from '../shared/table-settings.ts';
 
 export const duckdbConnection = schema({
   type: 'object',
@@ -14,6 +15,42 @@ export const duckdbConnection = schema({
     },
   },
   additionalProperties: false,
+});
+
+export const sourceSpec = defineSpec({
+  kind: 'source',
+  type: 'duckdb',
+  title: 'DuckDB',
+  text: 'A table, view or query of a DuckDB file.',
+  settings: schema({
+    type: 'object',
+    properties: tableSettings,
+    additionalProperties: false,
+    'x-synonyms': tableSynonyms,
+  }),
+  connection: duckdbConnection,
+  secrets: [],
+  address: tableAddress,
+  capabilities: { yields: 'columns', batch: true, streaming: false, placement: 'node', table_patterns: true },
+  examples: [
+    'type: duckdb\npath: data/warehouse.duckdb\ntable: raw.orders\n',
+    'type: duckdb\npath: data/warehouse.duckdb\nquery: SELECT * FROM raw.orders WHERE total > 0\n',
+  ],
+  notes: `A query sees the file and nothing else: no other file, no extension, no network.
+
+| DuckDB | type |
+|---|---|
+| types that the job language has | the same |
+| TINYINT, SMALLINT, UTINYINT, USMALLINT | int |
+| UINTEGER | bigint |
+| UBIGINT | decimal(20,0) |
+| HUGEINT, UHUGEINT | decimal(38,0); a longer number fails the stream |
+| FLOAT | double |
+| ENUM, INTERVAL, BIT, TIMETZ, BIGNUM | text, as DuckDB prints it |
+| MAP, UNION | json |
+| TIMESTAMP_S, TIMESTAMP_MS, TIMESTAMP_NS | timestamp, to the microsecond |
+
+The file must not be held open for writing by another process meanwhile.`,
 });
 
 export const destinationSpec = defineSpec({

@@ -330,8 +330,13 @@ class PostgresSession implements DestinationSession {
   }
 }
 
-function toColumn({ name, type, nullable }: Column): Column {
-  return { name, type, ...(nullable === undefined ? {} : { nullable }) };
+function toColumn({ name, type, nullable, native }: Column): Column {
+  return {
+    name,
+    type,
+    ...(nullable === undefined ? {} : { nullable }),
+    ...(native === undefined ? {} : { native }),
+  };
 }
 
 function stagingLost(found: number, expected: number): SluiceError {

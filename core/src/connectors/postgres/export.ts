@@ -1,12 +1,11 @@
-import { execFile } from 'node:child_process';
 import { closeSync, constants, createReadStream, openSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import { Socket } from 'node:net';
 import { join } from 'node:path';
 import type { Readable } from 'node:stream';
-import { promisify } from 'node:util';
 import type { Engine } from '../../model/component.ts';
 import { ident, literal } from '../../model/sql.ts';
+import { makeFifo } from '../shared/fifo.ts';
 
 let exports = 0;
 
@@ -28,14 +27,6 @@ export async function* exportCsv(engine: Engine, sql: string, quoted: readonly s
   } finally {
     await rm(path, { force: true });
   }
-}
-
-async function makeFifo(path: string): Promise<boolean> {
-  if (process.platform === 'win32') return false;
-  return promisify(execFile)('mkfifo', ['-m', '600', path]).then(
-    () => true,
-    () => false,
-  );
 }
 
 async function* throughFifo(engine: Engine, copy: string, path: string): AsyncGenerator<Buffer> {

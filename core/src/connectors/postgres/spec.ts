@@ -1,5 +1,6 @@
 import { schema } from '../../spec/schema.ts';
 import { defineSpec } from '../../spec/spec.ts';
+import { partitionOn, tableAddress, tableSettings, tableSynonyms } from '../shared/table-settings.ts';
 
 export const postgresConnection = schema({
   type: 'object',
@@ -45,6 +46,55 @@ export const postgresConnection = schema({
   additionalProperties: false,
 });
 
+export const sourceSpec = defineSpec({
+  kind: 'source',
+  type: 'postgres',
+  title: 'PostgreSQL',
+  text: 'A table, view or query of a PostgreSQL database (13 or newer), read by COPY in one snapshot.',
+  settings: schema({
+    type: 'object',
+    properties: { ...tableSettings, partition_on: partitionOn },
+    additionalProperties: false,
+    'x-synonyms': tableSynonyms,
+  }),
+  connection: postgresConnection,
+  secrets: ['url', 'password'],
+  address: tableAddress,
+  capabilities: {
+    yields: 'columns',
+    batch: true,
+    streaming: false,
+    placement: 'any',
+    table_patterns: true,
+    native: 'postgres',
+  },
+  examples: [
+    'type: postgres\nconnection: crm\ntable: public.orders\n',
+    "type: postgres\nurl: ${env:CRM_URL}\nquery: SELECT * FROM orders WHERE region = 'north'\n",
+  ],
+  notes: `Everything is read in one snapshot, also where several workers read parts of a table side by side: by the rows' places
+(\`ctid\`; PostgreSQL 14 and newer), or by ranges of \`partition_on\`, which also serves views and queries. The session is in UTC and read only.
+
+| PostgreSQL | type | |
+|---|---|---|
+| boolean, smallint, integer, bigint, date, time, timestamp, timestamptz, uuid, bytea, json, jsonb | the same; smallint is int | infinity and years before 1 are kept |
+| oid | bigint | |
+| real, double precision | double | Infinity and NaN are kept |
+| numeric(p,s) with p up to 38 | decimal(p,s) | NaN fails the stream and names the column |
+| other numeric | decimal(38,10) | guarded: where a value does not fit, such as NaN, the column becomes text |
+| money | decimal(19,s), s as the server's currency | |
+| arrays | list of the item's type | with more than one dimension the items must be text |
+| composite types | json | |
+| char, varchar, text, enums, and every other type | text, as the server prints it | interval as ISO 8601: \`P1DT2H\` |
+
+To a PostgreSQL destination, where the job has no steps and no checks, columns of the last row but char, varchar, text and enums (interval,
+inet, bit, timetz, ranges …), json and numeric without precision keep their own type, and every value as it is.
+
+A cursor of a number, date or timestamp is asked of the server, of any other type the engine picks the rows. Rows without a cursor value
+are loaded by the first run, and in a merge by each; where they are left out a warning says how many. A transaction that commits late
+may write a cursor that is older than the last one read: \`lookback\` reads that far back again.`,
+});
+
 export const destinationSpec = defineSpec({
   kind: 'destination',
   type: 'postgres',
@@ -60,6 +110,7 @@ export const destinationSpec = defineSpec({
     write_dispositions: ['append', 'replace', 'merge'],
     holds: 'tables',
     default_schema: 'public',
+    native: 'postgres',
     max_identifier: 63,
     placement: 'any',
   },

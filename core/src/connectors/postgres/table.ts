@@ -28,6 +28,7 @@ export async function readTable(db: PgDb, schema: string, name: string): Promise
     });
   const rows = await db.rows(
     `SELECT a.attname, a.attnotnull, format_type(a.atttypid, a.atttypmod) AS type,
+       t.typnamespace = 'pg_catalog'::regnamespace AS builtin,
        CASE t.typtype WHEN 'd' THEN format_type(t.typbasetype, t.typtypmod) ELSE format_type(a.atttypid, a.atttypmod) END AS base
      FROM pg_attribute a JOIN pg_type t ON t.oid = a.atttypid
      WHERE a.attrelid = ${table.oid} AND a.attnum > 0 AND NOT a.attisdropped ORDER BY a.attnum`,
@@ -35,6 +36,7 @@ export async function readTable(db: PgDb, schema: string, name: string): Promise
   const columns = rows.map((row) => ({
     name: String(row.attname),
     type: fromPgType(String(row.base)),
+    ...(row.builtin === 't' ? { native: String(row.type) } : {}),
     nullable: row.attnotnull !== 't',
     pgType: String(row.type),
   }));
@@ -43,14 +45,14 @@ export async function readTable(db: PgDb, schema: string, name: string): Promise
 
 /** Columns with the types that a new table has for them. */
 export function newColumns(columns: readonly Column[]): CopyColumn[] {
-  return columns.map((column) => ({ ...column, pgType: toPgType(column.type) }));
+  return columns.map((column) => ({ ...column, pgType: toPgType(column.type, column.native) }));
 }
 
 /** Columns with the types that they have in a table; those that it does not have as in a new one. */
 export function columnsIn(columns: readonly Column[], table: readonly CopyColumn[]): CopyColumn[] {
   return columns.map((column) => {
     const own = table.find((c) => c.name === column.name);
-    return { ...column, pgType: own?.pgType ?? toPgType(column.type) };
+    return { ...column, pgType: own?.pgType ?? toPgType(column.type, column.native) };
   });
 }
 

@@ -18,7 +18,8 @@ const PG_TYPES: Record<ScalarKind, string> = {
 };
 
 /** The column type of a new table, as the catalog prints it. */
-export function toPgType(type: DataType): string {
+export function toPgType(type: DataType, native?: string): string {
+  if (native !== undefined) return native;
   switch (type.kind) {
     case 'decimal':
       return `numeric(${type.precision},${type.scale})`;

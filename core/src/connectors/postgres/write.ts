@@ -201,7 +201,7 @@ class Writer {
     const key = this.#epoch.disposition === 'merge' || this.#epoch.deletes ? this.#epoch.primaryKey : [];
     if (create) await this.#db.run(createTable(this.#table, { columns: create, primaryKey: key }, PG));
     const steps = [
-      ...add.map((c) => `ADD COLUMN ${ident(c.name)} ${toPgType(c.type)}`),
+      ...add.map((c) => `ADD COLUMN ${ident(c.name)} ${toPgType(c.type, c.native)}`),
       ...alter.map((c) => `ALTER COLUMN ${ident(c.name)} TYPE ${toPgType(c.type)} USING ${this.#recast(c)}`),
     ];
     if (steps.length > 0) await this.#db.run(`ALTER TABLE ${this.#table} ${steps.join(', ')}`);

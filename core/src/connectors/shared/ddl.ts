@@ -6,7 +6,7 @@ import { type Dialect, SOFT_DELETE_COLUMN, type TableShape } from './tables.ts';
 
 /** A CREATE TABLE; `name` is quoted already. */
 export function createTable(name: string, shape: Omit<TableShape, 'name'>, dialect: Dialect, prefix = 'TABLE'): string {
-  const columns = shape.columns.map((c) => `${ident(c.name)} ${dialect.type(c.type)}`);
+  const columns = shape.columns.map((c) => `${ident(c.name)} ${dialect.type(c.type, c.native)}`);
   const key =
     dialect.keys && shape.primaryKey.length > 0
       ? [`PRIMARY KEY (${shape.primaryKey.map((n) => ident(n)).join(', ')})`]

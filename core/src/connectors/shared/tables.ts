@@ -10,7 +10,8 @@ export interface Db {
 
 /** Where SQL differs between the systems that hold tables. */
 export interface Dialect {
-  type(type: DataType): string;
+  /** `native`: the system's own name of the type, where source and destination share it. */
+  type(type: DataType, native?: string): string;
   /** Whether tables get their PRIMARY KEY. */
   keys: boolean;
 }

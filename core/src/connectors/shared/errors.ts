@@ -1,0 +1,9 @@
+import { SluiceError } from '../../model/error.ts';
+
+/** An error of a system that is a destination too, told of the source: `destination/refused` becomes `source/refused`. */
+export function ofSource(error: unknown): unknown {
+  if (!(error instanceof SluiceError) || !error.code.startsWith('destination/')) return error;
+  const { kind, message, where, hint } = error;
+  const code = error.code.replace('destination/', 'source/');
+  return new SluiceError(code, kind, message, { where, ...(hint === null ? {} : { hint }) });
+}
