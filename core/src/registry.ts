@@ -16,6 +16,8 @@ export const formats: Readonly<Record<string, { load: () => Promise<FormatReader
   csv: { load: async () => (await import('./formats/csv/reader.ts')).csv },
   json: { load: async () => (await import('./formats/json/reader.ts')).json },
   parquet: { load: async () => (await import('./formats/parquet/reader.ts')).parquet },
+  text: { load: async () => (await import('./formats/text/reader.ts')).text },
+  fixed_width: { load: async () => (await import('./formats/fixed_width/reader.ts')).fixedWidth },
 };
 export const writers: Readonly<Record<string, { load: () => Promise<FormatWriter> }>> = {
   csv: { load: async () => (await import('./formats/csv/writer.ts')).csvWriter },

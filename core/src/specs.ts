@@ -11,8 +11,10 @@ import { destinationSpec as localDestination, sourceSpec as localSource } from '
 import { destinationSpec as postgresDestination, sourceSpec as postgresSource } from './connectors/postgres/spec.ts';
 import { sourceSpec as s3Source } from './connectors/s3/spec.ts';
 import { csvSpec } from './formats/csv/spec.ts';
+import { fixedWidthSpec } from './formats/fixed_width/spec.ts';
 import { jsonSpec } from './formats/json/spec.ts';
 import { parquetSpec } from './formats/parquet/spec.ts';
+import { textSpec } from './formats/text/spec.ts';
 import type { Spec } from './model/component.ts';
 import { dedupeSpec } from './transforms/dedupe/spec.ts';
 import { deriveSpec } from './transforms/derive/spec.ts';
@@ -35,7 +37,13 @@ export const destinations: Readonly<Record<string, Spec>> = {
   postgres: postgresDestination,
   local: localDestination,
 };
-export const formats: Readonly<Record<string, Spec>> = { csv: csvSpec, json: jsonSpec, parquet: parquetSpec };
+export const formats: Readonly<Record<string, Spec>> = {
+  csv: csvSpec,
+  json: jsonSpec,
+  parquet: parquetSpec,
+  text: textSpec,
+  fixed_width: fixedWidthSpec,
+};
 export const transforms: Readonly<Record<string, Spec>> = {
   filter: filterSpec,
   select: selectSpec,

@@ -36,6 +36,7 @@ function sniffFormat(files: readonly LocalFile[]): { type: string; settings: Rec
 /** The format that a file's name tells of; null where it tells of none. */
 export function formatByName(name: string): string | null {
   const extension = /\.([a-z0-9]+)$/i.exec(name.replace(COMPRESSED_NAME, ''))?.[1]?.toLowerCase() ?? '';
-  const type = { tsv: 'csv', txt: 'csv', pq: 'parquet', ndjson: 'json', jsonl: 'json' }[extension] ?? extension;
+  const type =
+    { tsv: 'csv', txt: 'csv', pq: 'parquet', ndjson: 'json', jsonl: 'json', log: 'text' }[extension] ?? extension;
   return Object.hasOwn(registry.formats, type) ? type : null;
 }

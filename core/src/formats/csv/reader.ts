@@ -1,7 +1,8 @@
 import type { FormatReader, LocalFile, Sniffed } from '../../model/component.ts';
 import { SluiceError } from '../../model/error.ts';
+import { guessed, refuseUnsaid } from '../shared/encodings.ts';
 import { key } from '../shared/names.ts';
-import { encodingOf, type FoundEncoding, textSample } from '../shared/text.ts';
+import { encodingOf, textSample } from '../shared/text.ts';
 import { firstFault } from './faults.ts';
 import { type Dialect, type Layout, layoutOf, sameLayout } from './layout.ts';
 import { buildScan } from './scan.ts';
@@ -130,10 +131,6 @@ function toSniffed(seen: readonly { file: LocalFile; found: FileSniff | null }[]
   return { dialect, columns: [...names.values()].map((name) => ({ name, type: null })), evidence, warnings };
 }
 
-function guessed(file: LocalFile, { reason, encoding }: FoundEncoding): string {
-  return `${file.name} is no UTF-8 and is read as ${reason}. Set \`encoding: ${encoding}\` under \`format\` to be sure.`;
-}
-
 function layoutEvidence(file: LocalFile, found: FileSniff): string {
   const { layout } = found;
   const delimiter = layout.names.length === 1 ? 'one column' : `delimiter ${JSON.stringify(layout.delimiter)}`;
@@ -159,8 +156,7 @@ async function layouts(
     let layout = layoutOf(dialect, file.ordinal);
     if (layout === undefined) {
       const late = await sniffBytes(file, settings, HEAD_SAMPLE, like);
-      // What was guessed of other files was said; a guess of this one would not be.
-      if (late?.encoding.guessed && !said.has(late.layout.encoding)) throw unsaid(file, late.layout.encoding);
+      if (late) refuseUnsaid(file, late.encoding, said);
       layout = late?.layout ?? null;
       const unknown = layout?.names.filter((name) => !columns.has(key(name))) ?? [];
       if (unknown.length > 0) throw unknownColumns(file, unknown);
@@ -170,13 +166,6 @@ async function layouts(
     found.push({ file, layout });
   }
   return found;
-}
-
-function unsaid(file: LocalFile, encoding: string): SluiceError {
-  return new SluiceError('format/encoding', 'data', `${file.name} is no UTF-8, as the files seen before it are`, {
-    where: { path: file.name },
-    hint: `Say how it is written, such as \`encoding: ${encoding}\` under \`format\`, or save it as UTF-8.`,
-  });
 }
 
 function unknownColumns(file: LocalFile, names: readonly string[]): SluiceError {

@@ -1,0 +1,92 @@
+import type { Engine, FormatReader } from '../../model/component.ts';
+import { SluiceError } from '../../model/error.ts';
+import type { JsonObject } from '../../model/json.ts';
+import { ident, literal } from '../../model/sql.ts';
+import { sniffEncodings } from '../shared/encodings.ts';
+import { type LineSettings, linesScan, scanLines } from '../shared/lines.ts';
+import { distinctNames } from '../shared/names.ts';
+import { type Groups, groupsOf, wrong } from './groups.ts';
+
+/** Begins the error of the first line that the expression is not found in; the file's ordinal, the line and its place follow. */
+const NO_MATCH = 'sluice-no-match:';
+const MARK = new RegExp(`^Invalid Input Error: ${NO_MATCH}(\\d+):(\\d+):(\\d*)`);
+
+export const text: FormatReader = {
+  async sniff(files, settings, engine) {
+    const { lines, groups } = readSettings(settings);
+    if (groups) await tryOut(engine, groups);
+    const names = groups ? groups.names.filter((name) => name !== null) : ['line'];
+    const found = await sniffEncodings(files, lines.encoding);
+    const columns = distinctNames(names).map((name) => ({ name, type: groups ? null : ({ kind: 'text' } as const) }));
+    return { ...found, columns };
+  },
+
+  async scan(files, sniffed, settings, engine, options) {
+    const { lines, groups } = readSettings(settings);
+    const found = await scanLines(files, sniffed, lines, engine, options);
+    const [first] = sniffed.columns;
+    if (!groups) return linesScan(found, `t AS ${ident(first?.name ?? 'line')}`, options);
+    const matches = `regexp_matches(t, ${literal(groups.plain)})`;
+    const fields = groups.names.map((_, i) => `'g${i}'`).join(', ');
+    const named = groups.names.flatMap((name, i) => (name === null ? [] : [`nullif(g.g${i}, '')`]));
+    const items = sniffed.columns.map((column, i) => `${named[i] ?? 'NULL::VARCHAR'} AS ${ident(column.name)}`);
+    const scan = linesScan(
+      {
+        ...found,
+        parts: found.parts.map(
+          (part) => `SELECT *, regexp_extract(t, ${literal(groups.plain)}, [${fields}]) AS g FROM (${part})`,
+        ),
+      },
+      items.join(', '),
+      options,
+      options.skipBadRows
+        ? { where: matches, rejects: (part) => rejectedSql(part, matches) }
+        : { where: `CASE WHEN ${matches} THEN true ELSE ${raise()} END`, rejects: null },
+    );
+    return scan;
+  },
+
+  async explain(error, files) {
+    const mark = MARK.exec(error.message);
+    if (!mark) return null;
+    const file = files.find(({ ordinal }) => String(ordinal) === mark[1]);
+    const offset = mark[3] ? { byte_offset: Number(mark[3]) } : {};
+    return new SluiceError('format/no-match', 'data', `${file?.name ?? 'A file'}, line ${mark[2]}: ${REASON}`, {
+      where: { path: file?.name ?? '', line: Number(mark[2]), ...offset },
+      hint: 'Widen the regex, or set `on_bad_row: quarantine` to set such lines aside.',
+    });
+  },
+};
+
+const REASON = 'the regex is not found in the line';
+
+function raise(): string {
+  return `error('${NO_MATCH}' || f || ':' || l || ':' || coalesce(o::VARCHAR, ''))::BOOLEAN`;
+}
+
+function rejectedSql(lines: string, matches: string): string {
+  const fault = `'format/no-match' AS code, ${literal(REASON)} AS reason`;
+  return `SELECT f AS "_file", l AS line, o AS byte_offset, ${fault}, t AS "row" FROM (${lines}) WHERE NOT ${matches}`;
+}
+
+function readSettings(settings: JsonObject): { lines: LineSettings; groups: Groups | null } {
+  const groups = typeof settings.regex === 'string' ? groupsOf(settings.regex) : null;
+  const lines = {
+    encoding: typeof settings.encoding === 'string' ? settings.encoding : 'auto',
+    skip: Number(settings.skip_rows ?? 0),
+    footer: Number(settings.skip_footer ?? 0),
+    blanks: groups === null,
+    reach: null,
+  };
+  return { lines, groups };
+}
+
+/** Throws `format/regex` where the engine cannot read the expression. */
+async function tryOut(engine: Engine, groups: Groups): Promise<void> {
+  try {
+    await engine.run(`SELECT regexp_matches('', ${literal(groups.plain)})`);
+  } catch (cause) {
+    const [reason = ''] = (cause instanceof Error ? cause.message : String(cause)).split('\n');
+    throw wrong(reason, 'It is RE2: no look-around, no back references. A backslash is written once in single quotes.');
+  }
+}
