@@ -33,14 +33,24 @@ export { globBase, globMatcher } from './model/glob.ts';
 export type * from './model/job.ts';
 export type { Json, JsonObject } from './model/json.ts';
 export { entryOf, type QuarantinedRow, type ReplayEntry } from './model/quarantine.ts';
-export { addCounts, type Checkpoint, type Counts, type FileIdentity, type StreamKey, zeroCounts } from './model/run.ts';
+export {
+  addCounts,
+  type Checkpoint,
+  type Counts,
+  type FileIdentity,
+  type RunWindow,
+  type StreamKey,
+  zeroCounts,
+} from './model/run.ts';
 export { type Column, type DataType, formatType, parseType, sameType } from './model/type.ts';
 export { parseDuration, parseSize } from './model/units.ts';
 export { VERSION } from './model/version.ts';
 export { type Cron, type ParsedCron, parseCron } from './schedule/cron.ts';
 export { describeCron } from './schedule/describe.ts';
+export { finishedWindows, firstWindow, instantText } from './schedule/finished.ts';
 export { nextFires } from './schedule/fires.ts';
-export { formatLocal } from './schedule/zone.ts';
+export { dueWindows, lastCompleteWindow, type TimeWindow, windowsBetween } from './schedule/windows.ts';
+export { formatLocal, localInstant } from './schedule/zone.ts';
 export type { Schema } from './spec/schema.ts';
 export { renderFrame } from './text/frame.ts';
 export type { Document, Entry, ListNode, MapNode, Node, ScalarNode } from './text/node.ts';

@@ -1,7 +1,16 @@
 import { mkdir, mkdtemp, realpath, rm, utimes, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
-import { check, compile, createProject, type Job, type Json, parseDocument, resolveReferences } from '../src/index.ts';
+import {
+  check,
+  compile,
+  createProject,
+  type Job,
+  type Json,
+  parseDocument,
+  type ReferenceValues,
+  resolveReferences,
+} from '../src/index.ts';
 import type { DestinationSession } from '../src/model/component.ts';
 import type { JsonObject } from '../src/model/json.ts';
 import { type Checkpoint, type Counts, zeroCounts } from '../src/model/run.ts';
@@ -17,6 +26,9 @@ export interface EngineRun {
 
 export interface EngineOptions {
   fullRefresh?: boolean;
+  /** From, to; `again`: also where it is finished. */
+  window?: { from: string; to: string; again?: boolean };
+  backfill?: boolean;
   runId?: string;
   /** Bytes; the job's own `compute.memory` where left out. */
   memory?: number;
@@ -72,7 +84,12 @@ export class EngineProject {
     const job = this.compile(yaml);
     const symbols = job.streams.find((s) => name === undefined || s.name === name);
     if (!symbols) throw new Error(`no stream ${name}`);
-    const values = { env: this.env, file: () => null, stream: symbols.name };
+    const window = options.window ? { again: false, ...options.window } : null;
+    const values: ReferenceValues = { env: this.env, file: () => null, stream: symbols.name };
+    if (window && symbols.incremental.type === 'window') {
+      const zone = symbols.incremental.timezone;
+      values.window = { start: Date.parse(window.from), end: Date.parse(window.to), zone };
+    }
     const stream = resolveReferences(symbols as unknown as Json, values).value as unknown as typeof symbols;
     const runId = options.runId ?? `run-${++this.#runs}`;
     const spool = join(this.dir, '.sluice', 'spool', runId);
@@ -92,6 +109,8 @@ export class EngineProject {
           addresses: addresses(symbols),
           renamedFrom: job.renamed_from,
           fullRefresh: options.fullRefresh ?? false,
+          window,
+          backfill: options.backfill ?? false,
           attempt: 1,
           workers: job.compute.workers,
           cores: options.cores ?? 2,

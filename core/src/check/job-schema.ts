@@ -14,13 +14,14 @@ const name = schema({
 
 const metadata = schema({
   type: 'string',
-  enum: ['path', 'modified_at', 'row_number', 'loaded_at', 'run_id'],
+  enum: ['path', 'modified_at', 'row_number', 'loaded_at', 'run_id', 'window_start'],
   'x-enum-text': [
     "The file, under the source's own name (text).",
     'When the file was last changed (timestamptz).',
     "The row's number in its file, from 1, the header not counted (bigint).",
     'When the run began (timestamptz).',
     'The run that loaded the row (text).',
+    "Where the run's window begins (timestamptz); null where the stream has no windows.",
   ],
   description: 'Fills the column with what is known about the row instead of a value of the source.',
 });
@@ -161,7 +162,12 @@ const incremental: Schema = {
             'x-kind': 'source-column',
             description: "The cursor's name in the source.",
           },
-          initial_value: { type: 'string', description: 'The first run reads rows beyond this value.' },
+          initial_value: {
+            type: 'string',
+            minLength: 1,
+            description:
+              "The first run reads rows from this value on, as the cursor's type writes it: `2025-01-31`, `2025-01-31T06:00:00Z`, `1000`.",
+          },
           lookback: {
             type: 'string',
             'x-kind': 'duration',
@@ -171,6 +177,47 @@ const incremental: Schema = {
         },
         ['column'],
       ),
+      window: object(
+        "One stretch of time a run, begun and ended by the clock of the schedule's zone. The finished ones are the checkpoint. `${window:start}` and `${window:end}`, with a strftime pattern after `|`, stand under `source`.",
+        {
+          column: {
+            type: 'string',
+            minLength: 1,
+            'x-kind': 'source-column',
+            description:
+              "The rows' time, by its name in the source; a date or timestamp. Rows beyond the window are left out, and `replace` deletes the window's rows by it.",
+          },
+          every: {
+            type: 'string',
+            enum: ['hour', 'day', 'week', 'month'],
+            'x-enum-text': [
+              'From a full hour.',
+              'From midnight.',
+              'From Monday, midnight.',
+              'From the first, midnight.',
+            ],
+            'x-value-synonyms': {
+              hourly: 'hour',
+              '1h': 'hour',
+              daily: 'day',
+              '1d': 'day',
+              '24h': 'day',
+              weekly: 'week',
+              '7d': 'week',
+              monthly: 'month',
+            },
+            description: 'How long a window is.',
+          },
+          lookback: {
+            type: 'integer',
+            minimum: 0,
+            maximum: 1000,
+            default: 0,
+            description: 'How many finished windows are loaded once more each time, for rows that come late.',
+          },
+        },
+        ['column', 'every'],
+      ),
     },
   },
   'x-synonyms': {
@@ -178,6 +225,30 @@ const incremental: Schema = {
     cursor_field: 'column',
     update_key: 'column',
     replication_key: 'column',
+    time_column: 'column',
+    event_time: 'column',
+    partition_by: 'column',
+    interval: 'every',
+    granularity: 'every',
+    batch_size: 'every',
+    window_size: 'every',
+    lag: 'lookback',
+    initial: 'initial_value',
+    start: 'initial_value',
+    start_date: 'initial_value',
+    begin: 'initial_value',
+    cursor_start: 'initial_value',
+  },
+  'x-value-synonyms': {
+    microbatch: 'window',
+    time_interval: 'window',
+    interval: 'window',
+    timestamp: 'cursor',
+    incremental: 'cursor',
+    append: 'cursor',
+    full: 'none',
+    full_refresh: 'none',
+    file: 'files',
   },
 };
 

@@ -1,5 +1,6 @@
-import type { Fix } from '../model/diagnostic.ts';
+import type { Fix, Range } from '../model/diagnostic.ts';
 import { escapeReferences, type TextPart, textParts } from '../model/reference.ts';
+import { STRFTIME_FIELDS, strftimeFault } from '../schedule/strftime.ts';
 import type { ScalarNode } from '../text/node.ts';
 import type { Report } from './host.ts';
 import { listWords, nearest } from './suggest.ts';
@@ -76,7 +77,7 @@ function reportFault(
       report(
         'reference/form',
         node,
-        `\`${written}\` is no reference; there are \`\${env:NAME}\`, \`\${env:NAME:-default}\`, \`\${var:name}\`, \`\${file:path}\` and \`\${stream:name}\`. A literal \`\${\` is written \`$\${\`.`,
+        `\`${written}\` is no reference; there are \`\${env:NAME}\`, \`\${env:NAME:-default}\`, \`\${var:name}\`, \`\${file:path}\`, \`\${stream:name}\`, \`\${window:start}\` and \`\${window:end}\`. A literal \`\${\` is written \`$\${\`.`,
         { range },
       );
       return;
@@ -90,6 +91,10 @@ function reportFault(
     );
     return;
   }
+  if (part.kind === 'window') {
+    windowFault(node, part, range, report);
+    return;
+  }
   if (!runtime) {
     report(
       'reference/place',
@@ -100,6 +105,18 @@ function reportFault(
   } else if (part.kind === 'file' && leavesProject(part.name)) {
     report('reference/file', node, 'A file must be inside the project folder or /run/secrets.', { range });
   }
+}
+
+/** A window's bounds select what is read: they stand under `source` and nowhere else. */
+function windowFault(node: ScalarNode, part: { pattern?: string }, range: Range, report: Report): void {
+  if (!/^(?:\/streams\/\d+|\/defaults\/\d+\/set)?\/source\//.test(node.path)) {
+    report('reference/place', node, 'A window stands in `source` only.', { range });
+    return;
+  }
+  const fault = part.pattern === undefined ? null : strftimeFault(part.pattern);
+  if (fault === null) return;
+  const message = `\`${fault}\` is no field of a window's pattern; there are ${STRFTIME_FIELDS.join(' ')}.`;
+  report('value/strftime', node, message, { range });
 }
 
 function leavesProject(path: string): boolean {

@@ -1,4 +1,4 @@
-import { holdsReference } from '../model/reference.ts';
+import { holdsReference, textParts } from '../model/reference.ts';
 import type { Schema, TextKind } from '../spec/schema.ts';
 import type { Node, ScalarNode } from '../text/node.ts';
 import { quoteYaml } from '../text/quote.ts';
@@ -36,6 +36,10 @@ const STATIC_KINDS: ReadonlySet<TextKind> = new Set([
 function mayHoldReferences(schema: Schema, place: Place): boolean {
   const kind = schema['x-kind'];
   return place.runtime && !schema.enum && schema.pattern === undefined && !(kind && STATIC_KINDS.has(kind));
+}
+
+function isSql(schema: Schema): boolean {
+  return schema['x-kind'] === 'sql-query' || schema['x-kind'] === 'sql-expression';
 }
 
 /** Reads a scalar as the schema's type; reports what does not fit and returns null. */
@@ -126,6 +130,10 @@ function textValue(node: ScalarNode, schema: Schema, host: Host, place: Place): 
   const whole = commentCut(host, node, schema);
   const text = host.text(node, whole ?? node.source, runtime);
   const value: ScalarNode = { ...node, value: text, source: text };
+  if (!runtime && !isSql(schema) && textParts(text).some((part) => part.kind === 'window')) {
+    host.report('reference/place', node, 'A window cannot stand here: this must be known before a run starts.');
+    return null;
+  }
   // A reference is either checked when its value is known, or was reported where none can stand.
   if (whole !== null || holdsReference(text)) return value;
   if (schema.enum) return enumValue(value, node, schema, host);

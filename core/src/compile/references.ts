@@ -1,5 +1,7 @@
 import type { Json } from '../model/json.ts';
 import { type TextPart, textParts } from '../model/reference.ts';
+import { instantText } from '../schedule/finished.ts';
+import { formatStrftime } from '../schedule/strftime.ts';
 
 /** What references stand for when a run starts. */
 export interface ReferenceValues {
@@ -11,6 +13,8 @@ export interface ReferenceValues {
   file(path: string): string | null;
   /** Name of the stream, for `${stream:name}`. */
   stream: string;
+  /** The run's window in milliseconds and the zone of its patterns; left out: `${window:…}` stays as it is written. */
+  window?: { start: number; end: number; zone: string };
 }
 
 export interface Resolved<T> {
@@ -45,6 +49,10 @@ function resolveText(text: string, values: ReferenceValues, missing: Set<string>
       continue;
     }
     const written = text.slice(part.start, part.end);
+    if (part.kind === 'window' && !values.window) {
+      result += written;
+      continue;
+    }
     const found = valueFor(part, values);
     if (found === null) missing.add(written);
     result += found ?? written;
@@ -55,6 +63,7 @@ function resolveText(text: string, values: ReferenceValues, missing: Set<string>
 function valueFor(part: Exclude<TextPart, { kind: 'literal' }>, values: ReferenceValues): string | null {
   if (part.kind === 'env') return fromEnv(part, values);
   if (part.kind === 'file') return fromFile(part.name, values);
+  if (part.kind === 'window') return fromWindow(part, values);
   return part.kind === 'stream' ? values.stream : null;
 }
 
@@ -63,6 +72,13 @@ function fromEnv(part: { name: string; fallback: string | null }, values: Refere
   const value = Object.hasOwn(values.env, part.name) ? values.env[part.name] : undefined;
   if (part.fallback !== null && (value === undefined || value === '')) return part.fallback;
   return value ?? null;
+}
+
+/** An instant in UTC, or by a pattern on the clock of the schedule's zone. */
+function fromWindow(part: { name: string; pattern?: string }, { window }: ReferenceValues): string | null {
+  if (!window) return null;
+  const instant = part.name === 'end' ? window.end : window.start;
+  return part.pattern === undefined ? instantText(instant) : formatStrftime(instant, window.zone, part.pattern);
 }
 
 function fromFile(path: string, values: ReferenceValues): string | null {

@@ -60,7 +60,7 @@ export function streamOf(view: JobView, stream: StreamView): Stream {
     columns,
     transform: itemsOf(node, 'transform').flatMap((item) => stepOf(item, specs.transforms) ?? []),
     checks,
-    incremental: incrementalOf(child(node, 'incremental'), isBytes, destination.write_disposition),
+    incremental: incrementalOf(view, child(node, 'incremental'), isBytes, destination.write_disposition),
     destination,
     schema_contract: contract,
     limits: { max_rejected: maxRejectedOf(view, mayReject) },
@@ -170,11 +170,25 @@ function checksOf(node: MapOrNode): CheckStep[] {
 
 type MapOrNode = Node | undefined;
 
-function incrementalOf(node: Node | undefined, isBytes: boolean, disposition: WriteDisposition): Incremental {
+function incrementalOf(
+  view: JobView,
+  node: Node | undefined,
+  isBytes: boolean,
+  disposition: WriteDisposition,
+): Incremental {
   const type = textOf(node, 'type') ?? (isBytes && disposition !== 'replace' ? 'files' : 'none');
   if (type === 'files') {
     const onChange = textOf(node, 'on_change') ?? (disposition === 'merge' ? 'reload' : 'fail');
     return { type, on_change: onChange as 'reload' | 'ignore' | 'fail' };
+  }
+  if (type === 'window') {
+    return {
+      type,
+      column: textOf(node, 'column') ?? '',
+      every: (textOf(node, 'every') ?? 'day') as 'hour' | 'day' | 'week' | 'month',
+      lookback: Number(textOf(node, 'lookback') ?? 0),
+      timezone: textOf(view.job, 'schedule', 'timezone') ?? 'UTC',
+    };
   }
   if (type !== 'cursor') return { type: 'none' };
   return {

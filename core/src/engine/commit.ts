@@ -1,8 +1,10 @@
 import type { EpochCommit, Opened, Split } from '../model/component.ts';
 import type { JsonObject } from '../model/json.ts';
+import type { Checkpoint } from '../model/run.ts';
 import { ledgerFiles } from './archives.ts';
 import type { StreamRun } from './ports.ts';
 import type { StreamPlan } from './stream-plan.ts';
+import { replacedPart, windowCheckpoint } from './window.ts';
 
 /** A batch run has one epoch of each stream. */
 export const EPOCH = 1;
@@ -20,13 +22,13 @@ export function commitOf(
 ): EpochCommit {
   const { destination, incremental } = run.stream;
   const byFiles = incremental.type === 'files';
-  const reached = { ...(byFiles ? { files: splits.length } : {}), ...(position ? { source: position } : {}) };
+  const before = opened.checkpoint;
   return {
     commitId: commitIdOf(run),
     epoch: EPOCH,
     fence: opened.fence,
     baseSeq: opened.seq,
-    checkpoint: run.replays ? (opened.checkpoint ?? {}) : reached,
+    checkpoint: run.replays ? (before ?? {}) : checkpointOf(run, before, splits.length, position),
     addresses: run.addresses,
     files: byFiles ? ledgerFiles(splits) : [],
     forgetLedger: fresh,
@@ -37,5 +39,22 @@ export function commitOf(
     disposition: run.fullRefresh ? 'replace' : destination.write_disposition,
     primaryKey: destination.primary_key,
     deletes: destination.deletes?.mode ?? null,
+    ...replacedPart(run.stream, plan, run.window ?? null),
   };
+}
+
+/** A cursor's own place is added by the task that sees the rows; a backfill moves nothing. */
+function checkpointOf(
+  { stream, window, backfill }: StreamRun,
+  before: Checkpoint | null,
+  files: number,
+  position: JsonObject | null,
+): Checkpoint {
+  const { type } = stream.incremental;
+  const source = position ? { source: position } : {};
+  // Windows that are loaded again are no beginning.
+  if (type === 'window' && window)
+    return { ...windowCheckpoint(before, window, !backfill && !window.again), ...source };
+  if (type === 'cursor' && window) return before ?? {};
+  return { ...(type === 'files' ? { files } : {}), ...source };
 }

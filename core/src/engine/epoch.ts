@@ -7,7 +7,6 @@ import type {
   Split,
   StageToken,
 } from '../model/component.ts';
-import { SluiceError } from '../model/error.ts';
 import { faultPoint } from '../model/fault.ts';
 import type { Stream } from '../model/job.ts';
 import { addCounts, type Checkpoint, type Counts, type FileIdentity, zeroCounts } from '../model/run.ts';
@@ -19,14 +18,16 @@ import { loadSteps, pick } from './components.ts';
 import { destinationCounts, enforceLimits, gateRows } from './counts.ts';
 import { openEngine } from './duckdb.ts';
 import type { Landed } from './land.ts';
+import { idle, noData } from './no-data.ts';
 import type { EpochPorts, StreamOutcome, StreamRun } from './ports.ts';
-import { cursorRange } from './range.ts';
+import { wantedRange } from './range.ts';
 import { abortStream, adopt, connectTo, outcomeOf, requireUnchanged, storedCounts } from './recover.ts';
 import { keyed } from './source-key.ts';
 import { affordable, newSplits, sampleOf, taskChunks, totalBytes } from './splits.ts';
 import { clearSpool, spoolFolder } from './spool.ts';
 import type { StreamPlan } from './stream-plan.ts';
 import { type TaskCommon, type TaskInput, type TaskOutput, widened } from './task-types.ts';
+import { idleReason } from './window.ts';
 
 /** Runs one epoch of one stream by the commit protocol. Throws SluiceErrors; then nothing of the epoch is visible. */
 export async function runStream(run: StreamRun, ports: EpochPorts): Promise<StreamOutcome> {
@@ -93,8 +94,15 @@ class Epoch {
     }
     await this.#describe();
     const fresh = !replays && (full || opened.checkpoint === null);
+    const reason = replays
+      ? null
+      : idleReason(this.#stream, this.#run.window ?? null, fresh ? null : opened.checkpoint);
+    if (reason !== null) {
+      this.#ports.log('info', reason, { stream: this.#stream.name });
+      return idle(opened);
+    }
     const splits = await this.#list(opened, fresh);
-    if (splits.length === 0) return this.#noData(opened);
+    if (splits.length === 0) return noData(this.#stream, opened, this.#ports);
     try {
       return await this.#load(opened, splits, fresh);
     } catch (error) {
@@ -144,24 +152,12 @@ class Epoch {
     const checkpoint = fresh ? null : opened.checkpoint;
     const spool = spoolFolder(this.#run.spool, this.#stream);
     const source = { session: this.#source, settings: this.#stream.source.settings };
-    const range = await cursorRange(this.#stream, this.#described, checkpoint, this.#run.spool);
+    const { window = null } = this.#run;
+    const range = await wantedRange(this.#stream, this.#described, { checkpoint, window, spool: this.#run.spool });
     const request = { checkpoint, known, incremental, spool, parts: this.#run.workers.max, ...range };
     const splits = await newSplits(splitsOf(source, request), known, this.#stream);
     await faultPoint('protocol.list.after');
     return splits;
-  }
-
-  #noData(opened: Opened): StreamOutcome {
-    const { on_no_data: policy, name } = this.#stream;
-    const message = 'There is nothing new to load';
-    if (policy === 'fail') {
-      throw new SluiceError('source/no-data', 'data', `${message}, and on_no_data is fail`, {
-        where: { stream: name },
-        hint: 'Check the path, or set `on_no_data: succeed`.',
-      });
-    }
-    this.#ports.log(policy === 'warn' ? 'warn' : 'info', message, { stream: name });
-    return { counts: zeroCounts(), checkpoint: opened.checkpoint, empty: true };
   }
 
   async #load(opened: Opened, splits: Split[], fresh: boolean): Promise<StreamOutcome> {
@@ -207,9 +203,9 @@ class Epoch {
   }
 
   #common(tasks: number): TaskCommon {
-    const { key, runId, loadedAt, projectDir, stream, spool, memory, cores } = this.#run;
+    const { key, runId, loadedAt, projectDir, stream, spool, memory, cores, window = null } = this.#run;
     const threads = Math.max(1, Math.floor(cores / tasks));
-    return { key, runId, loadedAt, projectDir, stream, spool, threads, memory: Math.floor(memory / tasks) };
+    return { key, runId, loadedAt, projectDir, stream, window, spool, threads, memory: Math.floor(memory / tasks) };
   }
 
   async #round(

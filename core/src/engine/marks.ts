@@ -2,7 +2,7 @@ import { ITEM_COLUMN, placeOrder } from '../model/columns.ts';
 import type { Engine, TaskLog } from '../model/component.ts';
 import { SluiceError } from '../model/error.ts';
 import type { OnFailure, Stream } from '../model/job.ts';
-import type { Checkpoint, Counts } from '../model/run.ts';
+import type { Checkpoint, Counts, RunWindow } from '../model/run.ts';
 import { ident, literal, literalList } from '../model/sql.ts';
 import type { Column } from '../model/type.ts';
 import { countChange, inFlow } from './counts.ts';
@@ -22,6 +22,8 @@ export interface ReadyInput {
   /** Names of the landed rows' files by ordinal. */
   files: readonly { ordinal: number; name: string }[];
   checkpoint: Checkpoint | null;
+  /** As in a task's input. */
+  window?: RunWindow | null;
   /** ISO instant of the run's start. */
   loadedAt: string;
   log: TaskLog;

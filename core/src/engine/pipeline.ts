@@ -17,6 +17,8 @@ export interface RunFacts {
   runId: string;
   /** ISO instant of the run's start, for `metadata: loaded_at`. */
   loadedAt: string;
+  /** ISO instant at which the run's window begins, for `metadata: window_start`; null where it has none. */
+  windowStart: string | null;
 }
 
 /** SQL of a column's guarded value and of the test that says a value broke its type. */
@@ -158,6 +160,8 @@ function metadataSql(column: PlannedColumn, files: readonly LocalFile[], facts: 
       return `${literal(facts.loadedAt)}::TIMESTAMPTZ::${type}`;
     case 'run_id':
       return `${literal(facts.runId)}::${type}`;
+    case 'window_start':
+      return facts.windowStart === null ? `NULL::${type}` : `${literal(facts.windowStart)}::TIMESTAMPTZ::${type}`;
     default:
       return `NULL::${type}`;
   }

@@ -35,6 +35,8 @@ export interface StreamRun extends Omit<TaskCommon, 'threads'> {
   addresses: Addresses;
   renamedFrom: string[];
   fullRefresh: boolean;
+  /** `window` was asked for and did not come by a schedule: a cursor stays where it is. */
+  backfill?: boolean;
   attempt: number;
   workers: { min: number; max: number };
   cores: number;

@@ -15,6 +15,7 @@ import { FILE, ROW } from './stream-plan.ts';
 import { NO_MARKS } from './typing/candidates.ts';
 import { type InferredColumn, inferTypes, type NumberMarks } from './typing/infer.ts';
 import { widerType } from './typing/widen.ts';
+import { selectors } from './window.ts';
 
 /** Rows per file and in all that inference looks at; every later value is guarded all the same. */
 const SAMPLE_ROWS = 20_480;
@@ -82,7 +83,7 @@ function newPlan(
     runScopeFrom: null,
     direct: false,
     numbered: true,
-    cursor: cursorName(stream, known.columns),
+    ...selectors(stream, known.columns),
     evidence: [],
     warnings: [],
   };
@@ -105,8 +106,8 @@ export async function bind(
   const output = withNatives(visible(bound.columns), plan.columns);
   requireColumns(stream, output);
   const masked = output.map((c) => ({ ...c, type: maskedType(c.type, maskOf(stream, c.name)) }));
-  const existing = stream.destination.write_disposition === 'replace' ? null : tableFor(plan.columns, table);
-  const decision = decideContract(masked, existing, stream);
+  const whole = stream.destination.write_disposition === 'replace' && plan.window === null;
+  const decision = decideContract(masked, whole ? null : tableFor(plan.columns, table), stream);
   return {
     ...plan,
     output,
@@ -297,22 +298,6 @@ function missingColumns(stream: Stream, missing: ColumnRule[], raw: readonly Raw
   });
 }
 
-function cursorName(stream: Stream, columns: readonly PlannedColumn[]): string | null {
-  if (stream.incremental.type !== 'cursor') return null;
-  const wanted = stream.incremental.column;
-  const column = columns.find((c) => c.from === wanted);
-  if (column) return column.name;
-  throw new SluiceError(
-    'cursor/missing',
-    'config',
-    `The source has no column ${wanted}, which incremental.column names`,
-    {
-      where: { stream: stream.name, column: wanted },
-      hint: `Its columns are: ${columns.map((c) => c.from).join(', ')}.`,
-    },
-  );
-}
-
 function requireColumns(stream: Stream, output: readonly Column[]): void {
   const names = new Set(output.map((c) => c.name));
   const missing = stream.destination.primary_key.find((key) => !names.has(key));
@@ -353,6 +338,7 @@ function isDirect(
 ): boolean {
   return (
     plan.cursor === null &&
+    plan.window === null &&
     stream.on_bad_row === 'fail' &&
     stream.destination.write_disposition !== 'merge' &&
     stream.destination.deletes === null &&

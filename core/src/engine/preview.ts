@@ -2,6 +2,7 @@ import { mkdir, rm } from 'node:fs/promises';
 import type { LocalFile, SourceSession, TaskLog } from '../model/component.ts';
 import { SluiceError } from '../model/error.ts';
 import type { Stream } from '../model/job.ts';
+import type { RunWindow } from '../model/run.ts';
 import type { Column } from '../model/type.ts';
 import * as registry from '../registry.ts';
 import { splitsOf } from './archives.ts';
@@ -11,6 +12,7 @@ import { engineFailure, quiet, raisedMark } from './failures.ts';
 import { land } from './land.ts';
 import { masksAny, prepareMasks } from './mask.ts';
 import { prepare, prepareColumns, widenPlan } from './prepare.ts';
+import { wantedRange } from './range.ts';
 import { makeReady } from './ready.ts';
 import { keyed } from './source-key.ts';
 import { newSplits, sampleOf } from './splits.ts';
@@ -24,6 +26,8 @@ export interface PreviewInput {
   /** Folder for this preview's files; removed afterwards. */
   spool: string;
   rows: number;
+  /** Of a windowed stream: the window to look at. */
+  window?: RunWindow | null;
   memory: number;
   threads: number;
   signal: AbortSignal;
@@ -59,11 +63,16 @@ export async function previewStream(input: PreviewInput): Promise<Preview> {
 async function previewFiles(input: PreviewInput, session: SourceSession): Promise<Preview> {
   const source = (await session.describe?.()) ?? null;
   const stream = lenient(source ? keyed(input.stream, source) : input.stream);
+  const { spool, rows, window = null } = input;
   const { settings } = stream.source;
-  const incremental: Stream['incremental'] = { type: 'none' };
+  const incremental: Stream['incremental'] = window ? stream.incremental : { type: 'none' };
   const known = new Map();
-  const request = { checkpoint: null, known, incremental, spool: input.spool, rows: input.rows };
-  const splits = await newSplits(splitsOf({ session, settings }, request), known, { ...stream, incremental });
+  const range = await wantedRange(stream, source, { checkpoint: null, window, spool });
+  const request = { checkpoint: null, known, incremental, spool, rows, ...(window ? range : {}) };
+  const splits = await newSplits(splitsOf({ session, settings }, request), known, {
+    ...stream,
+    incremental,
+  });
   if (splits.length === 0) {
     throw new SluiceError('source/no-data', 'data', 'The source holds nothing to preview', {
       hint: 'Check the `path` of the source and the folder that it starts from.',
@@ -120,7 +129,12 @@ async function previewRows(
 ): Promise<Preview> {
   const { steps, checks } = await loadSteps(stream, engine);
   const reader = await readerOf(plan.format);
-  const facts = { runId: '00000000-0000-0000-0000-000000000000', loadedAt: new Date().toISOString() };
+  const { window = null } = input;
+  const facts = {
+    runId: '00000000-0000-0000-0000-000000000000',
+    loadedAt: new Date().toISOString(),
+    windowStart: window?.from ?? null,
+  };
   const limit = Math.max(1000, input.rows * 10);
   const landed = await land(engine, { stream, plan, reader, files, facts, name: 'preview', limit });
   const ready = await makeReady(engine, {
@@ -131,6 +145,7 @@ async function previewRows(
     landed,
     files,
     checkpoint: null,
+    window,
     loadedAt: facts.loadedAt,
     log: input.log,
   });

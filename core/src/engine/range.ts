@@ -1,12 +1,13 @@
-import type { RowRange, SourceTable } from '../model/component.ts';
+import type { Engine, RowRange, SourceTable } from '../model/component.ts';
 import { toDuckType } from '../model/duck.ts';
 import { SluiceError } from '../model/error.ts';
 import type { Stream } from '../model/job.ts';
-import type { Checkpoint } from '../model/run.ts';
+import type { Checkpoint, RunWindow } from '../model/run.ts';
 import { literal } from '../model/sql.ts';
 import { type DataType, sameType } from '../model/type.ts';
 import { cursorState, exactText, lookback } from './cursor.ts';
 import { openEngine } from './duckdb.ts';
+import { windowBounds } from './window.ts';
 
 /** Types whose values every database puts into the engine's order: of texts it may have another. */
 const ORDERED: ReadonlySet<DataType['kind']> = new Set([
@@ -19,42 +20,65 @@ const ORDERED: ReadonlySet<DataType['kind']> = new Set([
   'timestamptz',
 ]);
 
+interface RangeInput {
+  /** What the last commit stored; null: a full load. */
+  checkpoint: Checkpoint | null;
+  /** The stretch that the run is about; null: whatever is new. */
+  window: RunWindow | null;
+  /** Where the engine that reads values may put its files. */
+  spool: string;
+}
+
 /**
- * The part of a source's rows that a stream with a cursor still needs: what the engine would leave out anyway need not come.
- * Nothing where all rows have to. Throws `cursor/initial-value` (config).
+ * The part of a source's rows that a stream with a cursor or windows needs: what the engine would leave out anyway need not come.
+ * Nothing where all rows have to. Throws `cursor/initial-value` (config) for a start or bound that is no value of the column, and
+ * `window/type` for a window's column that holds no times.
  */
-export async function cursorRange(
+export async function wantedRange(
   stream: Stream,
   source: SourceTable | null,
-  checkpoint: Checkpoint | null,
-  spool: string,
+  { checkpoint, window, spool }: RangeInput,
 ): Promise<{ range?: RowRange }> {
   const { incremental } = stream;
-  if (source === null || incremental.type !== 'cursor') return {};
+  if (source === null || (incremental.type !== 'cursor' && incremental.type !== 'window')) return {};
   const column = source.columns.find((c) => c.name === incremental.column);
   const declared = stream.columns.find((c) => c.from === incremental.column)?.type ?? null;
   const type = column?.type ?? null;
   if (!column || type === null || !ORDERED.has(type.kind)) return {};
   if (declared !== null && !sameType(declared, type)) return {};
+  const { name } = column;
+  if (incremental.type === 'window') {
+    return window
+      ? { range: { column: name, ...windowBounds(incremental, { name, type }, window), nulls: false } }
+      : {};
+  }
   const state = cursorState(checkpoint);
-  const start = state?.value ?? incremental.initial_value;
+  const start = window?.from ?? state?.value ?? incremental.initial_value;
   if (start === null) return {};
-  const value = `try_cast(${literal(start)} AS ${toDuckType(type)})`;
-  const low = state === null ? value : lookback(value, type, incremental.lookback_ms);
   const engine = await openEngine({ spool, threads: 1, memory: 50_000_000 });
   try {
-    const [row] = await engine.rows(`SELECT ${exactText(low, type)} AS low`);
-    if (row?.low == null) throw badStart(stream, start);
-    const nulls = state === null || stream.destination.write_disposition === 'merge';
-    return { range: { column: column.name, from: String(row.low), to: null, nulls } };
+    const value = `try_cast(${literal(start)} AS ${toDuckType(type)})`;
+    const back = state === null || window ? value : lookback(value, type, incremental.lookback_ms);
+    const from = await exact(engine, stream, back, start, type);
+    const to =
+      window &&
+      (await exact(engine, stream, `try_cast(${literal(window.to)} AS ${toDuckType(type)})`, window.to, type));
+    const nulls = !window && (state === null || stream.destination.write_disposition === 'merge');
+    return { range: { column: name, from, to, nulls } };
   } finally {
     engine.close();
   }
 }
 
+async function exact(engine: Engine, stream: Stream, value: string, text: string, type: DataType): Promise<string> {
+  const [row] = await engine.rows(`SELECT ${exactText(value, type)} AS value`);
+  if (row?.value == null) throw badStart(stream, text);
+  return String(row.value);
+}
+
 function badStart(stream: Stream, start: string): SluiceError {
-  return new SluiceError('cursor/initial-value', 'config', `The cursor cannot start at "${start}"`, {
+  return new SluiceError('cursor/initial-value', 'config', `The cursor has no value "${start}"`, {
     where: { stream: stream.name },
-    hint: 'Write `initial_value` as the column holds its values.',
+    hint: 'Write `initial_value`, `--from` and `--to` as the column holds its values.',
   });
 }

@@ -12,6 +12,7 @@ import { formatByName } from './format-of.ts';
 import { type Landed, land } from './land.ts';
 import { masksAny } from './mask.ts';
 import { PartsFetcher } from './parts.ts';
+import type { RunFacts } from './pipeline.ts';
 import { batchesOf, discard, type Fetching, fetchAll, spooled, spoolFolder } from './spool.ts';
 import type { StreamPlan } from './stream-plan.ts';
 import { SureReader } from './sure-reader.ts';
@@ -177,8 +178,9 @@ async function explained(
   return found instanceof SluiceError ? quiet(found, masksAny(input.stream)) : found;
 }
 
-export function factsOf(input: TaskCommon): { runId: string; loadedAt: string } {
-  return { runId: input.runId, loadedAt: input.loadedAt };
+export function factsOf({ runId, loadedAt, window, stream }: TaskCommon): RunFacts {
+  const windowStart = stream.incremental.type === 'window' ? (window?.from ?? null) : null;
+  return { runId, loadedAt, windowStart };
 }
 
 export async function landFiles(

@@ -1,5 +1,6 @@
 import type { Engine, ReadyRows } from '../model/component.ts';
 import { type Counts, zeroCounts } from '../model/run.ts';
+import { ident } from '../model/sql.ts';
 import { countChange } from './counts.ts';
 import { type CursorInput, type CursorState, cursorFilter, cursorState, nextCursor } from './cursor.ts';
 import { finalColumns, finalSql } from './final.ts';
@@ -7,6 +8,7 @@ import { goodRows } from './land.ts';
 import { markRows, needsMarks, quarantineSql, type ReadyInput, type State } from './marks.ts';
 import { materialise } from './partitions.ts';
 import { type LoadedStep, stepSql, stepsSql, visible, withHidden } from './pipeline.ts';
+import { between, windowFilter } from './window.ts';
 
 export interface Ready {
   rows: ReadyRows;
@@ -59,24 +61,36 @@ async function startRows(
   const goodCount = landed.rows_read - landed.rows_marked - landed.rows_unsplit;
   const columns = await engine.describe(good);
   const state: State = { relation: { sql: good, bytes: landed.bytes_landed }, columns, rows: goodCount };
-  if (plan.cursor === null || stream.incremental.type !== 'cursor') return { state, cursor: null };
-  const column = visible(columns).find((c) => c.name === plan.cursor);
-  if (!column) throw new Error(`cursor column ${plan.cursor} is not in the landed rows`);
+  const name = plan.cursor ?? plan.window;
+  const { incremental } = stream;
+  if (name === null || (incremental.type !== 'cursor' && incremental.type !== 'window')) return { state, cursor: null };
+  const column = visible(columns).find((c) => c.name === name);
+  if (!column) throw new Error(`column ${name} is not in the landed rows`);
+  const select = async (condition: string): Promise<State> => {
+    const sql = `SELECT * FROM (${good}) WHERE ${condition}`;
+    const [row] = await engine.rows(
+      `SELECT count(*) FILTER (WHERE ${condition}) AS n, count(*) FILTER (WHERE ${ident(name)} IS NULL AND NOT (${condition})) AS empty FROM (${good})`,
+    );
+    const rows = Number(row?.n ?? 0);
+    counts.rows_filtered += goodCount - rows;
+    const empty = Number(row?.empty ?? 0);
+    if (empty > 0) input.log('warn', `${empty} rows without a value of ${name} were left out`, { stream: stream.name });
+    return { ...state, relation: { ...state.relation, sql }, rows };
+  };
+  const window = input.window ?? null;
+  if (incremental.type === 'window') {
+    return { state: window ? await select(windowFilter(incremental, column, window)) : state, cursor: null };
+  }
+  // A backfill leaves the cursor where it is.
+  if (window) return { state: await select(between(column, window)), cursor: cursorState(input.checkpoint) };
   const cursorInput: CursorInput = {
-    rule: stream.incremental,
+    rule: incremental,
     column,
-    columns: visible(columns),
+    columns: visible(columns).filter((c) => plan.columns.some((p) => p.name === c.name && p.from !== null)),
     state: cursorState(input.checkpoint),
     disposition: stream.destination.write_disposition,
   };
-  const sql = `SELECT * FROM (${good}) WHERE ${cursorFilter(cursorInput)}`;
-  const [row] = await engine.rows(`SELECT count(*) AS n FROM (${sql})`);
-  const rows = Number(row?.n ?? 0);
-  counts.rows_filtered += goodCount - rows;
-  return {
-    state: { ...state, relation: { ...state.relation, sql }, rows },
-    cursor: await nextCursor(engine, good, cursorInput),
-  };
+  return { state: await select(cursorFilter(cursorInput)), cursor: await nextCursor(engine, good, cursorInput) };
 }
 
 async function runSteps(engine: Engine, input: ReadyInput, start: State, counts: Counts): Promise<State> {

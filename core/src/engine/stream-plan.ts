@@ -60,6 +60,8 @@ export interface StreamPlan {
   numbered: boolean;
   /** Name, after `columns`, of the cursor column. */
   cursor: string | null;
+  /** Name, after `columns`, of the column that a window selects rows by. */
+  window: string | null;
   evidence: string[];
   warnings: string[];
 }

@@ -1,6 +1,6 @@
 import type { EpochCommit, SourceTable, Split, StageToken, TaskLog } from '../model/component.ts';
 import type { Stream, WriteDisposition } from '../model/job.ts';
-import type { Checkpoint, Counts, StreamKey } from '../model/run.ts';
+import type { Checkpoint, Counts, RunWindow, StreamKey } from '../model/run.ts';
 import type { Column } from '../model/type.ts';
 import type { Landed } from './land.ts';
 import type { StreamPlan } from './stream-plan.ts';
@@ -12,6 +12,8 @@ export interface TaskCommon {
   loadedAt: string;
   projectDir: string;
   stream: Stream;
+  /** The stretch of data that the run is about; null or left out: whatever is new. */
+  window?: RunWindow | null;
   /** Folder of the run's spool; a task makes its own below it. */
   spool: string;
   threads: number;

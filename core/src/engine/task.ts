@@ -224,6 +224,7 @@ async function readyRows(
     landed: joinLanded(all),
     files: names,
     checkpoint,
+    window: input.window ?? null,
     loadedAt: input.loadedAt,
     log: hooks.log,
   });

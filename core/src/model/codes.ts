@@ -62,6 +62,7 @@ export const DIAGNOSTIC_CODES = {
   'destination/layout': 'Keys about the layout of files that cannot stand together.',
   'destination/shared': 'Two streams write one table or folder and at least one replaces it.',
   'incremental/replace': '`replace` with an incremental load: what was loaded before would be lost.',
+  'incremental/window': 'A windowed stream that cannot tell its windows apart, or would load rows of one twice.',
   'schedule/bounds': '`end` is not after `start`.',
   'compute/workers': '`workers.min` is above `workers.max`.',
   'project/default-target': 'Not exactly one target is the default one.',

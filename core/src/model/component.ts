@@ -368,7 +368,7 @@ export interface EpochCommit {
   disposition: WriteDisposition;
   primaryKey: string[];
   deletes: 'hard' | 'soft' | null;
-  /** A replace of one window: only rows with from <= column < to go (ISO 8601 instants); left out: the whole table. */
+  /** A replace of one window: only rows with from <= column < to go (texts of the column's type); left out: the whole table. */
   window?: { column: string; from: string; to: string };
 }
 

@@ -118,7 +118,14 @@ export type Incremental =
   | { type: 'none' }
   | { type: 'files'; on_change: 'reload' | 'ignore' | 'fail' }
   | { type: 'cursor'; column: string; initial_value: string | null; lookback_ms: number }
-  | { type: 'window'; column: string; every: 'hour' | 'day' | 'week' | 'month'; lookback: number };
+  | {
+      type: 'window';
+      column: string;
+      every: 'hour' | 'day' | 'week' | 'month';
+      lookback: number;
+      /** The schedule's zone: windows begin by its clock. */
+      timezone: string;
+    };
 
 export interface MaxRejected {
   rows: number | null;

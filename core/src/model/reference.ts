@@ -1,13 +1,13 @@
-/** The kinds of references: `${env:NAME}`, `${var:name}`, `${file:path}`, `${stream:name}`. */
-type ReferenceKind = 'env' | 'var' | 'file' | 'stream';
+/** The kinds of references: `${env:NAME}`, `${var:name}`, `${file:path}`, `${stream:name}`, `${window:start|%Y-%m-%d}`. */
+type ReferenceKind = 'env' | 'var' | 'file' | 'stream' | 'window';
 
 /** A piece of a text: literal, or a reference, or something that looks like one and is not. */
 export type TextPart =
   | { kind: 'literal'; text: string; start: number; end: number }
-  | { kind: ReferenceKind; name: string; fallback: string | null; start: number; end: number }
+  | { kind: ReferenceKind; name: string; fallback: string | null; pattern?: string; start: number; end: number }
   | { kind: 'bad'; text: string; start: number; end: number };
 
-const FORM = /^(env|var|file|stream):(.*)$/s;
+const FORM = /^(env|var|file|stream|window):(.*)$/s;
 
 /** Splits a text into literals and references; `$${` is a literal `${`. Concatenating all parts covers the whole text. */
 export function textParts(text: string): TextPart[] {
@@ -44,6 +44,12 @@ function readReference(text: string, start: number, end: number, closed: boolean
   if (kind === 'env') {
     const env = /^([A-Za-z_]\w*)(?::-(.*))?$/s.exec(body);
     return env ? { kind, name: env[1] ?? '', fallback: env[2] ?? null, start, end } : bad;
+  }
+  if (kind === 'window') {
+    const window = /^(start|end)(?:\|(.+))?$/s.exec(body);
+    if (!window) return bad;
+    const pattern = window[2] === undefined ? {} : { pattern: window[2] };
+    return { kind, name: window[1] ?? '', fallback: null, ...pattern, start, end };
   }
   const valid =
     kind === 'file' ? body.trim() !== '' : kind === 'stream' ? body === 'name' : /^[A-Za-z_][\w-]*$/.test(body);

@@ -60,3 +60,14 @@ export interface FileIdentity {
 
 /** A row set aside, as it is written to `_sluice_quarantine`. */
 export const QUARANTINE_COLUMNS = ['code', 'reason', 'path', 'row_number', 'byte_offset', 'row'] as const;
+
+/**
+ * The stretch of data that a run is about, from <= value < to: a window of a windowed stream (ISO 8601 instants), or in a
+ * backfill values of a stream's cursor, as they are written.
+ */
+export interface RunWindow {
+  from: string;
+  to: string;
+  /** It is loaded although it is finished. */
+  again: boolean;
+}

@@ -203,3 +203,29 @@ export function formatLocal(instant: number, zone: string): string {
 export function formatClock(local: number): string {
   return new Date(local).toISOString().slice(0, -5);
 }
+
+/**
+ * The instant of a date or time in ISO 8601: with `Z` or an offset as it says, else by the clock of a zone (a time that the clock
+ * shows twice is the first; one that it leaves out is the end of the gap). null where the text is none. Throws for an unknown zone.
+ */
+export function localInstant(text: string, zone: string): number | null {
+  const match = /^(\d{4}-\d{2}-\d{2})(?:[T ](\d{2}:\d{2}(?::\d{2}(?:\.\d{1,9})?)?))?(Z|[+-]\d{2}:?\d{2})?$/.exec(
+    text.trim(),
+  );
+  if (!match) return null;
+  const local = Date.parse(`${match[1]}T${match[2] ?? '00:00'}Z`);
+  if (Number.isNaN(local) || new Date(local).toISOString().slice(0, 10) !== match[1]) return null;
+  if (match[3] !== undefined) {
+    const instant = Date.parse(`${match[1]}T${match[2] ?? '00:00'}${match[3].replace(/^(...)(\d\d)$/, '$1:$2')}`);
+    return Number.isNaN(instant) ? null : instant;
+  }
+  const earlier = local - offsetAt(zone, local - DAY);
+  const later = local - offsetAt(zone, local + DAY);
+  const found = [Math.min(earlier, later), Math.max(earlier, later)].find((at) => at + offsetAt(zone, at) === local);
+  if (found !== undefined) return found;
+  // The clock leaves this time out: the change lies between the two.
+  for (const { start } of changesBetween(zone, local - 2 * DAY, local + 2 * DAY)) {
+    if (start + offsetAt(zone, start) > local && start + offsetAt(zone, start - 1) <= local) return start;
+  }
+  return later;
+}

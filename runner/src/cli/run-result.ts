@@ -1,4 +1,4 @@
-import type { Checkpoint, Counts, JsonObject, SluiceErrorJson } from '@sluice/core';
+import type { Checkpoint, Counts, JsonObject, RunWindow, SluiceErrorJson } from '@sluice/core';
 import type { RunResult, StreamResult } from '../executor/api.ts';
 import { count, duration, padEnd, plural, printableLine, type Style } from './terminal.ts';
 
@@ -45,6 +45,17 @@ export function notRun(job: string, status: 'failed' | 'cancelled', error: Sluic
     streams: [],
     error: shortError(error),
   };
+}
+
+/** A result for a windowed job that has no window to run. */
+export function nothingDue(job: string, zero: Counts): RunLine {
+  const common = { run_id: null, job, ...zero, duration_ms: 0, destination: '', checkpoint: null, streams: [] };
+  return { ...common, status: 'succeeded', error: null };
+}
+
+/** A window as people read it. */
+export function windowText({ from, to }: RunWindow): string {
+  return `${from} to ${to}`;
 }
 
 function streamLine({ stream, status, counts, destination, checkpoint, error }: StreamResult): JsonObject {

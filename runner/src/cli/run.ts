@@ -1,14 +1,14 @@
-import { type Job, SluiceError, type SluiceErrorJson, zeroCounts } from '@sluice/core';
+import { type Job, SluiceError, zeroCounts } from '@sluice/core';
 import type { Command } from 'commander';
-import type { RunResult } from '../executor/api.ts';
-import { startRun } from '../executor/start.ts';
-import { exitStatusOf, renderError } from './errors.ts';
+import { windowedStreams } from '../executor/windowed.ts';
+import { windowsToRun } from '../executor/windows.ts';
+import { exitStatusOf } from './errors.ts';
 import { EXIT } from './exit.ts';
+import { runOnce, runWindows, tellErrors, writeNothingDue } from './job-runs.ts';
 import { compileChosen } from './jobs.ts';
 import { type CommonOptions, outputOf, withCommon } from './options.ts';
-import { progressFor } from './progress.ts';
 import { environmentOf, type OpenProject, openProject, shownPath } from './project.ts';
-import { notRun, runLine, runText } from './run-result.ts';
+import { notRun } from './run-result.ts';
 import { type Chosen, chooseJobs, isPath } from './select.ts';
 import { listenForInterrupt } from './signals.ts';
 import { print, styleFor, tell } from './terminal.ts';
@@ -107,7 +107,7 @@ class Runner {
       const where = { path: shownPath(this.#project, file) };
       return new SluiceError('project/unreadable', 'config', `A job file cannot be read: ${reason}`, { where });
     });
-    this.#tell(errors.map((error) => error.toJSON()));
+    tellErrors(errors.map((error) => error.toJSON()));
     return errors.length > 0;
   }
 
@@ -116,15 +116,13 @@ class Runner {
     try {
       if (job instanceof SluiceError) throw job;
       this.#refuse(job);
-      const result = await this.#start(chosen, job);
-      this.#write(result);
-      if (result.status === 'succeeded') return EXIT.done;
+      if (await this.#runs(chosen, job)) return EXIT.done;
       this.#failed.add(chosen.name);
       return EXIT.failed;
     } catch (error) {
       if (!(error instanceof SluiceError)) throw error;
       this.#failed.add(chosen.name);
-      this.#tell([error.toJSON()]);
+      tellErrors([error.toJSON()]);
       const status = error.code === 'run/cancelled' ? 'cancelled' : 'failed';
       if (outputOf(this.#options) === 'json') {
         print(JSON.stringify(notRun(chosen.name, status, error.toJSON(), zeroCounts())));
@@ -153,39 +151,35 @@ class Runner {
     );
   }
 
-  async #start(chosen: Chosen, job: Job): Promise<RunResult> {
-    const { dir, vars } = this.#project;
-    const progress = progressFor(this.#options);
-    try {
-      return await startRun(
-        {
-          projectDir: dir,
-          job,
-          vars,
-          env: environmentOf(this.#project),
-          stream: chosen.stream,
-          fullRefresh: this.#options.fullRefresh === true,
-          kind: 'manual',
-          stateStore: this.#stateStore,
-        },
-        (event) => progress.on(event),
-        this.#signal,
-      );
-    } finally {
-      progress.end();
+  /** Once, or for each window that is due; false where a run failed. */
+  async #runs(chosen: Chosen, job: Job): Promise<boolean> {
+    const means = {
+      project: this.#project,
+      options: this.#options,
+      stateStore: this.#stateStore,
+      signal: this.#signal,
+    };
+    const wish = { kind: 'manual', fullRefresh: this.#options.fullRefresh === true } as const;
+    if (windowedStreams(job, chosen.stream).length === 0) {
+      return (await runOnce(means, chosen, job, wish)).status === 'succeeded';
     }
+    if (wish.fullRefresh) throw windowedRefresh(job);
+    const { dir: projectDir } = this.#project;
+    const onWait = (holder: string) => tell(`Waiting: the warehouse is held by ${holder}`);
+    const look = { projectDir, job, env: environmentOf(this.#project), stream: chosen.stream, onWait };
+    const windows = await windowsToRun({ ...look, stateStore: this.#stateStore, signal: this.#signal }, Date.now());
+    const others = job.streams.some((one) => one.enabled && one.incremental.type !== 'window');
+    if (windows.length > 0) return runWindows(means, chosen, job, windows, wish);
+    if (others && chosen.stream === null) return (await runOnce(means, chosen, job, wish)).status === 'succeeded';
+    writeNothingDue(job, this.#options);
+    return true;
   }
+}
 
-  #write(result: RunResult): void {
-    const errors = result.streams.flatMap((stream) => (stream.error ? [stream.error] : []));
-    const own = result.error;
-    if (own && !errors.some((error) => error.code === own.code && error.message === own.message)) errors.unshift(own);
-    this.#tell(errors);
-    if (outputOf(this.#options) === 'json') print(JSON.stringify(runLine(result)));
-    else print(runText(result, styleFor(process.stdout)));
-  }
-
-  #tell(errors: readonly SluiceErrorJson[]): void {
-    for (const error of errors) tell(renderError(error, styleFor(process.stderr)));
-  }
+function windowedRefresh(job: Job): SluiceError {
+  const message = `${job.name} loads window by window, so that there is no single load to swap in`;
+  return new SluiceError('run/full-refresh', 'config', message, {
+    where: { job: job.name },
+    hint: 'Load the windows again: `sluice backfill JOB --from A --to B --force`.',
+  });
 }

@@ -1,4 +1,13 @@
-import type { Checkpoint, Column, Counts, Job, JsonObject, ReplayEntry, SluiceErrorJson } from '@sluice/core';
+import type {
+  Checkpoint,
+  Column,
+  Counts,
+  Job,
+  JsonObject,
+  ReplayEntry,
+  RunWindow,
+  SluiceErrorJson,
+} from '@sluice/core';
 
 export interface RunRequest {
   /** Folder of the project: relative paths of the job start here. */
@@ -10,6 +19,13 @@ export interface RunRequest {
   /** One stream of the job; null: all. */
   stream: string | null;
   fullRefresh: boolean;
+  /**
+   * The window that windowed streams load, as ISO 8601 instants; in a backfill of a cursor, values of it. null or left out: windowed
+   * streams have nothing to do.
+   */
+  window?: RunWindow | null;
+  /** Only streams that `window` is about: where several windows follow each other the other streams are run once. */
+  windowedOnly?: boolean;
   kind: 'manual' | 'scheduled' | 'backfill' | 'replay';
   /** Kind `replay`: which of the rows that were set aside are run again. */
   replay?: ReplayEntry;

@@ -1,7 +1,7 @@
 import { mkdir, readdir, rm } from 'node:fs/promises';
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
-import { type Job, type ReplayEntry, SluiceError, type Stream, zeroCounts } from '@sluice/core';
+import { type Job, type ReplayEntry, type RunWindow, SluiceError, type Stream, zeroCounts } from '@sluice/core';
 import {
   cleanStream,
   type EpochPorts,
@@ -14,12 +14,13 @@ import {
 } from '@sluice/core/runtime';
 import { openStore, type Store } from '../store/store.ts';
 import { addressesOf } from './addresses.ts';
-import type { StreamResult } from './api.ts';
+import type { RunRequest, StreamResult } from './api.ts';
 import type { FromExecutor, ToExecutor } from './messages.ts';
 import { openPool, type TaskPool } from './pool.ts';
 import { portsOf } from './ports.ts';
 import { type Redact, redactDeep, redactorOf } from './redact.ts';
 import { withReferences } from './resolve.ts';
+import { windowedStreams } from './windowed.ts';
 
 /** Entry of the executor: the child process in which one attempt of a run lives. */
 
@@ -90,6 +91,7 @@ async function runJob(message: RunMessage, job: Job, redact: Redact): Promise<vo
     for (const [index, stream] of job.streams.entries()) {
       const wanted = request.stream === null || request.stream === stream.name;
       if (!stream.enabled || !wanted || message.doneStreams.includes(stream.name)) continue;
+      if (request.windowedOnly && windowFor(request, stream) === null) continue;
       const symbols = request.job.streams[index] ?? stream;
       const result = await runOne(message, job, stream, symbols, { store, pool, log, spool, redact });
       send({ type: 'stream', result });
@@ -101,6 +103,12 @@ async function runJob(message: RunMessage, job: Job, redact: Redact): Promise<vo
     await rm(spool, { recursive: true, force: true }).catch(() => undefined);
     await store.close();
   }
+}
+
+/** The window as far as it is about a stream: a windowed one's, or, where the job has none, that of a backfilled cursor. */
+function windowFor({ job, stream, window, kind }: RunRequest, { incremental }: Stream): RunWindow | null {
+  const wanted = windowedStreams(job, stream).length > 0 ? 'window' : kind === 'backfill' ? 'cursor' : null;
+  return incremental.type === wanted ? (window ?? null) : null;
 }
 
 /** Ends the streams of a run whose executor died; one where that fails is left to the job's next run. */
@@ -167,6 +175,8 @@ async function runOne(
     addresses: addressesOf(symbols),
     renamedFrom: job.renamed_from,
     fullRefresh: request.fullRefresh,
+    window: windowFor(request, stream),
+    backfill: request.kind === 'backfill',
     attempt: message.attempt,
     workers: job.compute.workers,
     cores: availableParallelism(),

@@ -1,6 +1,6 @@
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
-import { SluiceError, type Stream } from '@sluice/core';
+import { instantText, lastCompleteWindow, type RunWindow, SluiceError, type Stream } from '@sluice/core';
 import { previewStream } from '@sluice/core/runtime';
 import type { PreviewResult, RunRequest } from './api.ts';
 import { redactDeep, redactorOf } from './redact.ts';
@@ -19,7 +19,8 @@ export async function preview(
   request: Pick<RunRequest, 'projectDir' | 'job' | 'env' | 'stream'> & { rows: number },
   signal: AbortSignal,
 ): Promise<PreviewResult> {
-  const job = withReferences(request);
+  const window = lastWindow(streamOf(request.job.streams, request.stream));
+  const job = withReferences({ ...request, window });
   const redact = redactorOf(job);
   const stream = streamOf(job.streams, request.stream);
   const notes: string[] = [];
@@ -29,6 +30,7 @@ export async function preview(
       projectDir: request.projectDir,
       spool: previewSpool(request.projectDir),
       rows: request.rows,
+      window,
       memory: job.compute.memory,
       threads: availableParallelism(),
       signal,
@@ -48,6 +50,13 @@ export async function preview(
     const json = redactDeep(known.toJSON(), redact);
     throw SluiceError.fromJSON({ ...json, where: { job: job.name, stream: stream.name, ...json.where } });
   }
+}
+
+/** Of a windowed stream the last window that is complete; null for others. */
+function lastWindow({ incremental }: Stream): RunWindow | null {
+  if (incremental.type !== 'window') return null;
+  const { start, end } = lastCompleteWindow(Date.now(), incremental.every, incremental.timezone);
+  return { from: instantText(start), to: instantText(end), again: true };
 }
 
 function streamOf(streams: readonly Stream[], name: string | null): Stream {

@@ -5,6 +5,7 @@ import {
   type Job,
   type Json,
   type ReferenceValues,
+  type RunWindow,
   resolveReferences,
   SluiceError,
   type Stream,
@@ -16,6 +17,8 @@ export interface ResolveRequest {
   projectDir: string;
   job: Job;
   env: Readonly<Record<string, string | undefined>>;
+  /** Left out: `${window:…}` stays as it is written. */
+  window?: RunWindow | null;
 }
 
 /**
@@ -25,7 +28,7 @@ export interface ResolveRequest {
 export function withReferences(request: ResolveRequest): Job {
   const missing = new Set<string>();
   const streams = request.job.streams.map((stream) => {
-    const resolved = resolveReferences(stream as unknown as Json, valuesFor(request, stream.name));
+    const resolved = resolveReferences(stream as unknown as Json, valuesOf(request, stream));
     for (const name of resolved.missing) missing.add(name);
     return settled(resolved.value as unknown as Stream, request.job.name);
   });
@@ -68,6 +71,15 @@ export function missingReferences(request: ResolveRequest, streams: readonly Str
     (stream) => resolveReferences(stream as unknown as Json, valuesFor(request, stream.name)).missing,
   );
   return [...new Set(missing)];
+}
+
+/** With the window, for a windowed stream. */
+function valuesOf(request: ResolveRequest, { name, incremental }: Stream): ReferenceValues {
+  const values = valuesFor(request, name);
+  const { window } = request;
+  if (!window || incremental.type !== 'window') return values;
+  const zone = incremental.timezone;
+  return { ...values, window: { start: Date.parse(window.from), end: Date.parse(window.to), zone } };
 }
 
 /** What references of a project stand for on this machine. */

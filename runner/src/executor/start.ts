@@ -35,6 +35,7 @@ export async function startRun(
       owner,
       leaseMs: LEASE_MS,
       jobHash: job.hash,
+      window: timesOf(request),
       definition: job,
     });
     on({ type: 'started', run_id: claim.run, job: job.name });
@@ -43,6 +44,12 @@ export async function startRun(
   } finally {
     await store.close();
   }
+}
+
+/** The window of a windowed job, for the records; a cursor's values need not be times. */
+function timesOf({ job, window }: RunRequest): { start: string; end: string } | null {
+  const isWindowed = job.streams.some((stream) => stream.incremental.type === 'window');
+  return window && isWindowed ? { start: window.from, end: window.to } : null;
 }
 
 interface Ended {

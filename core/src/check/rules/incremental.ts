@@ -8,7 +8,8 @@ export const incremental: Rule = {
     const type = textOf(stream.node, 'incremental', 'type');
     if (!written || type === undefined || type === 'none') return;
     const disposition = textOf(stream.node, 'destination', 'write_disposition');
-    if (disposition === 'replace') {
+    // A windowed replace drops the rows of its window alone.
+    if (disposition === 'replace' && type !== 'window') {
       report(
         'incremental/replace',
         written,

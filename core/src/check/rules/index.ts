@@ -17,6 +17,7 @@ import { secrets } from './secrets.ts';
 import { sharedTables } from './shared-tables.ts';
 import { streamNames } from './stream-names.ts';
 import { targets } from './targets.ts';
+import { windows } from './windows.ts';
 import { workers } from './workers.ts';
 
 /** Every rule. Their order does not matter: findings are sorted by place. */
@@ -39,5 +40,6 @@ export const rules: readonly Rule[] = [
   sharedTables,
   streamNames,
   targets,
+  windows,
   workers,
 ];

@@ -1,0 +1,11 @@
+import type { Job, Stream } from '@sluice/core';
+
+type Windowed = Stream & { incremental: Extract<Stream['incremental'], { type: 'window' }> };
+
+/** The streams of a job that load window by window; `stream`: that one alone, where it is such a one. */
+export function windowedStreams(job: Job, stream: string | null): Windowed[] {
+  return job.streams.filter(
+    (one): one is Windowed =>
+      one.enabled && one.incremental.type === 'window' && (stream === null || stream === one.name),
+  );
+}
