@@ -31,6 +31,7 @@ export const windows: Rule = {
     }
     if (places.length === 0) unused(context);
     twice(context);
+    files(context);
     columnType(stream.node, report);
   },
 };
@@ -64,6 +65,20 @@ function twice({ view, stream, report }: StreamContext): void {
     'incremental/window',
     at,
     '`lookback` loads finished windows again, and `append` would add their rows a second time; use `replace` or `merge`.',
+  );
+}
+
+/** Rows of a window are found by their column, which files do not allow. */
+function files({ stream, report }: StreamContext): void {
+  const written = child(stream.node, 'destination', 'write_disposition');
+  const type = textOf(stream.node, 'destination', 'type') ?? '';
+  const spec = Object.hasOwn(specs.destinations, type) ? specs.destinations[type] : undefined;
+  if (!written || textOf(stream.node, 'destination', 'write_disposition') !== 'replace') return;
+  if (spec?.capabilities.holds !== 'files') return;
+  report(
+    'incremental/window',
+    written,
+    'A window of files cannot be replaced; use `append`, or a destination of tables.',
   );
 }
 
