@@ -18,8 +18,10 @@ export interface EngineOptions {
 export interface OwnedEngine extends Engine {
   /** Stops the running query; it fails with an interrupt error. */
   interrupt(): void;
-  /** Share of the running query that is done, 0 to 1. */
-  progress(): number;
+  /** Share of the running query that is done, 0 to 1; null: none runs, or nothing is known of it. */
+  progress(): number | null;
+  /** Bytes that formats read by themselves. */
+  readonly bytesRead: number;
   close(): void;
 }
 
@@ -38,6 +40,10 @@ export async function openEngine(options: EngineOptions): Promise<OwnedEngine> {
   });
   const connection = await instance.connect();
   await connection.run("SET TimeZone = 'UTC'");
+  // Without these the engine keeps no account of how far a query is.
+  await connection.run('SET enable_progress_bar = true');
+  await connection.run('SET enable_progress_bar_print = false');
+  await connection.run('SET progress_bar_time = 0');
   return new DuckEngine(instance, connection, options);
 }
 
@@ -45,6 +51,7 @@ class DuckEngine implements OwnedEngine {
   readonly spool: string;
   readonly threads: number;
   readonly memory: number;
+  bytesRead = 0;
   readonly #instance: DuckDBInstance;
   readonly #connection: DuckDBConnection;
 
@@ -79,8 +86,14 @@ class DuckEngine implements OwnedEngine {
     this.#connection.interrupt();
   }
 
-  progress(): number {
-    return Math.max(0, this.#connection.progress.percentage) / 100;
+  progress(): number | null {
+    // A query that has ended leaves 100 behind.
+    const { percentage } = this.#connection.progress;
+    return percentage >= 0 && percentage < 99.99 ? percentage / 100 : null;
+  }
+
+  readBytes(count: number): void {
+    this.bytesRead += count;
   }
 
   close(): void {

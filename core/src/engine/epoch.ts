@@ -18,12 +18,13 @@ import { loadSteps, pick } from './components.ts';
 import { destinationCounts, enforceLimits, gateRows } from './counts.ts';
 import { openEngine } from './duckdb.ts';
 import type { Landed } from './land.ts';
+import { Meter } from './meter.ts';
 import { idle, noData } from './no-data.ts';
 import type { EpochPorts, StreamOutcome, StreamRun } from './ports.ts';
 import { wantedRange } from './range.ts';
 import { abortStream, adopt, connectTo, outcomeOf, requireUnchanged, storedCounts } from './recover.ts';
 import { keyed } from './source-key.ts';
-import { affordable, newSplits, sampleOf, taskChunks, totalBytes } from './splits.ts';
+import { affordable, newSplits, sampleOf, taskChunks } from './splits.ts';
 import { clearSpool, spoolFolder } from './spool.ts';
 import type { StreamPlan } from './stream-plan.ts';
 import { type TaskCommon, type TaskInput, type TaskOutput, widened } from './task-types.ts';
@@ -217,7 +218,7 @@ class Epoch {
     this.#ports.phase(this.#stream.name, 'load', `${chunks.length} tasks`);
     if (chunks.length === 1) return this.#loadOne(plan, chunks[0] ?? [], null, commit, opened);
     if (plan.runScopeFrom === null) return this.#stageAll(plan, chunks, commit);
-    const outputs = await this.#all(chunks, (splits, task) => ({
+    const outputs = await this.#all(plan, chunks, (splits, task) => ({
       ...this.#common(chunks.length),
       type: 'land',
       plan,
@@ -251,17 +252,13 @@ class Epoch {
       commit,
       maxRejected: this.#stream.limits.max_rejected,
     };
-    const total = totalBytes(splits);
-    const report = (share: number) =>
-      this.#ports.progress(this.#stream.name, {
-        bytes: Math.round((total ?? 0) * share),
-        total,
-        tasksDone: 0,
-        tasks: 1,
-      });
+    // What was landed before was counted then.
+    const meter = landed ? null : this.#meter([splits], plan);
+    const report = (share: number) => meter?.at(0, share);
     const output = await this.#locked(() => this.#settleUnknown(() => this.#ports.runTask(input, report)));
     if (output.type === 'widen') return { widen: output.columns };
     if (output.type !== 'loaded') throw new Error(`load gave ${output.type}`);
+    meter?.ended(0, output.counts.rows_read);
     await faultPoint('protocol.commit.after');
     return this.#done(commit.baseSeq + 1, output.counts, output.checkpoint, splits);
   }
@@ -271,7 +268,7 @@ class Epoch {
     chunks: Split[][],
     commit: EpochCommit,
   ): Promise<StreamOutcome | { widen: Column[] }> {
-    const outputs = await this.#all(chunks, (splits, task) => ({
+    const outputs = await this.#all(plan, chunks, (splits, task) => ({
       ...this.#common(chunks.length),
       type: 'stage',
       plan,
@@ -332,25 +329,19 @@ class Epoch {
     }
   }
 
+  #meter(chunks: Split[][], plan: StreamPlan): Meter {
+    return new Meter(this.#stream.name, chunks, plan.sniffed.row_bytes ?? null, this.#ports);
+  }
+
   /** Runs a task per chunk and waits for all of them, also where one fails: none may write on after the abort. */
-  async #all(chunks: Split[][], make: (splits: Split[], task: number) => TaskInput): Promise<TaskOutput[]> {
-    const total = totalBytes(chunks.flat());
-    const shares = chunks.map(() => 0);
-    let done = 0;
-    const report = () => {
-      const bytes = chunks.reduce((sum, chunk, i) => sum + (totalBytes(chunk) ?? 0) * (shares[i] ?? 0), 0);
-      this.#ports.progress(this.#stream.name, {
-        bytes: Math.round(bytes),
-        total,
-        tasksDone: done,
-        tasks: chunks.length,
-      });
-    };
+  async #all(
+    plan: StreamPlan,
+    chunks: Split[][],
+    make: (splits: Split[], task: number) => TaskInput,
+  ): Promise<TaskOutput[]> {
+    const meter = this.#meter(chunks, plan);
     const work = chunks.map(async (splits, task) => {
-      const output = await this.#ports.runTask(make(splits, task), (share) => {
-        shares[task] = share;
-        report();
-      });
+      const output = await this.#ports.runTask(make(splits, task), (share) => meter.at(task, share));
       if (output.type === 'staged' || output.type === 'landed') {
         await faultPoint('protocol.token.before');
         const token =
@@ -359,10 +350,8 @@ class Epoch {
           output.type === 'staged' ? output.counts : { ...zeroCounts(), rows_read: output.landed.rows_read };
         await this.#ports.recordToken(this.#stream.name, EPOCH, task, token, counts);
         await faultPoint('protocol.token.after');
+        meter.ended(task, counts.rows_read);
       }
-      shares[task] = 1;
-      done++;
-      report();
       return output;
     });
     const results = await Promise.allSettled(work);

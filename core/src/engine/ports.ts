@@ -6,6 +6,16 @@ import type { TaskCommon, TaskInput, TaskOutput } from './task-types.ts';
 
 export type Phase = 'open' | 'list' | 'sniff' | 'load' | 'finish' | 'commit' | 'done';
 
+export interface StreamProgress {
+  /** Rows read; `rowsEstimated`: some of them are estimated from the bytes read. */
+  rows: number;
+  rowsEstimated: boolean;
+  bytes: number;
+  total: number | null;
+  tasksDone: number;
+  tasks: number;
+}
+
 /** What an epoch needs from the process that runs it: threads for tasks, locks, and the state store. */
 export interface EpochPorts {
   runTask(input: TaskInput, progress: (share: number) => void): Promise<TaskOutput>;
@@ -27,7 +37,7 @@ export interface EpochPorts {
     done: { seq: number; commitId: string; checkpoint: Checkpoint; counts: Counts; run?: string; note?: string },
   ): Promise<void>;
   phase(stream: string, phase: Phase, detail?: string): void;
-  progress(stream: string, done: { bytes: number; total: number | null; tasksDone: number; tasks: number }): void;
+  progress(stream: string, done: StreamProgress): void;
   log: TaskLog;
 }
 

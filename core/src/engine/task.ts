@@ -13,9 +13,11 @@ import { cage, type OwnedEngine, openEngine } from './duckdb.ts';
 import { engineFailure } from './failures.ts';
 import type { Landed } from './land.ts';
 import { masksAny, prepareMasks } from './mask.ts';
+import { taskShare } from './meter.ts';
 import { prepare, prepareColumns, widenPlan } from './prepare.ts';
 import { factsOf, guarded, landFiles, type Reading, reading, withFiles } from './reading.ts';
 import { makeReady, type Ready } from './ready.ts';
+import { totalBytes } from './splits.ts';
 import type { StreamPlan } from './stream-plan.ts';
 import type { SureReader } from './sure-reader.ts';
 import type { TaskCommon, TaskHooks, TaskInput, TaskOutput } from './task-types.ts';
@@ -27,7 +29,7 @@ export async function runTask(input: TaskInput, hooks: TaskHooks): Promise<TaskO
   await rm(spool, { recursive: true, force: true });
   await mkdir(spool, { recursive: true });
   const engine = await openEngine({ spool, threads: input.threads, memory: input.memory });
-  const stop = watch(engine, hooks);
+  const stop = watch(engine, hooks, 'splits' in input ? totalBytes(input.splits) : null);
   const where = { job: input.key.job, stream: input.stream.name, run: input.runId };
   try {
     await prepareMasks(engine, input.stream);
@@ -53,13 +55,14 @@ function cancelled(where: ErrorPlace): SluiceError {
 }
 
 /** Interrupts the query when the run is stopped, and reports how far it is. */
-function watch(engine: OwnedEngine, hooks: TaskHooks): () => void {
+function watch(engine: OwnedEngine, hooks: TaskHooks, bytes: number | null): () => void {
+  const share = taskShare(engine, bytes);
   const onAbort = () => engine.interrupt();
   hooks.signal.addEventListener('abort', onAbort);
   // The interrupt only reaches a query that runs: a later query must be stopped too.
   const timer = setInterval(() => {
     if (hooks.signal.aborted) engine.interrupt();
-    else hooks.progress(engine.progress());
+    else hooks.progress(share());
   }, 250);
   return () => {
     clearInterval(timer);

@@ -24,6 +24,8 @@ export interface Engine {
   readonly threads: number;
   /** Bytes that this task may use. */
   readonly memory: number;
+  /** Told by formats that read files by themselves, for progress. */
+  readBytes?(count: number): void;
 }
 
 /** Told about progress and findings; the caller decides where they are shown. */
@@ -176,6 +178,8 @@ export interface Sniffed {
   evidence: string[];
   /** What was taken for granted and may be wrong: shown to the user by every run. */
   warnings?: string[];
+  /** Bytes of a file that a row takes, about: progress counts rows by it. Left out: not known. */
+  row_bytes?: number;
 }
 
 export interface Scan {

@@ -25,6 +25,7 @@ interface StreamState {
   phase: string;
   since: number;
   rows: number;
+  estimated: boolean;
   bytes: number;
   total: number | null;
   tasks: string;
@@ -102,6 +103,7 @@ export class Progress {
     const state = this.#state(event.stream, now);
     if (state.phase === 'open' || state.phase === 'list' || state.phase === 'sniff') state.phase = 'load';
     state.rows = event.rows;
+    state.estimated = event.rows_estimated;
     state.bytes = event.bytes;
     state.total = event.total_bytes;
     state.tasks = event.tasks > 1 ? `${event.tasks_done}/${event.tasks} tasks` : '';
@@ -132,7 +134,17 @@ export class Progress {
     if (known) return known;
     const mark = { at: now, bytes: 0, rows: 0 };
     const rate = { bytes: 0, rows: 0 };
-    const fresh = { phase: 'open', since: now, rows: 0, bytes: 0, total: null, tasks: '', mark, rate };
+    const fresh = {
+      phase: 'open',
+      since: now,
+      rows: 0,
+      estimated: false,
+      bytes: 0,
+      total: null,
+      tasks: '',
+      mark,
+      rate,
+    };
     this.#streams.set(stream, fresh);
     return fresh;
   }
@@ -172,17 +184,27 @@ export class Progress {
     const { phase, total } = state;
     const elapsed = this.#options.now() - state.since;
     const parts = [`${padEnd(this.#label(stream), 24)} ${padEnd(phase, 6)}`];
-    if (state.rows > 0) parts.push(`${count(state.rows)} rows`);
-    if (state.rate.rows > 0) parts.push(`${count(Math.round(state.rate.rows))} rows/s`);
-    if (total !== null && total > 0) {
-      parts.push(`${bytes(state.bytes)} of ${bytes(total)}`, `${Math.floor((state.bytes / total) * 100)}%`);
-    } else if (state.bytes > 0) parts.push(bytes(state.bytes));
-    if (state.rate.bytes > 0) parts.push(`${bytes(state.rate.bytes)}/s`);
-    if (state.tasks !== '') parts.push(state.tasks);
-    const left = total !== null && state.rate.bytes > 0 ? ((total - state.bytes) / state.rate.bytes) * 1000 : null;
+    const { rows, bytes: read, rate, estimated } = state;
+    const about = estimated ? '~' : '';
+    // What matters most comes first: a narrow terminal cuts the rest off.
+    if (total !== null && total > 0) parts.push(`${String(Math.floor((read / total) * 100)).padStart(3)}%`);
+    const left = total !== null && rate.bytes > 0 ? ((total - read) / rate.bytes) * 1000 : null;
     parts.push(left !== null && phase === 'load' && left > 0 ? `${duration(left)} left` : duration(elapsed));
+    if (rows > 0) parts.push(`${about}${short(rows)} rows`);
+    if (rate.rows > 0) parts.push(`${about}${short(rate.rows)} rows/s`);
+    if (total !== null && total > 0) parts.push(`${bytes(read)} of ${bytes(total)}`);
+    else if (read > 0) parts.push(bytes(read));
+    if (rate.bytes > 0) parts.push(`${bytes(rate.bytes)}/s`);
+    if (state.tasks !== '') parts.push(state.tasks);
     return parts.join('  ');
   }
+}
+
+/** `8,471`, `472k`, `8.47M`. */
+function short(n: number): string {
+  if (n < 100_000) return count(Math.round(n));
+  if (n < 999_500) return `${Math.round(n / 1000)}k`;
+  return `${(n / 1_000_000).toFixed(2)}M`;
 }
 
 function fit(line: string, width: number): string {

@@ -45,7 +45,9 @@ export type RunEvent =
   | {
       type: 'progress';
       stream: string;
+      /** Rows read; `rows_estimated`: some of them are estimated from the bytes read. */
       rows: number;
+      rows_estimated: boolean;
       bytes: number;
       total_bytes: number | null;
       tasks_done: number;

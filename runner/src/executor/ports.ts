@@ -46,7 +46,8 @@ export function portsOf({ job, runId, store, pool, log, signal, emit, committing
       emit({
         type: 'progress',
         stream,
-        rows: 0,
+        rows: done.rows,
+        rows_estimated: done.rowsEstimated,
         bytes: done.bytes,
         total_bytes: done.total,
         tasks_done: done.tasksDone,

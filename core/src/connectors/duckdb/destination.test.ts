@@ -176,6 +176,7 @@ describe('duckdb alone', () => {
       changed: (q) => engine.changed(q),
       describe: (q) => engine.describe(q),
       interrupt: () => engine.interrupt(),
+      bytesRead: 0,
       progress: () => engine.progress(),
       close: () => undefined,
       spool: engine.spool,

@@ -2,6 +2,7 @@ import type { FormatReader, LocalFile, Sniffed } from '../../model/component.ts'
 import { SluiceError } from '../../model/error.ts';
 import { guessed, refuseUnsaid } from '../shared/encodings.ts';
 import { key } from '../shared/names.ts';
+import { lineBytes } from '../shared/sample.ts';
 import { encodingOf, textSample } from '../shared/text.ts';
 import { firstFault } from './faults.ts';
 import { type Dialect, type Layout, layoutOf, sameLayout } from './layout.ts';
@@ -24,7 +25,8 @@ export const csv: FormatReader = {
     const read = readSettings(settings);
     const seen: { file: LocalFile; found: FileSniff | null }[] = [];
     for (const file of files) seen.push({ file, found: await sniffOne(file, read, seen) });
-    return toSniffed(seen);
+    const first = seen.find(({ found }) => found !== null)?.file;
+    return { ...toSniffed(seen), ...(first ? await lineBytes(first) : {}) };
   },
 
   async scan(files, sniffed, settings, engine, options) {

@@ -5,6 +5,7 @@ import type { JsonObject } from '../../model/json.ts';
 import { ident, literal } from '../../model/sql.ts';
 import type { DataType } from '../../model/type.ts';
 import { distinctNames } from '../shared/names.ts';
+import { lineBytes } from '../shared/sample.ts';
 import { rejectsSql } from '../shared/writer.ts';
 import type { Layout } from './records.ts';
 import { type Rewritten, rewrite } from './rewrite.ts';
@@ -46,7 +47,8 @@ export const json: FormatReader = {
     dialect.fields = [...fields.keys()];
     const names = distinctNames(dialect.fields);
     const columns = [...fields.values()].map((field, i) => ({ name: names[i] ?? field.name, type: typeOf(field) }));
-    return { dialect, columns, evidence };
+    const first = files[0];
+    return { dialect, columns, evidence, ...(first ? await lineBytes(first) : {}) };
   },
 
   expect(sniffed, wanted) {
@@ -76,11 +78,12 @@ export const json: FormatReader = {
     const rejects = options.skipBadRows ? join(engine.spool, `${name}.rejects.csv`) : null;
     const parts: string[] = [];
     let rejected = 0;
+    const onBytes = (count: number) => engine.readBytes?.(count);
     for (const file of files) {
       const known = dialect.files.find(([ordinal]) => ordinal === file.ordinal)?.[1];
       const reading = { layout: layout ?? known ?? (await layoutOf(file)), path };
       const rows = join(engine.spool, `${name}-${file.ordinal}.csv`);
-      const done = await rewrite(file, reading, { fields, rows, rejects, limit: options.limit ?? null });
+      const done = await rewrite(file, reading, { fields, rows, rejects, limit: options.limit ?? null, onBytes });
       rejected += done.rejects;
       parts.push(rowsSql(file, rows, done, sniffed.columns, options.rowNumbers));
     }

@@ -47,7 +47,7 @@ export async function visitRecords(
   file: LocalFile,
   reading: Reading,
   visit: (record: JsonRecord) => boolean,
-  between: () => Promise<void> = async () => {},
+  between: (count: number) => Promise<void> = async () => {},
 ): Promise<void> {
   const reader = reading.layout === 'array' ? new ArrayReader(file, reading.path) : new LineReader(file, reading.path);
   const handle = await open(file.path, 'r').catch((cause: unknown) => {
@@ -69,7 +69,7 @@ export async function visitRecords(
       }
       at += bytesRead;
       more = reader.push(bytes, bytesRead === 0, visit) && bytesRead > 0;
-      await between();
+      await between(bytesRead);
     }
   } finally {
     await handle.close();

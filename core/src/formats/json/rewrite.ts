@@ -22,6 +22,8 @@ export interface RewriteOptions {
   /** Where bad rows go; null: the first one is thrown. */
   rejects: string | null;
   limit: number | null;
+  /** Told of bytes as they are read. */
+  onBytes?: (count: number) => void;
 }
 
 const COMMA = 44;
@@ -53,7 +55,8 @@ export async function rewrite(file: LocalFile, reading: Reading, options: Rewrit
     return done.rows < limit;
   };
   try {
-    await visitRecords(file, reading, take, async () => {
+    await visitRecords(file, reading, take, async (count) => {
+      options.onBytes?.(count);
       await rows.flush(FLUSH);
       await rejects?.flush(FLUSH);
     });

@@ -39,7 +39,8 @@ export const parquet: FormatReader = {
         columns.set(key(column.name), { name: known?.name ?? column.name, type, file: known?.file ?? file });
       }
     }
-    return { dialect, columns: [...columns.values()].map(({ name, type }) => ({ name, type })), evidence };
+    const plain = [...columns.values()].map(({ name, type }) => ({ name, type }));
+    return { dialect, columns: plain, evidence, ...(files[0] ? await rowBytes(files[0], engine) : {}) };
   },
 
   prune(sniffed, wanted) {
@@ -73,6 +74,12 @@ export const parquet: FormatReader = {
     return named ? unreadable(named, firstLine(error), error) : null;
   },
 };
+
+async function rowBytes(file: LocalFile, engine: Engine): Promise<{ row_bytes?: number }> {
+  const [row] = await engine.rows(`SELECT num_rows FROM parquet_file_metadata(${literal(file.path)})`);
+  const rows = Number(row?.num_rows ?? 0);
+  return rows > 0 ? { row_bytes: file.size / rows } : {};
+}
 
 function lossyValue(file: LocalFile | undefined, column: string): SluiceError {
   const place = file ? { path: file.name, column } : { column };

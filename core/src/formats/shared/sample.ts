@@ -13,6 +13,16 @@ export function refuseWide(file: LocalFile, head: Buffer): void {
   if (looksWide(head)) throw notUtf8(file, 1, 0, 'it looks like UTF-16');
 }
 
+const LINES_HEAD = 64 * 1024;
+
+/** How long the lines at a file's head are, on average: about the size of its rows. Empty where there are too few to tell. */
+export async function lineBytes(file: LocalFile): Promise<{ row_bytes?: number }> {
+  const head = await readHead(file, LINES_HEAD);
+  let lines = 0;
+  for (let at = head.indexOf(10); at >= 0; at = head.indexOf(10, at + 1)) lines++;
+  return lines > 1 ? { row_bytes: head.length / lines } : {};
+}
+
 /** The first bytes of a file. Throws `format/unreadable`. */
 export async function readHead(file: LocalFile, limit: number): Promise<Buffer> {
   try {
