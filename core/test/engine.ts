@@ -200,7 +200,7 @@ export class EngineProject {
 
 /** What the runner hashes, as plain text: settings that say where, not what. */
 function addresses({ source, incremental, destination }: Job['streams'][number]) {
-  const { path: _path, ...where } = source.settings;
+  const { path: _path, after_load: _clear, ...where } = source.settings;
   const rule = 'column' in incremental ? incremental.column : null;
   return {
     source: JSON.stringify([source.type, where]),

@@ -162,7 +162,9 @@ class Writer {
   }
 
   #step(schema: Schema): JsonObject {
-    const bare = Object.entries(schema.properties ?? {}).filter(([, inner]) => (inner.required ?? []).length === 0);
+    const bare = Object.entries(schema.properties ?? {}).filter(
+      ([, inner]) => inner.type !== 'string' && (inner.required ?? []).length === 0,
+    );
     const object = { ...this.#plain(schema, false), minProperties: 1, maxProperties: 1 };
     return conditional({ type: 'string' }, { enum: bare.map(([key]) => key) }, object);
   }

@@ -322,6 +322,12 @@ function walkStep(node: Node, schema: Schema, host: Host, place: Place): Node | 
       'schema/step',
       node,
       `\`${node.source}\` is no step${suggestion ? `; did you mean \`${suggestion}\`?` : `; possible are ${listWords(known)}.`}`,
+      {
+        fix:
+          suggestion === undefined
+            ? undefined
+            : { title: `Use \`${suggestion}\``, edits: [{ range: node.range, text: suggestion }] },
+      },
     );
     return null;
   }
@@ -334,7 +340,9 @@ function walkStep(node: Node, schema: Schema, host: Host, place: Place): Node | 
   if (second) {
     const isStep = Object.hasOwn(properties, second.key.source);
     const mend = isStep ? 'begin it with a dash of its own' : 'indent it under the step that it belongs to';
-    const message = `An entry of this list holds one step; \`${second.key.source}\` is a second key: ${mend}.`;
+    const message = /\/\d+$/.test(node.path)
+      ? `An entry of this list holds one step; \`${second.key.source}\` is a second key: ${mend}.`
+      : `One of ${listWords(known)} stands here; \`${second.key.source}\` is a second key.`;
     host.report('schema/step', second.key, message);
     if (first.value.kind === 'scalar' && first.value.style === 'empty') return null;
   }

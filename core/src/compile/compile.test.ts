@@ -42,7 +42,7 @@ describe('compile', () => {
           source: {
             type: 'local',
             connection: null,
-            settings: { path: 'in.csv', min_age: '0s', compression: 'auto', after_load: 'keep' },
+            settings: { path: 'in.csv', min_age: '0s', compression: 'auto' },
           },
           format: null,
           incremental: { type: 'files', on_change: 'fail' },

@@ -63,6 +63,11 @@ export function sourceSplits(splits: readonly Split[]): Split[] {
   });
 }
 
+/** Whether any of some splits comes out of a file of the source. */
+export function partOf(splits: readonly Split[], { file }: Split): boolean {
+  return splits.some((split) => (split.archive?.file ?? split.file)?.path === file?.path);
+}
+
 /** What the ledger gets for some splits: their files, and the archives that they are members of. */
 export function ledgerFiles(splits: readonly Split[]): FileIdentity[] {
   const archives = sourceSplits(splits.filter((split) => split.archive)).flatMap((split) => split.file ?? []);

@@ -12,7 +12,7 @@ import type { Stream } from '../model/job.ts';
 import { addCounts, type Checkpoint, type Counts, type FileIdentity, zeroCounts } from '../model/run.ts';
 import type { Column } from '../model/type.ts';
 import * as registry from '../registry.ts';
-import { sourceSplits, splitsOf } from './archives.ts';
+import { partOf, sourceSplits, splitsOf } from './archives.ts';
 import { commitIdOf, commitOf, EPOCH } from './commit.ts';
 import { loadSteps, pick } from './components.ts';
 import { destinationCounts, enforceLimits, gateRows } from './counts.ts';
@@ -141,6 +141,7 @@ class Epoch {
     const counts = storedCounts(opened.counts);
     const checkpoint = opened.checkpoint ?? {};
     await this.#finish(opened.seq, counts, checkpoint);
+    if (this.#source.clears) await this.#list(opened, false);
     return { counts, checkpoint, empty: false };
   }
 
@@ -156,7 +157,11 @@ class Epoch {
     const { window = null } = this.#run;
     const range = await wantedRange(this.#stream, this.#described, { checkpoint, window, spool: this.#run.spool });
     const request = { checkpoint, known, incremental, spool, parts: this.#run.workers.max, ...range };
-    const splits = await newSplits(splitsOf(source, request), known, this.#stream);
+    const loaded: Split[] = [];
+    const keep = this.#source.clears ? (split: Split) => loaded.push(split) : undefined;
+    const splits = await newSplits(splitsOf(source, request), known, this.#stream, keep);
+    // A run that was stopped between its commit and this left them.
+    await this.#source.committed(sourceSplits(loaded).filter((split) => !partOf(splits, split)));
     await faultPoint('protocol.list.after');
     return splits;
   }

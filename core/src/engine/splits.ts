@@ -13,12 +13,13 @@ const MEMORY_PER_TASK = 128_000_000;
 
 /**
  * The splits that the ledger does not know, in the order in which a later one wins: modified time, then path. A known file
- * that changed is read again, left alone or refused, as `incremental.on_change` says.
+ * that changed is read again, left alone or refused, as `incremental.on_change` says. `loaded` is told of those that are unchanged.
  */
 export async function newSplits(
   listed: AsyncIterable<Split>,
   ledger: ReadonlyMap<string, FileIdentity>,
   stream: Stream,
+  loaded?: (split: Split) => void,
 ): Promise<Split[]> {
   const onChange = stream.incremental.type === 'files' ? stream.incremental.on_change : 'reload';
   const found: Split[] = [];
@@ -28,6 +29,7 @@ export async function newSplits(
       found.push(split);
       continue;
     }
+    if (sameFile(known, split.file)) loaded?.(split);
     if (sameFile(known, split.file) || onChange === 'ignore') continue;
     if (onChange === 'fail') {
       throw new SluiceError(

@@ -45,6 +45,8 @@ export const DIAGNOSTIC_CODES = {
   'reference/place': 'A reference where its value must be known before a run starts.',
   'reference/file': '`${file:…}` names a file outside the project and outside /run/secrets.',
   'secret/literal': 'A secret is written into the file.',
+  'source/after-load':
+    'Files that would be cleared away without a ledger of what is loaded, or out of the source’s root.',
   'connection/unknown': 'sluice.yaml has no connection of this name.',
   'connection/type': 'The connection is of another system than `type` says.',
   'connection/inline': 'Keys of the connection stand beside `connection`.',

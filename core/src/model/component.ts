@@ -131,6 +131,8 @@ export interface SourceSession {
   describe?(): Promise<SourceTable>;
   /** After `splits`: what the source wants to find again in `checkpoint.source` once this epoch is committed. */
   position?(): JsonObject | null;
+  /** `committed` clears files away: it is told again of those that the ledger has and that are still there. */
+  readonly clears?: boolean;
   /** Told after a commit; may be repeated or lost. */
   committed(splits: readonly Split[]): Promise<void>;
   close(): Promise<void>;

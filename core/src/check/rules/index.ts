@@ -1,4 +1,5 @@
 import type { Rule } from '../rule.ts';
+import { afterLoad } from './after-load.ts';
 import { checkColumns } from './check-columns.ts';
 import { columnUse } from './column-use.ts';
 import { columns } from './columns.ts';
@@ -22,6 +23,7 @@ import { workers } from './workers.ts';
 
 /** Every rule. Their order does not matter: findings are sorted by place. */
 export const rules: readonly Rule[] = [
+  afterLoad,
   checkColumns,
   columnUse,
   columns,

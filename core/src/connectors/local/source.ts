@@ -1,15 +1,17 @@
 import { constants } from 'node:fs';
 import { access, open, readdir, realpath, stat } from 'node:fs/promises';
-import { isAbsolute, join, resolve, sep } from 'node:path';
+import { basename, isAbsolute, join, resolve, sep } from 'node:path';
 import picomatch from 'picomatch';
 import type { Discovered, LocalFile, Source, SourceContext, SourceSession, Split } from '../../model/component.ts';
 import { SluiceError } from '../../model/error.ts';
 import { parseDuration } from '../../model/units.ts';
+import type { AfterLoad } from '../../spec/after-load.ts';
 import type { Infer } from '../../spec/schema.ts';
 import { groupFiles, type ListedFile } from '../shared/discover.ts';
+import { clear } from './clear.ts';
 import type { sourceSpec } from './spec.ts';
 
-type Settings = Infer<typeof sourceSpec.settings> & { root?: string };
+type Settings = Omit<Infer<typeof sourceSpec.settings>, 'after_load'> & { root?: string; after_load?: AfterLoad };
 
 export const source: Source = {
   async connect(ctx) {
@@ -51,6 +53,7 @@ function noFolder(folder: string): SluiceError {
 }
 
 class LocalSession implements SourceSession {
+  readonly clears: boolean;
   readonly #ctx: SourceContext;
   readonly #settings: Settings;
   readonly #root: string;
@@ -59,6 +62,7 @@ class LocalSession implements SourceSession {
     this.#ctx = ctx;
     this.#settings = ctx.settings as unknown as Settings;
     this.#root = resolve(ctx.projectDir, this.#settings.root ?? '.');
+    this.clears = this.#settings.after_load !== undefined && !('keep' in this.#settings.after_load);
   }
 
   async test(): Promise<void> {
@@ -76,11 +80,12 @@ class LocalSession implements SourceSession {
       isAbsolute(path) ? toSlashes(full) : toSlashes(full.slice(this.#root.length + 1));
     const wanted = scan.isGlob ? picomatch(toSlashes(path), { dot: false }) : () => true;
     const unwanted = exclude && exclude.length > 0 ? picomatch([...exclude]) : () => false;
+    const cleared = this.#movedTo();
     const latest = Date.now() - (parseDuration(this.#settings.min_age) ?? 0);
     let ordinal = 0;
     for (const full of await this.#walk(start, scan.isGlob)) {
       const name = scan.isGlob ? nameOf(full) : toSlashes(path);
-      if (!wanted(name) || unwanted(name)) continue;
+      if (!wanted(name) || unwanted(name) || (cleared !== null && full.startsWith(cleared))) continue;
       const found = await stat(full).catch(gone);
       if (!found?.isFile() || found.mtimeMs > latest) continue;
       const file = { path: name, size: found.size, modified_at: found.mtime.toISOString(), etag: null };
@@ -145,7 +150,25 @@ class LocalSession implements SourceSession {
     }
   }
 
-  async committed(): Promise<void> {}
+  /** The folder that loaded files go to, with a separator behind it: nothing is read from there. */
+  #movedTo(): string | null {
+    const { after_load: afterLoad } = this.#settings;
+    return afterLoad && 'move' in afterLoad ? join(this.#root, afterLoad.move, sep) : null;
+  }
+
+  async committed(splits: readonly Split[]): Promise<void> {
+    const { after_load: afterLoad, path } = this.#settings;
+    if (!afterLoad || !this.clears) return;
+    const { base } = picomatch.scan(toSlashes(path));
+    for (const { file, detail } of splits) {
+      if (!file) continue;
+      const below = base !== '' && file.path.startsWith(`${base}/`) ? file.path.slice(base.length + 1) : file.path;
+      const loaded = { full: String(detail.full), file, below: isAbsolute(below) ? basename(below) : below };
+      const left = await clear(loaded, afterLoad, this.#root);
+      if (left !== null) this.#ctx.log('warn', left);
+    }
+  }
+
   async close(): Promise<void> {}
 }
 

@@ -1,3 +1,4 @@
+import { afterLoad } from '../../spec/after-load.ts';
 import { compression } from '../../spec/compression.ts';
 import { schema } from '../../spec/schema.ts';
 import { defineSpec } from '../../spec/spec.ts';
@@ -72,13 +73,7 @@ export const sourceSpec = defineSpec({
         description: 'Files changed more recently wait for a later run: for files that are still being written.',
       },
       compression,
-      after_load: {
-        type: 'string',
-        enum: ['keep'],
-        'x-enum-text': ['The file stays where it is.'],
-        default: 'keep',
-        description: 'What happens to a file once its rows are committed.',
-      },
+      after_load: afterLoad,
     },
     required: ['path'],
     additionalProperties: false,
@@ -87,7 +82,10 @@ export const sourceSpec = defineSpec({
   connection: localConnection,
   secrets: [],
   capabilities: { yields: 'bytes', batch: true, streaming: false, placement: 'node' },
-  examples: ['type: local\npath: in/orders-*.csv\nmin_age: 30s\n'],
+  examples: [
+    'type: local\npath: in/orders-*.csv\nmin_age: 30s\n',
+    'type: local\npath: in/**/*.csv\nexclude: ["**/*.draft.csv"]\nafter_load:\n  move: done\non_no_data: warn\n',
+  ],
 });
 
 export const destinationSpec = defineSpec({
