@@ -51,6 +51,51 @@ const expectations: Record<string, Expectation> = {
       },
     ],
   },
+  'messy-files': {
+    vars: [],
+    tables: {
+      orders: { raw: 'select 5::bigint' },
+      events: { raw: 'select 3::bigint' },
+      readings: { raw: 'select 4::bigint' },
+      visits: { raw: 'select 3::bigint' },
+    },
+    same: [
+      {
+        loaded: `select order_id, ordered_on::varchar as day, customer, length(email) as n, zip, amount, voucher, file[18:] as file
+                 from orders order by all`,
+        raw: `select * from (values
+                ('00017', '2024-01-02', '****röße', 64, '01069', 1234.50, null, '01.csv'),
+                ('00018', '2024-01-05', '****Köln', 64, '50667', 89.90, null, '01.csv'),
+                ('00020', '2024-01-31', '****eile', null, '20095', -12.00, null, '01.csv'),
+                ('00023', '2024-02-29', '****', 64, '10115', 10.00, 'SOMMER', '02.csv'),
+                ('00024', '2024-02-29', '****', 64, '10117', null, null, '02.csv')) order by all`,
+      },
+      {
+        loaded:
+          'select id, epoch_us(happened_at) as us, length(user_email) as n, user_tags, amount from events order by all',
+        raw: `select * from (values (5::decimal(20,0), 1704585600000000, null, null, null::decimal(16,2)),
+                (9007199254740993, 1704445200000900, 64, '[]', 99999999999999.99),
+                (23958446825181076829, 1704445200000100, 64, '["new"]', 0.10)) order by all`,
+      },
+      {
+        loaded: 'select station, day::varchar as day, celsius, file[25:] as file from readings order by all',
+        raw: `select * from (values ('Größ-1', '2024-01-31', 120.5, '2024/january.txt'),
+                ('Größ-1', '2024-02-29', 9.8, '2024/february.txt'), ('Nord-2', '2024-01-31', -7.5, '2024/january.txt'),
+                ('Süd-3', '2024-02-29', null, '2024/february.txt')) order by all`,
+      },
+      {
+        loaded:
+          'select count(distinct host) as hosts, max(epoch(happened_at))::bigint as last, sum(status), sum(bytes) from visits',
+        raw: 'select 2 as a, 1706742001 as b, 906 as c, 5432 as d',
+      },
+      {
+        loaded:
+          'select job, code, count(*) as n, count("row") as texts from _sluice_quarantine group by all order by all',
+        raw: `select * from (values ('events', 'format/json', 1, 0), ('events', 'type/value', 1, 0), ('orders', 'format/row-width', 1, 0),
+                ('orders', 'type/value', 2, 2), ('visits', 'format/no-match', 1, 0)) order by all`,
+      },
+    ],
+  },
   quickstart: {
     vars: [`data=${data}`],
     tables: {
