@@ -11,6 +11,7 @@ export const destinations: Readonly<Record<string, { load: () => Promise<Destina
   duckdb: { load: async () => (await import('./connectors/duckdb/destination.ts')).duckdb },
   postgres: { load: async () => (await import('./connectors/postgres/destination.ts')).postgres },
   local: { load: async () => (await import('./connectors/local/destination.ts')).localDestination(writers) },
+  sqlite: { load: async () => (await import('./connectors/sqlite/destination.ts')).sqlite },
 };
 export const formats: Readonly<Record<string, { load: () => Promise<FormatReader> }>> = {
   csv: { load: async () => (await import('./formats/csv/reader.ts')).csv },

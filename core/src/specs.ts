@@ -10,6 +10,7 @@ import { destinationSpec as duckdbDestination, sourceSpec as duckdbSource } from
 import { destinationSpec as localDestination, sourceSpec as localSource } from './connectors/local/spec.ts';
 import { destinationSpec as postgresDestination, sourceSpec as postgresSource } from './connectors/postgres/spec.ts';
 import { sourceSpec as s3Source } from './connectors/s3/spec.ts';
+import { destinationSpec as sqliteDestination } from './connectors/sqlite/spec.ts';
 import { csvSpec } from './formats/csv/spec.ts';
 import { fixedWidthSpec } from './formats/fixed_width/spec.ts';
 import { jsonSpec } from './formats/json/spec.ts';
@@ -36,6 +37,7 @@ export const destinations: Readonly<Record<string, Spec>> = {
   duckdb: duckdbDestination,
   postgres: postgresDestination,
   local: localDestination,
+  sqlite: sqliteDestination,
 };
 export const formats: Readonly<Record<string, Spec>> = {
   csv: csvSpec,

@@ -209,16 +209,17 @@ export async function testProject(): Promise<TestProject> {
 }
 
 /** The systems that the commit protocol is tested on. */
-export type Kind = 'duckdb' | 'postgres' | 'local';
+export type Kind = 'duckdb' | 'postgres' | 'local' | 'sqlite';
 
 const PLACES: Record<Kind, (table: string) => string> = {
   duckdb: (table) => `path: out.duckdb\n  table: ${table}`,
   postgres: (table) => `url: \${env:WAREHOUSE_URL}\n  schema: wh\n  table: ${table}`,
   local: (table) => `path: out/${table}`,
+  sqlite: (table) => `path: out.sqlite\n  table: ${table}`,
 };
 
 /** Schema of a kind's tables, with its point, in queries. */
-export const SCHEMAS: Record<Kind, string> = { duckdb: 'main.', postgres: 'wh.', local: '' };
+export const SCHEMAS: Record<Kind, string> = { duckdb: 'main.', postgres: 'wh.', local: '', sqlite: 'main.' };
 
 /** The `destination` part of a job's YAML for a table of this kind. */
 export function destination(kind: Kind, table: string, more = ''): string {

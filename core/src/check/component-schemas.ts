@@ -170,8 +170,10 @@ export function componentSchemas(components: Components): { source: Schema; dest
 function destinationKeys(spec: Spec): Readonly<Record<string, Schema>> {
   const known = spec.capabilities.write_dispositions ?? disposition.enum;
   const texts = disposition.enum.flatMap((value, i) => (known.includes(value) ? [disposition['x-enum-text'][i]!] : []));
+  const { schema: place, ...others } = tableKeys;
+  const own = spec.capabilities.default_schema === undefined ? others : { schema: place, ...others };
   return {
-    ...(spec.capabilities.holds === 'files' ? { schema_contract: tableKeys.schema_contract } : tableKeys),
+    ...(spec.capabilities.holds === 'files' ? { schema_contract: tableKeys.schema_contract } : own),
     write_disposition: {
       ...disposition,
       enum: disposition.enum.filter((value) => known.includes(value)),

@@ -1,4 +1,5 @@
 import { type DuckDBConnection, DuckDBInstance } from '@duckdb/node-api';
+import { type PlainValue, streamRows } from '../connectors/shared/duck-rows.ts';
 import type { Engine } from '../model/component.ts';
 import { fromDuckType } from '../model/duck.ts';
 import { literal } from '../model/sql.ts';
@@ -70,6 +71,10 @@ class DuckEngine implements OwnedEngine {
   async rows(sql: string): Promise<Record<string, string | number | boolean | null>[]> {
     const reader = await this.#connection.runAndReadAll(sql);
     return reader.getRowObjectsJson() as Record<string, string | number | boolean | null>[];
+  }
+
+  stream(sql: string): AsyncIterable<PlainValue[][]> {
+    return streamRows(this.#connection, sql);
   }
 
   async changed(sql: string): Promise<number> {

@@ -14,6 +14,11 @@ export interface Engine {
   run(sql: string): Promise<void>;
   /** Runs one query and returns its rows; 64-bit integers, decimals and dates arrive as exact text. */
   rows(sql: string): Promise<Record<string, string | number | boolean | null>[]>;
+  /**
+   * Rows of one query as they are made, a chunk at a time, for systems that take rows one by one. Its columns have to be VARCHAR,
+   * INTEGER, BIGINT, DOUBLE, BOOLEAN or BLOB; BIGINT arrives as bigint.
+   */
+  stream(sql: string): AsyncIterable<(string | bigint | number | boolean | Uint8Array | null)[][]>;
   /** Runs a statement that changes rows and returns how many it changed. */
   changed(sql: string): Promise<number>;
   /** Names and types that a query would return, without reading a row. */
@@ -475,6 +480,7 @@ export interface Capabilities {
   write_dispositions?: WriteDisposition[];
   /** Tables by schema and name, or files by path. */
   holds?: 'tables' | 'files';
+  /** Schema of tables where none is named; left out: the system has no schemas. */
   default_schema?: string;
   /** Longest identifier in bytes; null: no limit. */
   max_identifier?: number | null;

@@ -174,6 +174,7 @@ describe('duckdb alone', () => {
       run: (q) => engine.run(q),
       rows: (q) => engine.rows(q),
       changed: (q) => engine.changed(q),
+      stream: (q) => engine.stream(q),
       describe: (q) => engine.describe(q),
       interrupt: () => engine.interrupt(),
       bytesRead: 0,

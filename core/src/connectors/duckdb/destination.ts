@@ -22,6 +22,7 @@ import { ident, literal, literalList } from '../../model/sql.ts';
 import type { Column } from '../../model/type.ts';
 import { checkNames, createTable } from '../shared/ddl.ts';
 import { quarantinedRows, quarantineGroups } from '../shared/quarantine.ts';
+import { removeStaging, stageRows, stagingFolder } from '../shared/staging.ts';
 import {
   checkFence,
   countLedger,
@@ -39,7 +40,6 @@ import { ALIAS, attachSql, detach, explainOpen, withFile } from './file.ts';
 import { warehousePath } from './path.ts';
 import { queryFile } from './query.ts';
 import { DUCK, type Input, type Written } from './rows.ts';
-import { removeStaging, stageRows, stagingFolder } from './stage.ts';
 import { writeRows } from './write.ts';
 
 /** Tables in a DuckDB file. */

@@ -4,8 +4,9 @@ import type { EpochCommit } from '../../model/component.ts';
 import { SluiceError } from '../../model/error.ts';
 import { ident, literal, literalList } from '../../model/sql.ts';
 import type { Column } from '../../model/type.ts';
+import { typed } from '../shared/duck-rows.ts';
 import { DELETE_MARK, SOFT_DELETE_COLUMN } from '../shared/tables.ts';
-import { type Input, list, sameName, type Target, typed, type Written } from './rows.ts';
+import { type Input, list, sameName, type Target, type Written } from './rows.ts';
 
 const MARK: Column = { name: DELETE_MARK, type: { kind: 'boolean' } };
 const HELD = ident('temp', '_sluice_held');

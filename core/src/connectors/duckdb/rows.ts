@@ -33,8 +33,3 @@ export function select(input: Input): string {
 export function list(columns: readonly Column[], prefix = ''): string {
   return columns.map((c) => prefix + ident(c.name)).join(', ');
 }
-
-/** Columns cast to the types that the table has for them; a cast to the same type costs nothing. */
-export function typed(columns: readonly Column[]): string {
-  return columns.map((c) => `CAST(${ident(c.name)} AS ${toDuckType(c.type)}) AS ${ident(c.name)}`).join(', ');
-}

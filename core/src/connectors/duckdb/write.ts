@@ -3,8 +3,9 @@ import { toDuckType } from '../../model/duck.ts';
 import { ident, literal } from '../../model/sql.ts';
 import type { Column } from '../../model/type.ts';
 import { createTable, planTable } from '../shared/ddl.ts';
+import { typed } from '../shared/duck-rows.ts';
 import { mergeRows } from './merge.ts';
-import { DUCK, type Input, list, sameName, select, type Target, typed, type Written } from './rows.ts';
+import { DUCK, type Input, list, sameName, select, type Target, type Written } from './rows.ts';
 
 /** Makes the table fit and puts the rows in, by the epoch's write disposition. The caller owns the transaction. */
 export async function writeRows(target: Target, epoch: EpochCommit, input: Input): Promise<Written> {

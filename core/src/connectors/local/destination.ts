@@ -104,14 +104,14 @@ class LocalDestination implements DestinationSession {
     if (old) await rm(old.fences.folder, { recursive: true, force: true });
     await this.#ledger.keep(state.ledger);
     await faultPoint('destination.open.after');
-    return { ...toOpened({ ...state, fence }, addresses), table: state.table };
+    return { ...toOpened({ ...state, columns: state.table, fence }, addresses), table: state.table };
   }
 
   async inspect(): Promise<(Opened & { files: number }) | null> {
     const now = await this.#fences.current();
     if (!now) return null;
     const files = (await this.#ledger.read(now.state.ledger)).size;
-    return { ...toOpened({ ...now.state, fence: now.fence }, null), table: now.state.table, files };
+    return { ...toOpened({ ...now.state, columns: null, fence: now.fence }, null), table: now.state.table, files };
   }
 
   async ledger(): Promise<Map<string, FileIdentity>> {
@@ -193,7 +193,7 @@ class LocalDestination implements DestinationSession {
     if (epoch.window) throw noWindows();
     this.#check(epoch.columns);
     const now = await this.#fences.current();
-    const earlier = decide(now ? { ...now.state, fence: now.fence } : null, epoch);
+    const earlier = decide(now ? { ...now.state, columns: null, fence: now.fence } : null, epoch);
     if (earlier || !now) return earlier ?? { rows_written: 0, repeated: false };
     const whole = rowsToo && epoch.disposition === 'replace';
     if (whole) await this.#requireOwn();

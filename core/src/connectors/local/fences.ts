@@ -8,7 +8,7 @@ import { isMissing, orNull, readJson, syncPath, writeJson } from './disk.ts';
 import { COMMIT_FILE } from './names.ts';
 
 /** What is known of a stream between two commits. The fence is not part of it: it is the number of the folder. */
-export interface StoredState extends Omit<StateRow, 'fence'> {
+export interface StoredState extends Omit<StateRow, 'fence' | 'columns'> {
   key: StreamKey;
   /** Columns over all commits that are still there; null before the first. */
   table: Column[] | null;

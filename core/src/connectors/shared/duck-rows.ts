@@ -1,5 +1,6 @@
 import type { DuckDBConnection } from '@duckdb/node-api';
-import { fromDuckType } from '../../model/duck.ts';
+import { fromDuckType, toDuckType } from '../../model/duck.ts';
+import { ident } from '../../model/sql.ts';
 import type { Column, DataType } from '../../model/type.ts';
 
 export type Cell = string | number | boolean | null;
@@ -25,4 +26,31 @@ function toCell(value: unknown, type: DataType): Cell {
   if (type.kind === 'timestamp') return String(value).replace(' ', 'T');
   if (type.kind === 'timestamptz') return String(value).replace(' ', 'T').replace(/\+00$/, 'Z');
   return value as Cell;
+}
+
+/** Columns cast to the types that the table has for them; a cast to the same type costs nothing. */
+export function typed(columns: readonly Column[]): string {
+  return columns.map((c) => `CAST(${ident(c.name)} AS ${toDuckType(c.type)}) AS ${ident(c.name)}`).join(', ');
+}
+
+/** A value of a type that the engine hands over as it is: text, whole numbers of 64 bits, doubles, booleans and bytes. */
+export type PlainValue = string | bigint | number | boolean | Uint8Array | null;
+
+/**
+ * Rows of a query as the engine makes them, a chunk at a time. Its columns have to be VARCHAR, INTEGER, BIGINT, DOUBLE, BOOLEAN
+ * or BLOB. Throws the engine's error, also after some rows.
+ */
+export async function* streamRows(connection: DuckDBConnection, sql: string): AsyncGenerator<PlainValue[][]> {
+  const result = await connection.stream(sql);
+  for (;;) {
+    const chunk = await result.fetchChunk();
+    if (!chunk || chunk.rowCount === 0) return;
+    const rows = chunk.getRows();
+    for (const row of rows)
+      for (let i = 0; i < row.length; i++) {
+        const value = row[i];
+        if (value !== null && typeof value === 'object') row[i] = (value as unknown as { bytes: never }).bytes;
+      }
+    yield rows as PlainValue[][];
+  }
 }

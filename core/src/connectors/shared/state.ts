@@ -3,6 +3,7 @@ import { SluiceError } from '../../model/error.ts';
 import type { Checkpoint, Counts, FileIdentity, StreamKey } from '../../model/run.ts';
 import { QUARANTINE_COLUMNS } from '../../model/run.ts';
 import { ident, literal } from '../../model/sql.ts';
+import type { Column, DataType } from '../../model/type.ts';
 import { keyIs, keyValues, type StateDoor } from './door.ts';
 import { markReplayed } from './quarantine.ts';
 import { FILES, inPlace, type Place, QUARANTINE, STATE } from './tables.ts';
@@ -18,6 +19,7 @@ const STATE_COLUMNS = [
   'source_address',
   'incremental_address',
   'destination_address',
+  'table_columns',
 ].join(', ');
 
 export interface StateRow {
@@ -28,6 +30,8 @@ export interface StateRow {
   /** Counts of the last commit: what the run knew, and what the destination found. */
   counts: Partial<Counts> | null;
   addresses: Addresses | null;
+  /** Columns as this stream wrote them, with their types in the job language; null before the first commit. */
+  columns: Column[] | null;
 }
 
 /** The stream's row without a lock on it; null where it never ran. */
@@ -45,25 +49,27 @@ export async function readState(door: StateDoor): Promise<StateRow | null> {
 export async function raiseFence(door: StateDoor, renamedFrom: readonly string[]): Promise<StateRow> {
   const { db, place, key } = door;
   const table = inPlace(place, STATE.name);
-  const own = await db.rows(`UPDATE ${table} SET fence = fence + 1 WHERE ${keyIs(key)} RETURNING ${STATE_COLUMNS}`);
-  const row = own[0] ? toState(own[0]) : null;
+  // The update locks the row for this transaction, so that what is read after it stays.
+  const own = await db.changed(`UPDATE ${table} SET fence = fence + 1 WHERE ${keyIs(key)}`);
+  const row = own > 0 ? await readState(door) : null;
   if (row?.commitId != null) return row;
   for (const old of oldKeys(key, renamedFrom)) {
     const found = await db.rows(`SELECT fence FROM ${table} WHERE ${keyIs(old)} AND commit_id IS NOT NULL`);
     if (!found[0]) continue;
     await db.changed(`DELETE FROM ${table} WHERE ${keyIs(key)}`);
     const rename = `job = ${literal(key.job)}, stream = ${literal(key.stream)}`;
-    const moved = await db.rows(
-      `UPDATE ${table} SET ${rename}, fence = greatest(fence, ${row?.fence ?? 0}) + 1 WHERE ${keyIs(old)} RETURNING ${STATE_COLUMNS}`,
-    );
+    const least = row?.fence ?? 0;
+    const fence = `CASE WHEN fence > ${least} THEN fence ELSE ${least} END + 1`;
+    await db.changed(`UPDATE ${table} SET ${rename}, fence = ${fence} WHERE ${keyIs(old)}`);
     for (const shape of [FILES, QUARANTINE])
       await db.changed(`UPDATE ${inPlace(place, shape.name)} SET ${rename} WHERE ${keyIs(old)}`);
-    if (moved[0]) return toState(moved[0]);
+    const moved = await readState(door);
+    if (moved) return moved;
   }
   if (row) return row;
   const values = [...keyValues(key), '1', '0', 'current_timestamp'].join(', ');
   await db.changed(`INSERT INTO ${table} (project, target, job, stream, fence, seq, updated_at) VALUES (${values})`);
-  return { fence: 1, seq: 0, commitId: null, checkpoint: null, counts: null, addresses: null };
+  return { fence: 1, seq: 0, commitId: null, checkpoint: null, counts: null, addresses: null, columns: null };
 }
 
 /** A plain job's stream has the job's name, so both change together. */
@@ -122,17 +128,42 @@ export async function writeState(
   counts: Omit<CommitResult, 'repeated'>,
 ): Promise<CommitResult | null> {
   const { db, place, key } = door;
+  const columns = mergeColumns((await readState(door))?.columns ?? [], epoch);
   const changed = await db.changed(
     `UPDATE ${inPlace(place, STATE.name)} SET seq = seq + 1, commit_id = ${literal(epoch.commitId)}, epoch = ${epoch.epoch},
       checkpoint = ${literal(JSON.stringify(epoch.checkpoint))}, counts = ${literal(JSON.stringify({ ...epoch.counts, ...counts }))},
       source_address = ${literal(epoch.addresses.source)}, incremental_address = ${literal(epoch.addresses.incremental)},
-      destination_address = ${literal(epoch.addresses.destination)}, updated_at = current_timestamp
+      destination_address = ${literal(epoch.addresses.destination)}, table_columns = ${literal(JSON.stringify(columns))}, updated_at = current_timestamp
     WHERE ${keyIs(key)} AND fence = ${epoch.fence} AND seq = ${epoch.baseSeq}`,
   );
   if (changed === 1) return null;
   const earlier = decide(await readState(door), epoch);
   if (earlier) return earlier;
   throw new SluiceError('commit/state', 'terminal', 'The state row of this stream could not be written.');
+}
+
+function mergeColumns(before: readonly Column[], { disposition, window, columns }: EpochCommit): Column[] {
+  const anew = disposition === 'replace' && !window && columns.length > 0;
+  const now = new Map((anew ? [] : before).map((c) => [c.name, c.type]));
+  for (const column of columns) now.set(column.name, column.type);
+  return [...now].map(([name, type]) => ({ name, type }));
+}
+
+/**
+ * The table's columns with the types that this stream gave them, where the system's own types say less: a struct that became
+ * JSON is a struct again. `native` is the system's name of a type; a column that someone changed since is as the table has it.
+ */
+export function remembered<C extends Column>(
+  table: readonly C[],
+  written: readonly Column[] | null,
+  native: (column: C) => string,
+  toNative: (type: DataType) => string,
+): C[] {
+  const types = new Map((written ?? []).map((c) => [c.name, c.type]));
+  return table.map((column) => {
+    const type = types.get(column.name);
+    return type && toNative(type) === native(column) ? { ...column, type } : column;
+  });
 }
 
 const LEDGER_BATCH = 500;
@@ -220,5 +251,6 @@ function toState(row: Record<string, string | number | boolean | null>): StateRo
     addresses: committed
       ? { source: String(source), incremental: String(incremental), destination: String(destination) }
       : null,
+    columns: row.table_columns == null ? null : (JSON.parse(String(row.table_columns)) as Column[]),
   };
 }

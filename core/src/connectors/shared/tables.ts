@@ -46,6 +46,7 @@ export const STATE: TableShape = {
       source_address: 'text',
       incremental_address: 'text',
       destination_address: 'text',
+      table_columns: 'text',
       updated_at: 'timestamptz',
     }),
   ],

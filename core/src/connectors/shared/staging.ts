@@ -4,11 +4,11 @@ import type { ReadyRows, StageRequest, StageToken } from '../../model/component.
 import type { StreamKey } from '../../model/run.ts';
 import { literal } from '../../model/sql.ts';
 import type { Column } from '../../model/type.ts';
-import { runHash } from '../shared/names.ts';
-import { DELETE_MARK } from '../shared/tables.ts';
-import { typed } from './rows.ts';
+import { typed } from './duck-rows.ts';
+import { runHash } from './names.ts';
+import { DELETE_MARK } from './tables.ts';
 
-/** Folder of all staging beside the warehouse: hidden, so that no reader takes it for data. */
+/** Folder of all staging beside a database file: hidden, so that no reader takes it for data. */
 export function stagingRoot(warehouse: string): string {
   return join(dirname(warehouse), `.${basename(warehouse)}.sluice-staging`);
 }
