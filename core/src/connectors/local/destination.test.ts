@@ -29,7 +29,7 @@ async function select(sql: string): Promise<Record<string, string | null>[]> {
   try {
     await connection.run("SET TimeZone = 'UTC'");
     await connection.run('CREATE SCHEMA raw');
-    for (const name of readdirSync(out).filter((n) => !n.startsWith('.')))
+    for (const name of readdirSync(out).filter((n) => sql.includes(`"${n}"`)))
       await connection.run(
         `CREATE VIEW raw."${name}" AS SELECT * FROM read_parquet('${out}/${name}/**/*.parquet', union_by_name = true, hive_partitioning = false)`,
       );

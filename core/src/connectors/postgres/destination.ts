@@ -27,7 +27,9 @@ import {
   raiseFence,
   readLedger,
   readState,
+  remembered,
   type StateDoor,
+  type StateRow,
   toOpened,
   writeLedger,
   writeState,
@@ -50,7 +52,8 @@ import {
   staging,
   stagingNames,
 } from './stage.ts';
-import { lockName, PG, readTable } from './table.ts';
+import { lockName, PG, type PgTable, readTable } from './table.ts';
+import { toPgType } from './types.ts';
 import { type Input, type Target, type Written, writeRows } from './write.ts';
 
 /** Tables in a PostgreSQL database. */
@@ -114,7 +117,7 @@ class PostgresSession implements DestinationSession {
         const row = await raiseFence(this.#door(db), renamedFrom);
         const table = await readTable(db, this.#schema, this.#table);
         await faultPoint('destination.open.inside');
-        return { ...toOpened(row, addresses), table: table?.columns.map(toColumn) ?? null };
+        return { ...toOpened(row, addresses), table: known(table, row) };
       });
     });
     await faultPoint('destination.open.after');
@@ -128,7 +131,7 @@ class PostgresSession implements DestinationSession {
       if (!row) return null;
       const table = await readTable(db, this.#schema, this.#table);
       const files = await countLedger(this.#door(db));
-      return { ...toOpened(row, null), table: table?.columns.map(toColumn) ?? null, files };
+      return { ...toOpened(row, null), table: known(table, row), files };
     });
   }
 
@@ -328,6 +331,11 @@ class PostgresSession implements DestinationSession {
     ];
     checkNames(names, { bytes: MAX_NAME, fold: (name) => name });
   }
+}
+
+/** The table's columns with the types that the stream gave them. */
+function known(table: PgTable | null, { columns }: StateRow): Column[] | null {
+  return table && remembered(table.columns, columns, (c) => c.pgType, toPgType).map(toColumn);
 }
 
 function toColumn({ name, type, nullable, native }: Column): Column {

@@ -119,8 +119,8 @@ test('every type arrives exactly, loaded and staged', async () => {
       'json',
       'list',
       'list',
-      'json',
-      'json',
+      'struct',
+      'list',
     ]);
   }
 });
