@@ -12,6 +12,7 @@ describe('s3 where the store does what a test says', () => {
   let name = '';
 
   beforeAll(async () => {
+    process.env.SLUICE_RETRY_MS = '20';
     store = await FakeS3.start();
     project = await engineProject({ KEY: 'key', SECRET: 'S3cr/et+value' });
   });

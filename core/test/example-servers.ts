@@ -1,6 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import { CreateBucketCommand, PutObjectCommand, S3Client } from '@aws-sdk/client-s3';
+import { HttpServer, json } from './http-server.ts';
 import { startMoto } from './moto.ts';
 
 /** What an example talks to, with the environment that leads to it. */
@@ -35,4 +36,34 @@ export async function s3Example(): Promise<ExampleServer> {
     LAKE_SECRET: credentials.secretAccessKey,
   };
   return { env, stop: server.stop };
+}
+
+/** An API with five orders in pages of two, and a file of rates; both want a token. */
+export async function httpExample(): Promise<ExampleServer> {
+  const server = await HttpServer.start();
+  const orders = [1, 2, 3, 4, 5].map((id) => ({
+    id: `0${id}`,
+    amount: id * 1.25,
+    updated_at: `2026-01-0${id}T10:00:00Z`,
+    lines: [{ item: `item ${id}` }],
+  }));
+  server.handler = ({ path, query, headers }, response) => {
+    if (headers.authorization !== 'Bearer example-token') {
+      response.writeHead(401).end();
+      return;
+    }
+    if (path === '/api/exports/rates.csv') {
+      const etag = '"rates-1"';
+      const isKnown = headers['if-none-match'] === etag;
+      response.writeHead(isKnown ? 304 : 200, { 'content-type': 'text/csv', etag });
+      response.end(isKnown ? undefined : 'currency,rate\nEUR,1.0000\nCHF,0.9412\n');
+      return;
+    }
+    const since = Date.parse(query.updated_since ?? '1970-01-01');
+    const wanted = orders.filter((order) => Date.parse(order.updated_at) > since);
+    const from = Number(query.after ?? 0);
+    const to = from + Number(query.limit);
+    json(response, { data: wanted.slice(from, to), meta: { next: to < wanted.length ? String(to) : null } });
+  };
+  return { env: { SHOP_URL: `${server.url}/api`, SHOP_TOKEN: 'example-token' }, stop: () => server.stop() };
 }

@@ -5,7 +5,7 @@ import { basename, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { DuckDBInstance } from '@duckdb/node-api';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { type ExampleServer, s3Example } from '../../core/test/example-servers.ts';
+import { type ExampleServer, httpExample, s3Example } from '../../core/test/example-servers.ts';
 import { noMoto } from '../../core/test/moto.ts';
 import { type TestDatabase, testDatabase } from '../../core/test/postgres.ts';
 import { sluice } from './cli.ts';
@@ -30,6 +30,17 @@ interface Expectation {
 }
 
 const expectations: Record<string, Expectation> = {
+  http: {
+    vars: [],
+    server: httpExample,
+    tables: { orders: { raw: 'select 5::bigint' }, rates: { raw: 'select 2::bigint' } },
+    same: [
+      {
+        loaded: 'select id, amount, updated_at::varchar as at from orders order by id',
+        raw: `select '0' || i, (i * 1.25)::double, '2026-01-0' || i || ' 10:00:00+00' from range(1, 6) t(i) order by i`,
+      },
+    ],
+  },
   s3: {
     vars: [],
     server: s3Example,

@@ -40,7 +40,8 @@ const DESTINATION_KEYS: ReadonlySet<string> = new Set([
 export function streamOf(view: JobView, stream: StreamView): Stream {
   const { node } = stream;
   const destination = destinationOf(view, stream);
-  const isBytes = specs.sources[textOf(node, 'source', 'type') ?? '']?.capabilities.yields === 'bytes';
+  const { yields, files } = specs.sources[textOf(node, 'source', 'type') ?? '']?.capabilities ?? {};
+  const isFiles = yields === 'bytes' && files !== false;
   const format = formatOf(child(node, 'source', 'format'));
   const checks = checksOf(node);
   const contract = {
@@ -60,7 +61,7 @@ export function streamOf(view: JobView, stream: StreamView): Stream {
     columns,
     transform: itemsOf(node, 'transform').flatMap((item) => stepOf(item, specs.transforms) ?? []),
     checks,
-    incremental: incrementalOf(view, child(node, 'incremental'), isBytes, destination.write_disposition),
+    incremental: incrementalOf(view, child(node, 'incremental'), isFiles, destination.write_disposition),
     destination,
     schema_contract: contract,
     limits: { max_rejected: maxRejectedOf(view, mayReject) },
@@ -173,10 +174,10 @@ type MapOrNode = Node | undefined;
 function incrementalOf(
   view: JobView,
   node: Node | undefined,
-  isBytes: boolean,
+  isFiles: boolean,
   disposition: WriteDisposition,
 ): Incremental {
-  const type = textOf(node, 'type') ?? (isBytes && disposition !== 'replace' ? 'files' : 'none');
+  const type = textOf(node, 'type') ?? (isFiles && disposition !== 'replace' ? 'files' : 'none');
   if (type === 'files') {
     const onChange = textOf(node, 'on_change') ?? (disposition === 'merge' ? 'reload' : 'fail');
     return { type, on_change: onChange as 'reload' | 'ignore' | 'fail' };

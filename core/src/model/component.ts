@@ -473,6 +473,8 @@ export interface Capabilities {
    * its type from the one to the other.
    */
   native?: string;
+  /** Sources of bytes: false where they are answers rather than files, so that a ledger of them has to be asked for. */
+  files?: boolean;
   batch?: boolean;
   streaming?: boolean;
   /** Destinations. */

@@ -40,10 +40,11 @@ export function addressesOf(stream: Stream): Addresses {
   };
 }
 
+/** The settings that the spec names, without any secret. */
 function sourceAddress(settings: JsonObject, spec: Spec | undefined): JsonObject {
   if (!spec?.address) return address(settings, spec?.secrets ?? []);
-  const named = new Set(spec.address);
-  return address(Object.fromEntries(Object.entries(settings).filter(([key]) => named.has(key))), spec.secrets);
+  const named = [...spec.address].sort().filter((key) => Object.hasOwn(settings, key));
+  return Object.fromEntries(named.map((key) => [key, settings[key] ?? null]));
 }
 
 function address(settings: JsonObject, secrets: readonly string[]): JsonObject {

@@ -19,10 +19,6 @@ const LOST: ReadonlySet<string> = new Set([
   'ETIMEDOUT',
   'ESOCKETTIMEDOUT',
   'ECONNABORTED',
-  'UND_ERR_SOCKET',
-  'UND_ERR_CONNECT_TIMEOUT',
-  'UND_ERR_HEADERS_TIMEOUT',
-  'UND_ERR_BODY_TIMEOUT',
   'ERR_STREAM_PREMATURE_CLOSE',
   'TimeoutError',
 ]);
@@ -80,9 +76,14 @@ function tlsReason(code: string): string {
   return `its certificate is not signed by a known authority (${code})`;
 }
 
+/** Milliseconds of the first wait; tests that let many tries fail shorten it. */
+export function retryBase(): number {
+  return Number(process.env.SLUICE_RETRY_MS) || 1000;
+}
+
 /** Milliseconds before the next try, with some chance in it so that many clients do not come at once. */
 export function backoff(attempt: number): number {
-  return Math.min(15_000, 500 * 2 ** (attempt - 1)) * (0.75 + Math.random() / 2);
+  return Math.min(15_000, (retryBase() / 2) * 2 ** (attempt - 1)) * (0.75 + Math.random() / 2);
 }
 
 export async function pause(ms: number, signal: AbortSignal): Promise<void> {
