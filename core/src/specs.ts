@@ -7,7 +7,6 @@ import { rangeSpec } from './checks/range/spec.ts';
 import { rowCountSpec } from './checks/row_count/spec.ts';
 import { uniqueSpec } from './checks/unique/spec.ts';
 import { destinationSpec as duckdbDestination, sourceSpec as duckdbSource } from './connectors/duckdb/spec.ts';
-import { destinationSpec as duckdbDestination } from './connectors/duckdb/spec.ts';
 import { sourceSpec as httpSource } from './connectors/http/spec.ts';
 import { destinationSpec as localDestination, sourceSpec as localSource } from './connectors/local/spec.ts';
 import { destinationSpec as postgresDestination, sourceSpec as postgresSource } from './connectors/postgres/spec.ts';
@@ -32,10 +31,10 @@ import { sqlSpec } from './transforms/sql/spec.ts';
 export const sources: Readonly<Record<string, Spec>> = {
   local: localSource,
   s3: s3Source,
+  http: httpSource,
   duckdb: duckdbSource,
   postgres: postgresSource,
 };
-export const sources: Readonly<Record<string, Spec>> = { local: localSource, s3: s3Source, http: httpSource };
 export const destinations: Readonly<Record<string, Spec>> = {
   duckdb: duckdbDestination,
   postgres: postgresDestination,
