@@ -1,13 +1,12 @@
-import { Agent as HttpAgent, request as httpRequest, type IncomingHttpHeaders, type IncomingMessage } from 'node:http';
+import { Agent as HttpAgent, request as httpRequest, type IncomingMessage } from 'node:http';
 import { Agent as HttpsAgent, request as httpsRequest } from 'node:https';
-import type { Readable } from 'node:stream';
 import type { SourceContext } from '../../model/component.ts';
 import { SluiceError } from '../../model/error.ts';
 import { parseDuration } from '../../model/units.ts';
 import { isLost, networkCode, networkError, pause } from '../shared/network.ts';
 import { Authenticator, secretsOf } from './auth.ts';
 import { BrokenBody, decoded, ENCODINGS } from './encoding.ts';
-import { refusal } from './refusal.ts';
+import { type Answer, refusal } from './refusal.ts';
 import { httpBackoff, retryAfter } from './retry.ts';
 import type { HttpSettings } from './settings.ts';
 import { BrokenJson } from './slices.ts';
@@ -22,13 +21,6 @@ const SILENCE_MS = 60_000;
 /** Servers that ask for a longer wait make the run fail: the next one may come then. */
 const LONGEST_WAIT_MS = 300_000;
 const AGAIN: ReadonlySet<number> = new Set([408, 425, 429]);
-
-export interface Answer {
-  status: number;
-  headers: IncomingHttpHeaders;
-  url: URL;
-  body: Readable;
-}
 
 export interface Ask {
   url: URL;

@@ -3,7 +3,8 @@ import { createReadStream } from 'node:fs';
 import { open } from 'node:fs/promises';
 import { pipeline } from 'node:stream/promises';
 import type { FileIdentity } from '../../model/run.ts';
-import type { Answer, Ask, HttpClient } from './client.ts';
+import type { Ask, HttpClient } from './client.ts';
+import type { Answer } from './refusal.ts';
 
 export interface Got {
   size: number;

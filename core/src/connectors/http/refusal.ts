@@ -1,7 +1,15 @@
+import type { IncomingHttpHeaders } from 'node:http';
+import type { Readable } from 'node:stream';
 import { SluiceError } from '../../model/error.ts';
-import type { Answer } from './client.ts';
 
 const SNIPPET = 300;
+
+export interface Answer {
+  status: number;
+  headers: IncomingHttpHeaders;
+  url: URL;
+  body: Readable;
+}
 
 /** What an answer with an error status says to the user; `redact` takes secrets out of the server's words. */
 export async function refusal(answer: Answer, label: string, redact: (text: string) => string): Promise<SluiceError> {
