@@ -123,6 +123,15 @@ const tableKeys = schema({
       'x-synonyms': { condition: 'when', hard_delete: 'when' },
       description: 'With `merge`: rows that delete instead of being written.',
     },
+    naming: {
+      type: 'string',
+      enum: ['as_is', 'snake_case'],
+      'x-enum-text': ['As the source writes them.', '`orderId` and `Kunden-Nr.` become order_id and kunden_nr.'],
+      'x-value-synonyms': { direct: 'as_is', none: 'as_is', source: 'as_is', preserve: 'as_is', snake: 'snake_case' },
+      default: 'as_is',
+      description:
+        'Names of the columns that are not listed under `columns`: those of the source are renamed before the transforms, which speak the new names, and those that transforms make behind them. Words begin at a capital and at whatever is no letter or digit; accents are taken off. Two columns that come to one name are an error.',
+    },
     schema_contract: {
       type: 'object',
       additionalProperties: false,
@@ -154,6 +163,8 @@ const SYNONYMS = {
   table_name: 'table',
   dataset: 'schema',
   contract: 'schema_contract',
+  naming_convention: 'naming',
+  column_casing: 'naming',
 };
 
 /** Schemas of `source` and `destination`: one closed object for each component that there is. */

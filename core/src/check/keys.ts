@@ -5,16 +5,7 @@ import type { Host } from './host.ts';
 import { listWords, meant } from './suggest.ts';
 
 /** Keys of the language that this version does not have yet. */
-const LATER: ReadonlySet<string> = new Set([
-  'access',
-  'api',
-  'channels',
-  'naming',
-  'notify',
-  'processing',
-  'secrets',
-  'sla',
-]);
+const LATER: ReadonlySet<string> = new Set(['access', 'api', 'channels', 'notify', 'processing', 'secrets', 'sla']);
 
 /** Reports a key that the schema does not have; returns the key that was probably meant where that one is not given. */
 export function reportUnknownKey(

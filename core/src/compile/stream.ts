@@ -34,6 +34,7 @@ const DESTINATION_KEYS: ReadonlySet<string> = new Set([
   'primary_key',
   'schema_contract',
   'deletes',
+  'naming',
 ]);
 
 /** One stream of a job without findings, as the engine takes it. */
@@ -117,7 +118,7 @@ function destinationOf(view: JobView, stream: StreamView): DestinationUse {
     write_disposition: (textOf(node, 'write_disposition') ?? 'append') as WriteDisposition,
     primary_key: named.length > 0 ? named : marked,
     deletes: deletesOf(child(node, 'deletes')),
-    naming: 'as_is',
+    naming: textOf(node, 'naming') === 'snake_case' ? 'snake_case' : 'as_is',
   };
 }
 

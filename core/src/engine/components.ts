@@ -5,8 +5,12 @@ import * as registry from '../registry.ts';
 import { inspectUserSql } from './cage/inspect.ts';
 import { COLUMNS, columnsReader } from './columns.ts';
 import type { LoadedCheck, LoadedStep } from './pipeline.ts';
+import { settlingStep } from './settle.ts';
 
-/** Loads the implementations of a stream's transforms and checks and lets the cage inspect all their user SQL. */
+/**
+ * Loads the implementations of a stream's transforms and checks and lets the cage inspect all their user SQL. What follows the
+ * transforms by itself is the last step.
+ */
 export async function loadSteps(
   stream: Stream,
   engine: Engine,
@@ -18,6 +22,8 @@ export async function loadSteps(
       await inspectUserSql(engine, sql, form, { label: `transform/${step.type}` });
     steps.push({ step, transform });
   }
+  const settling = settlingStep(stream);
+  if (settling) steps.push(settling);
   const checks: LoadedCheck[] = [];
   for (const [index, step] of stream.checks.entries()) {
     const check = await pick(registry.checks, 'check', step.type);

@@ -4,14 +4,15 @@ import { SluiceError } from '../model/error.ts';
 import type { OnFailure, Stream } from '../model/job.ts';
 import type { Checkpoint, Counts, RunWindow } from '../model/run.ts';
 import { ident, literal, literalList } from '../model/sql.ts';
-import type { Column } from '../model/type.ts';
+import type { Column, DataType } from '../model/type.ts';
 import { countChange, inFlow } from './counts.ts';
 import { contractCast } from './final.ts';
-import { type Landed, pathOf } from './land.ts';
+import { badRow, type Landed, pathOf } from './land.ts';
 import { maskOf, maskSql } from './mask.ts';
 import { materialise, type Relation } from './partitions.ts';
 import { type LoadedCheck, type LoadedStep, visible, withHidden } from './pipeline.ts';
-import { FILE, HIDDEN, RAW, REJECT, ROW, type StreamPlan } from './stream-plan.ts';
+import { heldColumns } from './settle.ts';
+import { BAD, BAD_TEXT, FILE, HIDDEN, RAW, REJECT, ROW, type StreamPlan } from './stream-plan.ts';
 
 export interface ReadyInput {
   stream: Stream;
@@ -39,6 +40,7 @@ export interface State {
 /** Whether rows have to be written out with their marks before the destination takes them. */
 export function needsMarks({ stream, plan, checks }: ReadyInput): boolean {
   return (
+    heldColumns(stream).length > 0 ||
     checks.some(({ check }) => !check.byCount) ||
     stream.destination.write_disposition === 'merge' ||
     plan.contract.some((c) => c.action === 'discard_row' || c.action === 'quarantine')
@@ -97,6 +99,8 @@ function rowMarks({ stream, plan, checks }: ReadyInput, columns: readonly Column
       tag: `check:${index}`,
       keys: check.partitionKey?.(step) ?? null,
     }));
+  for (const { name } of heldColumns(stream))
+    marks.unshift({ failing: `${ident(BAD)} = ${literal(name)}`, tag: `derived:${name}`, keys: null });
   for (const entry of plan.contract) {
     if (entry.action !== 'discard_row' && entry.action !== 'quarantine') continue;
     const name = ident(entry.name);
@@ -137,6 +141,7 @@ function policyOf({ checks, plan, stream }: ReadyInput, tag: string): OnFailure 
   if (tag.startsWith('contract:')) {
     return plan.contract.find((c) => c.name === detail)?.action === 'quarantine' ? 'quarantine' : 'discard';
   }
+  if (tag.startsWith('derived:')) return stream.on_bad_row;
   return stream.on_bad_row === 'quarantine' ? 'quarantine' : 'warn';
 }
 
@@ -147,6 +152,7 @@ function reasonOf({ checks }: ReadyInput, tag: string): string {
     return found ? found.check.describe(found.step) : tag;
   }
   if (tag.startsWith('contract:')) return `column ${detail} does not fit the table (schema_contract)`;
+  if (tag.startsWith('derived:')) return `column ${detail} does not hold a value of its declared type`;
   return 'a key column is null, which a merge cannot match';
 }
 
@@ -161,6 +167,14 @@ async function failedCheck(
     `SELECT ${pathOf(input.files)} AS path, ${ident(ROW)} AS row FROM (${sql}) WHERE ${ident(REJECT)} = ${literal(tag)} ORDER BY ${ident(FILE)}, ${ident(ROW)} LIMIT 1`,
   );
   const found = input.checks.find((c) => `check:${c.index}` === tag);
+  if (tag.startsWith('derived:')) {
+    return badRow(
+      input.stream,
+      `type/value:${tag.slice('derived:'.length)}`,
+      String(row?.path ?? ''),
+      Number(row?.row ?? 0),
+    );
+  }
   return checkError(input.stream, found, n, row?.path == null ? null : String(row.path), Number(row?.row ?? 0));
 }
 
@@ -270,23 +284,31 @@ export function quarantineSql(input: ReadyInput, markedSql: string | null): stri
     }
   }
   if (markedSql !== null) {
-    const tags = [
+    const tags: { tag: string; code: string; bad?: string }[] = [
       ...checks
         .filter((c) => c.step.on_failure === 'quarantine')
         .map((c) => ({ tag: `check:${c.index}`, code: `check/${c.step.type}` })),
       ...plan.contract
         .filter((c) => c.action === 'quarantine')
         .map((c) => ({ tag: `contract:${c.name}`, code: 'schema/contract' })),
+      ...(stream.on_bad_row === 'quarantine'
+        ? heldColumns(stream).map((c) => ({ tag: `derived:${c.name}`, code: 'derived/value', bad: c.name }))
+        : []),
       ...(stream.on_bad_row === 'quarantine' ? [{ tag: 'merge:null-key', code: 'merge/null-key' }] : []),
     ];
-    const names = plan.output
-      .filter((c) => !HIDDEN.has(c.name))
-      .map((c) => `${ident(c.name)} := ${maskSql(ident(c.name), c.type, maskOf(stream, c.name))}`)
-      .join(', ');
-    for (const { tag, code } of tags) {
+    const row = (bad: string | undefined) =>
+      plan.output
+        .filter((c) => !HIDDEN.has(c.name))
+        .map((c) => {
+          const own: [string, DataType] =
+            c.name === bad ? [ident(BAD_TEXT), { kind: 'text' }] : [ident(c.name), c.type];
+          return `${ident(c.name)} := ${maskSql(...own, maskOf(stream, c.name))}`;
+        })
+        .join(', ');
+    for (const { tag, code, bad } of tags) {
       parts.push(
         `SELECT ${literal(code)} AS code, ${literal(reasonOf(input, tag))} AS reason, ${pathOf(input.files)} AS path, ` +
-          `${ident(ROW)} AS row_number, NULL::BIGINT AS byte_offset, to_json(struct_pack(${names}))::VARCHAR AS "row" FROM (${markedSql}) WHERE ${reject} = ${literal(tag)}`,
+          `${ident(ROW)} AS row_number, NULL::BIGINT AS byte_offset, to_json(struct_pack(${row(bad)}))::VARCHAR AS "row" FROM (${markedSql}) WHERE ${reject} = ${literal(tag)}`,
       );
     }
   }

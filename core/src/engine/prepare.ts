@@ -10,6 +10,7 @@ import { formatOf } from './format-of.ts';
 import { maskedType, maskOf } from './mask.ts';
 import { nativeColumns, tableFor, withNatives } from './native.ts';
 import { emptySql, type LoadedCheck, type LoadedStep, stepsSql, visible } from './pipeline.ts';
+import { collision, heldColumns, plannedName } from './settle.ts';
 import type { PlannedColumn, StreamPlan } from './stream-plan.ts';
 import { FILE, ROW } from './stream-plan.ts';
 import { NO_MARKS } from './typing/candidates.ts';
@@ -179,7 +180,7 @@ function knownTypes(stream: Stream, sniffed: Sniffed, table: readonly Column[] |
   const existing = new Set((table ?? []).map((c) => c.name));
   const known = sniffed.columns.filter(({ name }) => {
     const rule = rules.get(name);
-    return rule?.type != null || rule?.mask != null || existing.has(rule?.name ?? name);
+    return rule?.type != null || rule?.mask != null || existing.has(rule?.name ?? plannedName(stream, name));
   });
   return new Set(known.map((c) => c.name));
 }
@@ -191,8 +192,9 @@ function expectedColumns(stream: Stream, sniffed: Sniffed, table: readonly Colum
     c.from === null ? [] : [{ name: c.from, type: c.type ?? existing.get(c.name) ?? null }],
   );
   const own = new Set(declared.map((c) => c.name));
-  const others = sniffed.columns.filter((c) => !own.has(c.name) && existing.has(c.name));
-  return [...declared, ...others.map((c) => ({ name: c.name, type: existing.get(c.name) ?? null }))];
+  const typeOf = (from: string) => existing.get(plannedName(stream, from)) ?? null;
+  const others = sniffed.columns.filter((c) => !own.has(c.name) && typeOf(c.name) !== null);
+  return [...declared, ...others.map((c) => ({ name: c.name, type: typeOf(c.name) }))];
 }
 
 /** Decimal and thousands marks that the format's settings give for all its numbers. */
@@ -234,7 +236,7 @@ function planColumns(stream: Stream, raw: readonly RawColumn[], known: Known): P
         `Column ${column.name} holds dates whose day and month cannot be told apart: it stays text. Declare its type and \`format\`.`,
       );
     }
-    const name = rule?.name ?? column.name;
+    const name = rule?.name ?? plannedName(stream, column.name);
     // A hash must not depend on what the other rows look like: where nobody gives a masked column a type it is text.
     const guessed = rule?.mask == null ? guess?.type : undefined;
     const known = column.native === undefined ? existing.get(name) : undefined;
@@ -257,12 +259,14 @@ function planColumns(stream: Stream, raw: readonly RawColumn[], known: Known): P
       }),
     );
   }
-  const twice = planned.find((c, i) => planned.findIndex((o) => o.name === c.name) !== i);
-  if (twice) {
-    throw new SluiceError('columns/duplicate', 'config', `Two columns are named ${twice.name}`, {
-      where: { stream: stream.name, column: twice.name },
-      hint: 'Give one of them another name under `columns`.',
-    });
+  for (const [i, { name, from }] of planned.entries()) {
+    const earlier = planned.slice(0, i).find((c) => c.name === name);
+    if (earlier)
+      throw collision(
+        stream,
+        name,
+        [earlier, { from }].map((c) => c.from ?? 'a column of metadata'),
+      );
   }
   return planned;
 }
@@ -339,6 +343,7 @@ function isDirect(
   return (
     plan.cursor === null &&
     plan.window === null &&
+    heldColumns(stream).length === 0 &&
     stream.on_bad_row === 'fail' &&
     stream.destination.write_disposition !== 'merge' &&
     stream.destination.deletes === null &&
@@ -361,6 +366,7 @@ function needsNumbers(
     stream.on_bad_row !== 'fail' ||
     stream.destination.write_disposition === 'merge' ||
     plan.columns.some((c) => c.metadata === 'row_number') ||
+    heldColumns(stream).length > 0 ||
     steps.some(({ step, transform }) => (transform.partitionKey?.(step.settings) ?? null) !== null) ||
     checks.some(({ check }) => check.failing !== undefined && !check.byCount) ||
     stream.schema_contract.columns === 'quarantine' ||

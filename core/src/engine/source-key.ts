@@ -1,6 +1,7 @@
 import type { SourceTable } from '../model/component.ts';
 import { SluiceError } from '../model/error.ts';
 import type { Stream } from '../model/job.ts';
+import { plannedName } from './settle.ts';
 
 /**
  * The stream with its source's own primary key, under the job's names, where it merges and names none. Throws
@@ -16,6 +17,6 @@ export function keyed(stream: Stream, source: SourceTable): Stream {
     });
   }
   const names = new Map(stream.columns.flatMap((c) => (c.from === null ? [] : [[c.from, c.name] as const])));
-  const primary_key = source.primary_key.map((name) => names.get(name) ?? name);
+  const primary_key = source.primary_key.map((name) => names.get(name) ?? plannedName(stream, name));
   return { ...stream, destination: { ...destination, primary_key } };
 }

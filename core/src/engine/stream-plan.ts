@@ -72,4 +72,8 @@ export const ROW = '_sluice_row';
 export const REJECT = '_sluice_reject';
 export const RAW = '_sluice_raw';
 export const DELETE = '_sluice_delete';
-export const HIDDEN: ReadonlySet<string> = new Set([FILE, ROW, ITEM_COLUMN, REJECT, RAW, DELETE]);
+/** Name of the derived column whose value breaks its type, where one does. */
+export const BAD = '_sluice_bad';
+/** That value as text. */
+export const BAD_TEXT = '_sluice_bad_text';
+export const HIDDEN: ReadonlySet<string> = new Set([FILE, ROW, ITEM_COLUMN, REJECT, RAW, DELETE, BAD, BAD_TEXT]);

@@ -17,7 +17,7 @@ export const afterLoad: Rule = {
       );
     }
     const folder = step.value;
-    if (step.key.source === 'move' && folder.kind === 'scalar' && leavesRoot(folder.source))
+    if (step.key.source === 'move' && folder.kind === 'scalar' && folder.value !== null && leavesRoot(folder.source))
       report('source/after-load', folder, 'The folder lies below the root of the source: `done`, `archive/orders`.');
   },
 };
