@@ -1,6 +1,7 @@
 /** The engine's door: it loads native modules, so editors and `validate` never import it. */
 export { type OwnedEngine, openEngine } from './engine/duckdb.ts';
 export { runStream } from './engine/epoch.ts';
+export { type Expanded, expandStreams, streamOfTable } from './engine/expand.ts';
 export { formatByName } from './engine/format-of.ts';
 export type { EpochPorts, Phase, StreamOutcome, StreamRun } from './engine/ports.ts';
 export { type Preview, previewStream } from './engine/preview.ts';

@@ -3,6 +3,7 @@ import { fileURLToPath } from 'node:url';
 import { CreateBucketCommand, PutObjectCommand, S3Client } from '@aws-sdk/client-s3';
 import { HttpServer, json } from './http-server.ts';
 import { startMoto } from './moto.ts';
+import { testDatabase } from './postgres.ts';
 
 /** What an example talks to, with the environment that leads to it. */
 export interface ExampleServer {
@@ -11,6 +12,14 @@ export interface ExampleServer {
 }
 
 const data = fileURLToPath(new URL('../../node_modules/vega-datasets/data', import.meta.url));
+
+/** The database that `examples/many-tables/setup.sql` makes. */
+export async function manyTablesExample(): Promise<ExampleServer> {
+  const db = await testDatabase();
+  const setup = fileURLToPath(new URL('../../examples/many-tables/setup.sql', import.meta.url));
+  await db.query(await readFile(setup, 'utf8'));
+  return { env: { CRM_URL: db.url }, stop: () => db.drop() };
+}
 
 /** A bucket with two days of orders, one of them in draft, and a Parquet object. */
 export async function s3Example(): Promise<ExampleServer> {

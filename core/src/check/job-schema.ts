@@ -393,8 +393,24 @@ const synonyms = {
 const stream: Schema = {
   ...object(
     'A partial job, laid over the job.',
-    { name: { ...name, description: 'Unique in the job; also the table where none is named.' }, enabled, ...streamed },
-    ['name'],
+    {
+      name: {
+        ...name,
+        description:
+          'Unique in the job; also the table where none is named. Left out where `source.table` is a pattern: each table gives its own.',
+      },
+      enabled,
+      exclude: {
+        type: 'array',
+        items: { type: 'string', minLength: 1 },
+        'x-shorthand': '',
+        description:
+          'Tables that `source.table` matches and that are left out: names or patterns. Tables with an entry of their own are left out anyway.',
+        examples: [['public.audit_*']],
+      },
+      ...streamed,
+    },
+    [],
   ),
   'x-synonyms': synonyms,
 };
@@ -429,7 +445,8 @@ export const jobSchema: Schema = {
         type: 'array',
         items: stream,
         minItems: 1,
-        description: 'Several tables in one job: each entry is laid over the job.',
+        description:
+          'Several tables in one job: each entry is laid over the job. Where the table of a source is a pattern, each table that it matches when a run starts is a stream.',
       },
       limits,
       compute,

@@ -3,7 +3,7 @@ import { child, textOf } from '../text/node.ts';
 import { jobSchema } from './job-schema.ts';
 import { plainOf } from './plain.ts';
 import { textsOf, variantOf } from './scope.ts';
-import type { JobView, StreamView } from './view.ts';
+import { type JobView, type StreamView, tablePatternOf } from './view.ts';
 
 /** What the jobs of a project are to each other. */
 export interface ProjectIndex {
@@ -56,7 +56,7 @@ export function tableOf(view: JobView, stream: StreamView): string | null {
   const type = textOf(destination, 'type') ?? 'duckdb';
   if (isFiles(type)) return folderOf(stream, type);
   const variant = variantOf(jobSchema.properties?.destination, type);
-  if (!variant?.properties?.table || stream.name === '') return null;
+  if (!variant?.properties?.table || stream.name === '' || tablePatternOf(stream.node)) return null;
   const connection = textOf(destination, 'connection');
   const inline = ['path', 'url', 'host', 'port', 'database'].map((key) => textOf(destination, key) ?? '');
   const system = connection === undefined ? inline : plainOf(view.scope.connections.get(connection)?.node ?? null);

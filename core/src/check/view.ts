@@ -1,6 +1,8 @@
 import type { DiagnosticCode } from '../model/codes.ts';
 import type { Diagnostic } from '../model/diagnostic.ts';
+import { isTablePattern } from '../model/table-pattern.ts';
 import type { Schema } from '../spec/schema.ts';
+import * as specs from '../specs.ts';
 import {
   child,
   type Document,
@@ -176,8 +178,17 @@ function streamsOf(view: JobView): StreamView[] {
   return entries.flatMap((entry) => {
     if (entry.kind !== 'map') return [];
     const node = lay(without(job, 'name', 'enabled'), entry) as MapNode;
-    return [{ name: textOf(entry, 'name') ?? '', node, written: entry, enabled: textOf(entry, 'enabled') !== 'false' }];
+    const name = textOf(entry, 'name') ?? tablePatternOf(node) ?? '';
+    return [{ name, node, written: entry, enabled: textOf(entry, 'enabled') !== 'false' }];
   });
+}
+
+/** The table of a stream's source, where it is a pattern and the source takes one. */
+export function tablePatternOf(stream: Node): string | null {
+  const type = textOf(stream, 'source', 'type') ?? '';
+  const table = textOf(stream, 'source', 'table');
+  const takes = Object.hasOwn(specs.sources, type) && specs.sources[type]?.capabilities.table_patterns === true;
+  return takes && table !== undefined && isTablePattern(table) ? table : null;
 }
 
 /** Asks for required keys in what is left after everything was merged. */
@@ -190,7 +201,7 @@ function requireAll(view: JobView, report: Report): void {
   }
   for (const stream of view.streams) {
     const at = stream.written;
-    if (at !== root) requireKeys(at, { required: ['name'] }, { report });
+    if (at !== root && tablePatternOf(stream.node) === null) requireKeys(at, { required: ['name'] }, { report });
     if (!entryOf(stream.node, 'source')) requireKeys(at, { required: ['source'] }, { report });
     for (const key of ['source', 'destination', 'incremental']) {
       const node = child(stream.node, key);

@@ -1,7 +1,7 @@
 import { jobSchema } from '../check/job-schema.ts';
 import { plainOf } from '../check/plain.ts';
 import { textsOf, variantOf } from '../check/scope.ts';
-import type { JobView, StreamView } from '../check/view.ts';
+import { type JobView, type StreamView, tablePatternOf } from '../check/view.ts';
 import type {
   CheckStep,
   ColumnRule,
@@ -17,6 +17,7 @@ import type {
   WriteDisposition,
 } from '../model/job.ts';
 import type { JsonObject } from '../model/json.ts';
+import { isTablePattern } from '../model/table-pattern.ts';
 import { parseType } from '../model/type.ts';
 import { parseDuration } from '../model/units.ts';
 import type { Schema } from '../spec/schema.ts';
@@ -69,7 +70,20 @@ export function streamOf(view: JobView, stream: StreamView): Stream {
     on_bad_row: onBadRow,
     on_no_data: (textOf(node, 'source', 'on_no_data') ?? 'succeed') as Stream['on_no_data'],
     ...(hashes && key !== undefined ? { masking_key: key } : {}),
+    ...patternOf(view, stream),
   };
+}
+
+/** A table that is a pattern, with the tables of its source that other entries of the job name. */
+function patternOf(view: JobView, stream: StreamView): Pick<Stream, 'tables'> {
+  const pattern = tablePatternOf(stream.node);
+  if (pattern === null) return {};
+  const system = (node: Node) => JSON.stringify([textOf(node, 'source', 'type'), textOf(node, 'source', 'connection')]);
+  const taken = view.streams.flatMap((other) => {
+    const table = textOf(other.node, 'source', 'table');
+    return table === undefined || isTablePattern(table) || system(other.node) !== system(stream.node) ? [] : [table];
+  });
+  return { tables: { pattern, exclude: textsOf(stream.node, 'exclude'), taken } };
 }
 
 function rejects(mode: OnFailure | ContractMode): boolean {

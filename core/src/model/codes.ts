@@ -59,6 +59,9 @@ export const DIAGNOSTIC_CODES = {
   'column/conflict': 'Keys of a column that cannot stand together.',
   'column/unknown': 'A step, check or key names a column that no longer exists at that point.',
   'mask/key': '`mask: hash` without `masking.key` in sluice.yaml.',
+  'source/table': 'A database source with neither or both of `table` and `query`.',
+  'source/pattern':
+    '`name`, `destination.table` or `exclude` where they do not fit to a table that is, or is not, a pattern.',
   'destination/key': '`merge` without a primary key.',
   'destination/deletes': '`deletes` without `merge`, or with a condition that is not about one row.',
   'destination/layout': 'Keys about the layout of files that cannot stand together.',

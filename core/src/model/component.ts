@@ -153,6 +153,8 @@ export interface Discovered {
   settings: JsonObject;
   /** Sources of files: one of the names, by whose ending the format can be told. */
   sample?: string;
+  /** No table: patterns pass it over. */
+  view?: boolean;
   /** Columns of its key, where the system has one. */
   primary_key?: string[];
 }

@@ -62,8 +62,17 @@ export interface Stream {
   /** What happens to a value that breaks a declared type or a row that the format cannot split. */
   on_bad_row: OnFailure;
   on_no_data: 'succeed' | 'warn' | 'fail';
+  /** The table is a pattern: the stream stands for one of each table that it matches when a run starts. */
+  tables?: TablePattern;
   /** The project's masking key, where a column has `mask: hash`. */
   masking_key?: string;
+}
+
+export interface TablePattern {
+  pattern: string;
+  exclude: string[];
+  /** Tables that other entries of the job name exactly. */
+  taken: string[];
 }
 
 /** A component by its type, with its settings validated by its spec; a connection's keys are merged in. */

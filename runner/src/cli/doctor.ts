@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { type Job, SluiceError, type SluiceErrorJson, VERSION } from '@sluice/core';
 import type { Command } from 'commander';
 import { engineVersion } from '../executor/engine.ts';
+import { expandJob } from '../executor/expand.ts';
 import { type Probe, probeStream } from '../executor/probe.ts';
 import { withReferences } from '../executor/resolve.ts';
 import { openStateStore, stateLocation } from '../store/store.ts';
@@ -149,7 +150,8 @@ async function ofJob(project: OpenProject, chosen: Chosen, named: boolean, signa
   try {
     job = compileChosen(project, chosen, { quiet: true, silent: true, references: true });
     if (!named && !job.enabled) return [];
-    job = withReferences({ projectDir: project.dir, job, env: project.env });
+    const request = { projectDir: project.dir, job, env: project.env };
+    job = withReferences({ ...request, job: await expandJob(request, signal) });
   } catch (error) {
     if (!(error instanceof SluiceError)) throw error;
     return [failed('job', error.toJSON(), chosen.name)];

@@ -1,5 +1,6 @@
 import { type Column, type Job, SluiceError, type Stream } from '@sluice/core';
 import { atDestination, type DestinationSession } from '../executor/destination.ts';
+import { expandJob } from '../executor/expand.ts';
 import { withReferences } from '../executor/resolve.ts';
 import { compileChosen } from './jobs.ts';
 import { type CommonOptions, outputOf } from './options.ts';
@@ -82,7 +83,7 @@ export async function atStreams(
   const interrupt = exitOnInterrupt();
   try {
     const rows: Cell[][] = [];
-    for (const stream of streamsOf(project, chosen, job)) {
+    for (const stream of await streamsOf(project, chosen, job, interrupt.signal)) {
       const request = {
         projectDir: project.dir,
         key: { project: job.project, target: job.target, job: job.name, stream: stream.name },
@@ -100,7 +101,8 @@ export async function atStreams(
   }
 }
 
-function streamsOf(project: OpenProject, chosen: Chosen, job: Job): Stream[] {
-  const filled = withReferences({ projectDir: project.dir, job, env: project.env });
+async function streamsOf(project: OpenProject, chosen: Chosen, job: Job, signal: AbortSignal): Promise<Stream[]> {
+  const request = { projectDir: project.dir, job, env: project.env };
+  const filled = withReferences({ ...request, job: await expandJob(request, signal) });
   return filled.streams.filter(({ name }) => chosen.stream === null || chosen.stream === name);
 }

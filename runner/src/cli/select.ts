@@ -99,7 +99,9 @@ function findJob(project: OpenProject, jobs: readonly ListedJob[], wanted: strin
     );
     throw usage('job', `There is no job ${name}`, near ? `Did you mean ${near}?` : knownJobs(jobs));
   }
-  if (stream !== undefined && !found.streams.includes(stream)) {
+  // Which streams a pattern of tables stands for, only its source can tell.
+  const known = found.streams.some((name) => name === stream || /[*?]/.test(name));
+  if (stream !== undefined && !known) {
     throw usage('stream', `The job ${name} has no stream ${stream}`, `There is ${found.streams.join(', ')}.`);
   }
   return { document: found.document, name, stream: stream ?? null, selected: false };

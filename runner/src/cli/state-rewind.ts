@@ -1,4 +1,5 @@
 import type { Job } from '@sluice/core';
+import { expandJob } from '../executor/expand.ts';
 import { planRewind, type RewindPlan, rewind } from '../executor/rewind.ts';
 import { confirm } from './confirm.ts';
 import { usage } from './errors.ts';
@@ -26,7 +27,9 @@ export async function restoreState(name: string, options: RewindOptions): Promis
 async function rewindState(name: string, to: number | null, options: RewindOptions): Promise<void> {
   const project = await openProject(options, isPath(name) ? [name] : []);
   const chosen = chooseJob(project, name);
-  const job = compileChosen(project, chosen, { quiet: options.quiet === true, references: true });
+  const compiled = compileChosen(project, chosen, { quiet: options.quiet === true, references: true });
+  const asked = { projectDir: project.dir, job: compiled, env: project.env };
+  const job = await expandJob(asked, new AbortController().signal);
   if (to !== null && chosen.stream === null && job.streams.length > 1) {
     const streams = job.streams.map((stream) => `${job.name}/${stream.name}`).join(', ');
     throw usage('stream', `The job ${job.name} has several streams, each with commits of its own: name one`, streams);

@@ -1,6 +1,7 @@
 import type { Checkpoint, Job, SluiceErrorJson, Stream } from '@sluice/core';
 import { SluiceError } from '@sluice/core';
 import { atDestination } from '../executor/destination.ts';
+import { expandJob } from '../executor/expand.ts';
 import { withReferences } from '../executor/resolve.ts';
 import { openStateStore, type Store } from '../store/store.ts';
 import type { CheckpointRow, RunRow } from '../store/types.ts';
@@ -51,8 +52,9 @@ export async function showState(name: string, options: CommonOptions): Promise<v
 async function stateOf(project: OpenProject, chosen: Chosen, job: Job, signal: AbortSignal): Promise<JobState> {
   const stateStore = stateStoreOf(project);
   const store = await openStateStore({ projectDir: project.dir, stateStore });
-  const filled = withReferences({ projectDir: project.dir, job, env: project.env });
+  const request = { projectDir: project.dir, job, env: project.env };
   try {
+    const filled = withReferences({ ...request, job: await expandJob(request, signal) });
     const streams: StreamState[] = [];
     for (const stream of filled.streams) {
       if (chosen.stream !== null && chosen.stream !== stream.name) continue;

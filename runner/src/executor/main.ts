@@ -5,11 +5,14 @@ import { type Job, type ReplayEntry, type RunWindow, SluiceError, type Stream, z
 import {
   cleanStream,
   type EpochPorts,
+  type Expanded,
+  expandStreams,
   faultPoint,
   replayInput,
   runStream,
   type StreamOutcome,
   type StreamRun,
+  streamOfTable,
   type TaskLog,
 } from '@sluice/core/runtime';
 import { openStore, type Store } from '../store/store.ts';
@@ -88,11 +91,20 @@ async function runJob(message: RunMessage, job: Job, redact: Redact): Promise<vo
   };
   const pool = openPool(job.compute.workers.max, stop.signal, log);
   try {
-    for (const [index, stream] of job.streams.entries()) {
+    const entries = await expandStreams(job.streams, { projectDir: request.projectDir, signal: stop.signal, log });
+    requireStream(request.stream, entries);
+    for (const entry of entries) {
+      const stream = 'error' in entry ? job.streams[entry.index] : entry.stream;
+      if (!stream?.enabled || message.doneStreams.includes(stream.name)) continue;
       const wanted = request.stream === null || request.stream === stream.name;
-      if (!stream.enabled || !wanted || message.doneStreams.includes(stream.name)) continue;
+      if ('error' in entry) {
+        if (wanted || request.stream !== null)
+          send({ type: 'stream', result: failed(job, stream, entry.error, redact) });
+        continue;
+      }
+      if (!wanted) continue;
       if (request.windowedOnly && windowFor(request, stream) === null) continue;
-      const symbols = request.job.streams[index] ?? stream;
+      const symbols = symbolsOf(request.job, entry);
       const result = await runOne(message, job, stream, symbols, { store, pool, log, spool, redact });
       send({ type: 'stream', result });
       if (stop.signal.aborted) break;
@@ -111,6 +123,38 @@ function windowFor({ job, stream, window, kind }: RunRequest, { incremental }: S
   return incremental.type === wanted ? (window ?? null) : null;
 }
 
+type Entry = Extract<Expanded, { stream: Stream }>;
+
+/** The stream as it is written, its references still symbols. */
+function symbolsOf(job: Job, entry: Entry): Stream {
+  const written = job.streams[entry.index] ?? entry.stream;
+  return entry.table ? streamOfTable(written, entry.table) : written;
+}
+
+/** A stream of a pattern is known only now. Throws `stream/unknown`. */
+function requireStream(name: string | null, entries: readonly Expanded[]): void {
+  if (name === null || entries.some((entry) => 'error' in entry || entry.stream.name === name)) return;
+  const names = entries.flatMap((entry) => ('stream' in entry ? [entry.stream.name] : []));
+  throw new SluiceError('stream/unknown', 'config', `The job has no stream ${name}`, {
+    hint: `There is ${names.join(', ')}.`,
+  });
+}
+
+/** A stream that cannot even begin. */
+function failed(job: Job, { name, destination }: Stream, error: SluiceError, redact: Redact): StreamResult {
+  const known = redactDeep(error.toJSON(), redact);
+  const where = { job: job.name, stream: name, ...known.where };
+  const shown = `${destination.type}: ${destination.schema ?? ''}`;
+  return {
+    stream: name,
+    status: 'failed',
+    counts: zeroCounts(),
+    checkpoint: null,
+    destination: shown,
+    error: { ...known, where },
+  };
+}
+
 /** Ends the streams of a run whose executor died; one where that fails is left to the job's next run. */
 async function clean({ request, runId, storeUrl }: CleanMessage, job: Job): Promise<void> {
   await faultPoint('clean.before');
@@ -118,7 +162,10 @@ async function clean({ request, runId, storeUrl }: CleanMessage, job: Job): Prom
   const log: TaskLog = () => undefined;
   const cores = availableParallelism();
   try {
-    for (const stream of job.streams) {
+    const context = { projectDir: request.projectDir, signal: stop.signal, log };
+    for (const entry of await expandStreams(job.streams, context)) {
+      if ('error' in entry) continue;
+      const { stream } = entry;
       const key = { project: job.project, target: job.target, job: job.name, stream: stream.name };
       const nobody = () => undefined;
       const means = { job, runId, store, pool: null, log, signal: stop.signal, emit: nobody, committing: nobody };

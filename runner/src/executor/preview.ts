@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { instantText, lastCompleteWindow, type RunWindow, SluiceError, type Stream } from '@sluice/core';
 import { previewStream } from '@sluice/core/runtime';
 import type { PreviewResult, RunRequest } from './api.ts';
+import { expandJob } from './expand.ts';
 import { redactDeep, redactorOf } from './redact.ts';
 import { withReferences } from './resolve.ts';
 
@@ -19,8 +20,9 @@ export async function preview(
   request: Pick<RunRequest, 'projectDir' | 'job' | 'env' | 'stream'> & { rows: number },
   signal: AbortSignal,
 ): Promise<PreviewResult> {
-  const window = lastWindow(streamOf(request.job.streams, request.stream));
-  const job = withReferences({ ...request, window });
+  const written = await expandJob(request, signal);
+  const window = lastWindow(streamOf(written.streams, request.stream));
+  const job = withReferences({ ...request, job: written, window });
   const redact = redactorOf(job);
   const stream = streamOf(job.streams, request.stream);
   const notes: string[] = [];
@@ -61,6 +63,10 @@ function lastWindow({ incremental }: Stream): RunWindow | null {
 
 function streamOf(streams: readonly Stream[], name: string | null): Stream {
   const found = name === null ? streams[0] : streams.find((stream) => stream.name === name);
-  if (!found) throw new Error(`no stream ${name}`);
+  if (!found) {
+    throw new SluiceError('stream/unknown', 'config', `The job has no stream ${name}`, {
+      hint: `There is ${streams.map((stream) => stream.name).join(', ')}.`,
+    });
+  }
   return found;
 }

@@ -2,10 +2,15 @@ import type { Job, Stream } from '@sluice/core';
 
 type Windowed = Stream & { incremental: Extract<Stream['incremental'], { type: 'window' }> };
 
-/** The streams of a job that load window by window; `stream`: that one alone, where it is such a one. */
+/**
+ * The streams of a job that load window by window; `stream`: that one alone, where it is such a one. One of a pattern of tables
+ * is not known by its name yet.
+ */
 export function windowedStreams(job: Job, stream: string | null): Windowed[] {
   return job.streams.filter(
     (one): one is Windowed =>
-      one.enabled && one.incremental.type === 'window' && (stream === null || stream === one.name),
+      one.enabled &&
+      one.incremental.type === 'window' &&
+      (stream === null || stream === one.name || one.tables !== undefined),
   );
 }

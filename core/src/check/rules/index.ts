@@ -16,6 +16,7 @@ import { renamedFrom } from './renamed-from.ts';
 import { schedule } from './schedule.ts';
 import { secrets } from './secrets.ts';
 import { sharedTables } from './shared-tables.ts';
+import { sourceTable } from './source-table.ts';
 import { streamNames } from './stream-names.ts';
 import { targets } from './targets.ts';
 import { windows } from './windows.ts';
@@ -40,6 +41,7 @@ export const rules: readonly Rule[] = [
   schedule,
   secrets,
   sharedTables,
+  sourceTable,
   streamNames,
   targets,
   windows,

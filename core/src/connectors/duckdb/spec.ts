@@ -31,7 +31,14 @@ export const sourceSpec = defineSpec({
   connection: duckdbConnection,
   secrets: [],
   address: tableAddress,
-  capabilities: { yields: 'columns', batch: true, streaming: false, placement: 'node', table_patterns: true },
+  capabilities: {
+    yields: 'columns',
+    batch: true,
+    streaming: false,
+    placement: 'node',
+    table_patterns: true,
+    default_schema: 'main',
+  },
   examples: [
     'type: duckdb\npath: data/warehouse.duckdb\ntable: raw.orders\n',
     'type: duckdb\npath: data/warehouse.duckdb\nquery: SELECT * FROM raw.orders WHERE total > 0\n',

@@ -70,6 +70,7 @@ async function discover(ctx: SourceContext): Promise<Discovered[]> {
           ? 'view'
           : `table, ${Number(count) < 0 ? 'never counted' : `about ${Number(count).toLocaleString('en')} rows`}`,
       settings: { table: tableName(String(schema), String(name)) },
+      ...(kind === 'v' ? { view: true } : {}),
       ...(key === null ? {} : { primary_key: String(key).split('\n') }),
     }));
   } finally {

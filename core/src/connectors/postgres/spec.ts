@@ -66,10 +66,11 @@ export const sourceSpec = defineSpec({
     streaming: false,
     placement: 'any',
     table_patterns: true,
+    default_schema: 'public',
     native: 'postgres',
   },
   examples: [
-    'type: postgres\nconnection: crm\ntable: public.orders\n',
+    'type: postgres\nconnection: pg\ntable: public.orders\n',
     "type: postgres\nurl: ${env:CRM_URL}\nquery: SELECT * FROM orders WHERE region = 'north'\n",
   ],
   notes: `Everything is read in one snapshot, also where several workers read parts of a table side by side: by the rows' places
