@@ -55,6 +55,7 @@ export type { Schema } from './spec/schema.ts';
 export { renderFrame } from './text/frame.ts';
 export type { Document, Entry, ListNode, MapNode, Node, ScalarNode } from './text/node.ts';
 export { parseDocument } from './text/parse.ts';
+export { type Pinned, type Pins, pinInto } from './text/pin.ts';
 export { offsetAt, type Position, positionAt } from './text/position.ts';
 export { textWidth } from './text/width.ts';
 export { writeYaml } from './text/write.ts';

@@ -146,17 +146,29 @@ async function inferColumns(
 ): Promise<InferredColumn[]> {
   const open = sniffed.columns.map((c) => (typed.has(c.name) ? { ...c, type: TEXT } : c));
   if (open.every((c) => c.type !== null)) return [];
+  return inferTypes(engine, await sampleSql(engine, reader, files, sniffed, settings, false), open, marks);
+}
+
+/** The rows that types are inferred from: some of each file's first ones. */
+export async function sampleSql(
+  engine: Engine,
+  reader: FormatReader,
+  files: readonly LocalFile[],
+  sniffed: StreamPlan['sniffed'],
+  settings: StreamPlan['formatSettings'],
+  rowNumbers: boolean,
+): Promise<string> {
   const perFile = Math.max(1000, Math.floor(SAMPLE_ROWS / Math.max(1, files.length)));
   const parts: string[] = [];
   for (const file of files) {
     const scan = await reader.scan([file], sniffed, settings, engine, {
-      rowNumbers: false,
+      rowNumbers,
       limit: perFile,
       skipBadRows: true,
     });
     parts.push(`(SELECT * FROM (${scan.sql}) LIMIT ${perFile})`);
   }
-  return inferTypes(engine, parts.join(' UNION ALL '), open, marks);
+  return parts.join(' UNION ALL ');
 }
 
 const TEXT: DataType = { kind: 'text' };

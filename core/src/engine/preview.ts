@@ -1,37 +1,27 @@
 import { mkdir, rm } from 'node:fs/promises';
-import type { LocalFile, SourceSession, TaskLog } from '../model/component.ts';
+import type { LocalFile, SourceSession } from '../model/component.ts';
 import { SluiceError } from '../model/error.ts';
 import type { Stream } from '../model/job.ts';
-import type { RunWindow } from '../model/run.ts';
 import type { Column } from '../model/type.ts';
 import * as registry from '../registry.ts';
-import { splitsOf } from './archives.ts';
 import { loadSteps, pick, readerOf } from './components.ts';
 import { cage, openEngine } from './duckdb.ts';
 import { engineFailure, quiet, raisedMark } from './failures.ts';
 import { land } from './land.ts';
 import { masksAny, prepareMasks } from './mask.ts';
-import { prepare, prepareColumns, widenPlan } from './prepare.ts';
-import { wantedRange } from './range.ts';
+import { widenPlan } from './prepare.ts';
+import { type ColumnProfile, profileRows } from './profile.ts';
 import { makeReady } from './ready.ts';
-import { keyed } from './source-key.ts';
-import { newSplits, sampleOf } from './splits.ts';
-import { fetchAll } from './spool.ts';
+import { type SampleInput, sampleSource } from './sample.ts';
 import type { StreamPlan } from './stream-plan.ts';
 import { verifyColumns } from './verify.ts';
 
-export interface PreviewInput {
-  stream: Stream;
-  projectDir: string;
-  /** Folder for this preview's files; removed afterwards. */
-  spool: string;
-  rows: number;
-  /** Of a windowed stream: the window to look at. */
-  window?: RunWindow | null;
-  memory: number;
-  threads: number;
-  signal: AbortSignal;
-  log: TaskLog;
+/** Rows that a profile is made of, at the most. */
+const PROFILE_ROWS = 100_000;
+
+export interface PreviewInput extends SampleInput {
+  /** Statistics of each column too, over more rows than are shown. */
+  profile?: boolean;
 }
 
 export interface Preview {
@@ -42,6 +32,8 @@ export interface Preview {
   rejected: number;
   /** Rows of the source that the preview read. */
   read: number;
+  /** null: not asked for. */
+  profile: ColumnProfile[] | null;
 }
 
 /** Takes the first rows of a stream through columns, transforms and checks; nothing is written anywhere else. */
@@ -61,36 +53,8 @@ export async function previewStream(input: PreviewInput): Promise<Preview> {
 }
 
 async function previewFiles(input: PreviewInput, session: SourceSession): Promise<Preview> {
-  const source = (await session.describe?.()) ?? null;
-  const stream = lenient(source ? keyed(input.stream, source) : input.stream);
-  const { spool, rows, window = null } = input;
-  const { settings } = stream.source;
-  const incremental: Stream['incremental'] = window ? stream.incremental : { type: 'none' };
-  const known = new Map();
-  const range = await wantedRange(stream, source, { checkpoint: null, window, spool });
-  const request = { checkpoint: null, known, incremental, spool, rows, ...(window ? range : {}) };
-  const splits = await newSplits(splitsOf({ session, settings }, request), known, {
-    ...stream,
-    incremental,
-  });
-  if (splits.length === 0) {
-    throw new SluiceError('source/no-data', 'data', 'The source holds nothing to preview', {
-      hint: 'Check the `path` of the source and the folder that it starts from.',
-    });
-  }
-  const sniffer = await openEngine({ spool: input.spool, threads: input.threads, memory: input.memory });
-  let files: LocalFile[];
-  let plan: StreamPlan;
-  try {
-    const work = { session, settings, folder: input.spool, signal: input.signal, engine: sniffer };
-    files = await fetchAll(work, sampleOf(splits));
-    const table = null;
-    plan = source
-      ? await prepareColumns(sniffer, { stream, source, table })
-      : await prepare(sniffer, { stream, files, table });
-  } finally {
-    sniffer.close();
-  }
+  const { stream, files, plan: first } = await sampleSource(input, session, lenient);
+  let plan = first;
   for (;;) {
     const engine = await openEngine({ spool: input.spool, threads: input.threads, memory: input.memory });
     const reader = await readerOf(plan.format);
@@ -135,7 +99,7 @@ async function previewRows(
     loadedAt: new Date().toISOString(),
     windowStart: window?.from ?? null,
   };
-  const limit = Math.max(1000, input.rows * 10);
+  const limit = Math.max(input.profile ? PROFILE_ROWS : 1000, input.rows * 10);
   const landed = await land(engine, { stream, plan, reader, files, facts, name: 'preview', limit });
   const ready = await makeReady(engine, {
     stream,
@@ -149,12 +113,15 @@ async function previewRows(
     loadedAt: facts.loadedAt,
     log: input.log,
   });
-  const found = await engine.rows(`SELECT * FROM (${ready.rows.sql}) LIMIT ${input.rows}`);
-  const rows = found.map((row) => ready.rows.columns.map((c) => cell(row[c.name])));
-  return { columns: ready.rows.columns, rows, plan, rejected: ready.counts.rows_rejected, read: landed.rows_read };
+  const { columns, sql } = ready.rows;
+  const found = await engine.rows(`SELECT * FROM (${sql}) LIMIT ${input.rows}`);
+  const rows = found.map((row) => columns.map((c) => cell(row[c.name])));
+  const profile = input.profile ? await profileRows(engine, sql, columns) : null;
+  return { columns, rows, plan, rejected: ready.counts.rows_rejected, read: landed.rows_read, profile };
 }
 
-function cell(value: unknown): string | number | boolean | null {
+/** A JSON value as a cell of a table. */
+export function cell(value: unknown): string | number | boolean | null {
   if (value === null || value === undefined) return null;
   if (typeof value === 'string' || typeof value === 'number' || typeof value === 'boolean') return value;
   return JSON.stringify(value);

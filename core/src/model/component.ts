@@ -219,6 +219,8 @@ export interface FormatReader {
    * whose records may lack a field, or write a value as its type wants it.
    */
   expect?(sniffed: Sniffed, columns: readonly RawColumn[]): Sniffed;
+  /** What was found out and can be written as settings, where all files share it: for `infer --write`. */
+  pin?(sniffed: Sniffed, settings: JsonObject): JsonObject;
   /** Leaves only these columns (by the source's names) to be read; for formats that then read less of a file. */
   prune?(sniffed: Sniffed, wanted: ReadonlySet<string>): Sniffed;
   /**

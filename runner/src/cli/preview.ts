@@ -4,6 +4,7 @@ import { preview as previewJob, previewSpool } from '../executor/preview.ts';
 import { usage } from './errors.ts';
 import { compileChosen } from './jobs.ts';
 import { type CommonOptions, outputOf, positive, withCommon } from './options.ts';
+import { profileText } from './profile.ts';
 import { environmentOf, openProject } from './project.ts';
 import { chooseJob, isPath } from './select.ts';
 import { exitOnInterrupt } from './signals.ts';
@@ -12,12 +13,14 @@ import { plural, print, printableLine, styleFor, tell } from './terminal.ts';
 
 interface PreviewOptions extends CommonOptions {
   rows: number;
+  profile?: boolean;
 }
 
 export function define(command: Command): void {
   withCommon(command, ROW_FORMS)
     .argument('<job>', 'the job’s NAME, NAME/STREAM or path')
     .option('--rows <n>', 'rows to show', positive('--rows'), 20)
+    .option('--profile', 'nulls, distinct values, bounds and distribution of each column instead of rows')
     .action(preview);
 }
 
@@ -37,9 +40,15 @@ async function preview(name: string, options: PreviewOptions): Promise<void> {
       env: environmentOf(project),
       stream: chosen.stream,
       rows: options.rows,
+      profile: options.profile === true,
     };
-    const { columns, rows, notes, rejected } = await previewJob(request, interrupt.signal);
+    const { columns, rows, notes, rejected, profile } = await previewJob(request, interrupt.signal);
     const output = outputOf(options);
+    if (profile) {
+      print(profileText(profile, columns, output, styleFor(process.stdout)));
+      if (!options.quiet) for (const note of notes) tell(printableLine(note));
+      return;
+    }
     const text = renderRows({ columns, rows }, output, styleFor(process.stdout));
     const parts = [columns, rejected, notes].map((part) => JSON.stringify(part));
     if (output !== 'json') print(text);

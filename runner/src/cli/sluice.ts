@@ -16,6 +16,7 @@ const COMMANDS: Readonly<Record<string, CommandEntry>> = {
   run: { summary: 'run jobs now', load: () => import('./run.ts') },
   backfill: { summary: 'load windows, or a stretch of a cursor, again or late', load: () => import('./backfill.ts') },
   preview: { summary: 'show the first rows of a job; nothing is written', load: () => import('./preview.ts') },
+  infer: { summary: 'say what a source holds, and why; write it into the job', load: () => import('./infer.ts') },
   sql: { summary: 'query the embedded warehouse or a job’s destination', load: () => import('./sql.ts') },
   show: { summary: 'print a job with everything that is laid under it', load: () => import('./show.ts') },
   doctor: { summary: 'try what jobs need: reach, list, read, write', load: () => import('./doctor.ts') },

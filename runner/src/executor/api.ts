@@ -8,6 +8,7 @@ import type {
   RunWindow,
   SluiceErrorJson,
 } from '@sluice/core';
+import type { ColumnProfile } from '@sluice/core/runtime';
 
 export interface RunRequest {
   /** Folder of the project: relative paths of the job start here. */
@@ -89,4 +90,6 @@ export interface PreviewResult {
   rows: (string | number | boolean | null)[][];
   notes: string[];
   rejected: number;
+  /** null: not asked for. */
+  profile: ColumnProfile[] | null;
 }

@@ -1,10 +1,10 @@
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
-import { instantText, lastCompleteWindow, type RunWindow, SluiceError, type Stream } from '@sluice/core';
-import { previewStream } from '@sluice/core/runtime';
+import { instantText, type Job, lastCompleteWindow, type RunWindow, SluiceError, type Stream } from '@sluice/core';
+import { type Inferred, inferStream, previewStream } from '@sluice/core/runtime';
 import type { PreviewResult, RunRequest } from './api.ts';
 import { expandJob } from './expand.ts';
-import { redactDeep, redactorOf } from './redact.ts';
+import { type Redact, redactDeep, redactorOf } from './redact.ts';
 import { withReferences } from './resolve.ts';
 
 /** The folder that a preview of this process works in, under the project; for whoever has to end it early. */
@@ -17,7 +17,7 @@ export function previewSpool(projectDir: string): string {
  * which goes again. Throws SluiceErrors without secrets.
  */
 export async function preview(
-  request: Pick<RunRequest, 'projectDir' | 'job' | 'env' | 'stream'> & { rows: number },
+  request: Pick<RunRequest, 'projectDir' | 'job' | 'env' | 'stream'> & { rows: number; profile?: boolean },
   signal: AbortSignal,
 ): Promise<PreviewResult> {
   const written = await expandJob(request, signal);
@@ -33,6 +33,7 @@ export async function preview(
       spool: previewSpool(request.projectDir),
       rows: request.rows,
       window,
+      profile: request.profile === true,
       memory: job.compute.memory,
       threads: availableParallelism(),
       signal,
@@ -46,12 +47,37 @@ export async function preview(
       rows: found.rows,
       notes: [...evidence, ...warnings].map(redact).concat(notes),
       rejected: found.rejected,
+      profile: found.profile,
     };
   } catch (error) {
-    const known = error instanceof SluiceError ? error : new SluiceError('engine/failed', 'terminal', String(error));
-    const json = redactDeep(known.toJSON(), redact);
-    throw SluiceError.fromJSON({ ...json, where: { job: job.name, stream: stream.name, ...json.where } });
+    throw told(error, job, stream, redact);
   }
+}
+
+/** What the source of a stream holds, and why it would be read so; see `preview`. */
+export async function infer(
+  request: Pick<RunRequest, 'projectDir' | 'job' | 'env' | 'stream'>,
+  signal: AbortSignal,
+): Promise<Inferred> {
+  const written = await expandJob(request, signal);
+  const window = lastWindow(streamOf(written.streams, request.stream));
+  const job = withReferences({ ...request, job: written, window });
+  const redact = redactorOf(job);
+  const stream = streamOf(job.streams, request.stream);
+  const { projectDir } = request;
+  try {
+    const look = { spool: previewSpool(projectDir), rows: 20_000, window, threads: availableParallelism() };
+    const input = { ...look, stream, projectDir, memory: job.compute.memory, signal, log: () => undefined };
+    return redactDeep(await inferStream(input), redact);
+  } catch (error) {
+    throw told(error, job, stream, redact);
+  }
+}
+
+function told(error: unknown, job: Job, stream: Stream, redact: Redact): SluiceError {
+  const known = error instanceof SluiceError ? error : new SluiceError('engine/failed', 'terminal', String(error));
+  const json = redactDeep(known.toJSON(), redact);
+  return SluiceError.fromJSON({ ...json, where: { job: job.name, stream: stream.name, ...json.where } });
 }
 
 /** Of a windowed stream the last window that is complete; null for others. */

@@ -29,7 +29,7 @@ export interface ColumnFacts {
  * The types that text may be inferred as, narrowest first. int is never inferred: the next file's value may be larger.
  * Ids and JSON are left as text, because nothing is gained that a declaration would not give.
  */
-const LADDER: readonly DataType[] = [
+export const LADDER: readonly DataType[] = [
   { kind: 'boolean' },
   { kind: 'bigint' },
   { kind: 'double' },
@@ -152,7 +152,7 @@ function dateItems(column: string): [string, string][] {
   ];
 }
 
-function inferredRule(type: DataType, marks: NumberMarks): CastRule {
+export function inferredRule(type: DataType, marks: NumberMarks): CastRule {
   return { ...plainRule(type, true), ...marks };
 }
 

@@ -1,5 +1,6 @@
 import type { FormatReader, LocalFile, Sniffed } from '../../model/component.ts';
 import { SluiceError } from '../../model/error.ts';
+import type { JsonObject } from '../../model/json.ts';
 import { guessed, refuseUnsaid } from '../shared/encodings.ts';
 import { key } from '../shared/names.ts';
 import { lineBytes } from '../shared/sample.ts';
@@ -27,6 +28,19 @@ export const csv: FormatReader = {
     for (const file of files) seen.push({ file, found: await sniffOne(file, read, seen) });
     const first = seen.find(({ found }) => found !== null)?.file;
     return { ...toSniffed(seen), ...(first ? await lineBytes(first) : {}) };
+  },
+
+  pin(sniffed, settings) {
+    const { layouts } = sniffed.dialect as Dialect;
+    const [first] = layouts;
+    const read = readSettings(settings);
+    const shared = <K extends keyof Layout>(key: K) => first && layouts.every((layout) => layout[key] === first[key]);
+    const found: JsonObject = {};
+    if (!first) return found;
+    if (read.delimiter === null && shared('delimiter') && first.names.length > 1) found.delimiter = first.delimiter;
+    if (read.header === null && shared('header')) found.header = first.header;
+    if (read.encoding === 'auto' && shared('encoding')) found.encoding = first.encoding;
+    return found;
   },
 
   async scan(files, sniffed, settings, engine, options) {

@@ -67,6 +67,12 @@ export const json: FormatReader = {
     return { columns, dialect: { ...sniffed.dialect, fields }, evidence: [...sniffed.evidence, ...evidence] };
   },
 
+  pin(sniffed, settings) {
+    const [first, ...others] = (sniffed.dialect as Dialect).files.map(([, layout]) => layout);
+    const shared = first !== undefined && others.every((layout) => layout === first);
+    return readSettings(settings).layout === null && shared ? { layout: first } : {};
+  },
+
   async scan(files, sniffed, settings, engine, options) {
     const { layout, path } = readSettings(settings);
     const dialect = sniffed.dialect as Dialect;

@@ -1,0 +1,131 @@
+import { readFile, realpath, rename, rm, stat, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { type Job, parseDocument, pinInto, SluiceError, type Stream } from '@sluice/core';
+import type { Command } from 'commander';
+import { infer as inferJob, previewSpool } from '../executor/preview.ts';
+import { compileChosen } from './jobs.ts';
+import { type CommonOptions, outputOf, withCommon } from './options.ts';
+import { environmentOf, type OpenProject, openProject, shownPath } from './project.ts';
+import { type Chosen, chooseJob, isPath } from './select.ts';
+import { exitOnInterrupt } from './signals.ts';
+import { count, padEnd, plural, print, printableLine, type Style, styleFor, tell } from './terminal.ts';
+
+interface InferOptions extends CommonOptions {
+  write?: boolean;
+}
+
+type Found = Awaited<ReturnType<typeof inferJob>>;
+
+export function define(command: Command): void {
+  withCommon(command, ['text', 'json'])
+    .argument('<job>', 'the job’s NAME, NAME/STREAM or path')
+    .option('--write', 'write columns, types and dialect into the job file; comments and order stay')
+    .action(infer);
+}
+
+async function infer(name: string, options: InferOptions): Promise<void> {
+  const project = await openProject(options, isPath(name) ? [name] : []);
+  const chosen = chooseJob(project, name);
+  const job = compileChosen(project, chosen, { quiet: options.quiet === true, references: true });
+  const interrupt = exitOnInterrupt(() => rmSpool(project.dir));
+  const reports: ({ stream: string } & Found)[] = [];
+  try {
+    for (const stream of job.streams) {
+      if (chosen.stream !== null && chosen.stream !== stream.name) continue;
+      const request = { projectDir: project.dir, job, env: environmentOf(project), stream: stream.name };
+      reports.push({ stream: stream.name, ...(await inferJob(request, interrupt.signal)) });
+    }
+  } finally {
+    interrupt.dispose();
+  }
+  if (outputOf(options) === 'json') print(JSON.stringify(reports, null, 2));
+  else print(reports.map((report) => reportText(report, job.name, styleFor(process.stdout))).join('\n'));
+  if (options.write) await write(project, chosen, job, reports, options.quiet === true);
+}
+
+function rmSpool(dir: string): void {
+  void rm(previewSpool(dir), { recursive: true, force: true });
+}
+
+function reportText(report: { stream: string } & Found, job: string, style: Style): string {
+  const { stream, format, files, sampled_files, sampled_rows, columns, evidence, warnings } = report;
+  const lines = [style.bold(stream === job ? job : `${job}/${stream}`)];
+  if (format !== null) {
+    const looked = `${plural(sampled_rows, 'row')} of ${plural(sampled_files, 'file')} of ${count(files)}`;
+    lines.push(`  format ${format}; looked at ${looked}`);
+  }
+  for (const line of evidence) lines.push(`  ${style.dim(printableLine(line))}`);
+  const width = Math.min(32, Math.max(...columns.map(({ name }) => name.length), 4));
+  for (const { name, type, by, values, nulls, ruled_out } of columns) {
+    const why =
+      by === 'declared' ? 'declared' : by === 'source' ? 'the source’s own type' : `${plural(values, 'value')} fit`;
+    const empty = nulls > 0 ? `, ${count(nulls)} null` : '';
+    lines.push(`  ${padEnd(printableLine(name), width)}  ${style.cyan(padEnd(type, 14))}  ${style.dim(why + empty)}`);
+    for (const { type: other, rows, value, path, row } of ruled_out) {
+      const shown = value === null ? 'a value' : JSON.stringify(printableLine(value));
+      const place = path === null ? '' : ` (${printableLine(path)}, row ${row})`;
+      const more = rows > 1 ? `, and ${count(rows - 1)} more` : '';
+      lines.push(`  ${' '.repeat(width)}  ${style.dim(`no ${other}: ${shown}${place}${more}`)}`);
+    }
+  }
+  for (const line of warnings) lines.push(`  ${style.yellow('warning')} ${printableLine(line)}`);
+  return `${lines.join('\n')}\n`;
+}
+
+/** Puts what was found into the file, in one step: a file that would not be valid afterwards is left as it is. */
+async function write(
+  project: OpenProject,
+  chosen: Chosen,
+  job: Job,
+  reports: readonly ({ stream: string } & Found)[],
+  quiet: boolean,
+): Promise<void> {
+  const path = await realpath(join(project.dir, chosen.document.file));
+  const before = await readFile(path, 'utf8');
+  if (before !== chosen.document.text)
+    throw new SluiceError('infer/changed', 'transient', 'The job file changed meanwhile');
+  let text = before;
+  for (const report of reports) {
+    const index = job.streams.findIndex(({ name }) => name === report.stream);
+    const own = job.streams[index];
+    if (!own) continue;
+    const document = parseDocument(text, chosen.document.file);
+    const stream = /^streams\s*:/m.test(text) ? streamIndex(document, report.stream) : null;
+    const { text: next, left } = pinInto(document, { stream, ...pinsOf(report, own) });
+    for (const line of left) tell(`${report.stream}: ${line}`);
+    text = next;
+  }
+  const broken = parseDocument(text, chosen.document.file).diagnostics.find(({ severity }) => severity === 'error');
+  if (broken) throw new SluiceError('infer/write', 'terminal', `The file would not be valid: ${broken.message}`);
+  const file = shownPath(project, chosen.document.file);
+  if (text === before) {
+    if (!quiet) tell(`${file} says all of it already`);
+    return;
+  }
+  const draft = `${path}.${process.pid}.partial`;
+  await writeFile(draft, text, { mode: (await stat(path)).mode & 0o777 });
+  await rename(draft, path);
+  if (!quiet) tell(`${file} has columns and format now`);
+}
+
+function streamIndex(document: ReturnType<typeof parseDocument>, name: string): number | null {
+  const { root } = document;
+  const entry = root?.kind === 'map' ? root.entries.find(({ key }) => key.source === 'streams') : undefined;
+  if (entry?.value.kind !== 'list') return null;
+  const found = entry.value.items.findIndex(
+    (item) =>
+      item.kind === 'map' &&
+      item.entries.some(({ key, value }) => key.source === 'name' && value.kind === 'scalar' && value.source === name),
+  );
+  return found < 0 ? null : found;
+}
+
+/** A masked column's type would be that of its mask; what stays text because nobody can tell its dates is left open. */
+function pinsOf(report: Found, stream: Stream) {
+  const masked = new Set(stream.columns.flatMap(({ name, mask }) => (mask === null ? [] : [name])));
+  const columns = report.columns
+    .filter(({ name, by }) => by !== 'declared' && !masked.has(name))
+    .map(({ name, type }) => ({ name, type }));
+  const format = report.format === null ? null : { type: report.format, settings: report.pinned };
+  return { columns, format };
+}
