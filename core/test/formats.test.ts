@@ -10,7 +10,7 @@ import { EngineProject } from './engine.ts';
 
 /**
  * Golden files of formats: `x.expected.json` says what the files whose names begin with `x.` hold. They are run through a job
- * with one task and, where they are several, with four, which must give the same rows: a file is never divided among tasks.
+ * with one task and, where they are several, with four, which must give the same rows: files as small as these are not divided among tasks.
  */
 interface Golden {
   /** One line that says what the case shows. */

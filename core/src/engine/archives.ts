@@ -45,9 +45,10 @@ async function isArchive(session: SourceSession, split: Split, compression: unkn
   return head ? kindOf(head) === 'zip' : /\.zip$/i.test(split.file?.path ?? '');
 }
 
-/** The split as its source handed it out: a member's is that of its archive. */
+/** The split as its source handed it out: a member's is that of its archive, a piece's that of its file. */
 export function sourceSplit(split: Split): Split {
-  const { archive, ...rest } = split;
+  const { archive, range, ...rest } = split;
+  if (range) return { ...rest, bytes: split.file?.size ?? null };
   return archive ? { ...rest, bytes: archive.file.size, file: archive.file } : split;
 }
 
@@ -55,7 +56,7 @@ export function sourceSplit(split: Split): Split {
 export function sourceSplits(splits: readonly Split[]): Split[] {
   const seen = new Set<string>();
   return splits.flatMap((split) => {
-    const path = split.archive?.file.path;
+    const path = split.archive?.file.path ?? (split.range ? split.file?.path : undefined);
     if (path === undefined) return [split];
     if (seen.has(path)) return [];
     seen.add(path);
@@ -84,5 +85,6 @@ export async function plainFile(
 ): Promise<LocalFile> {
   const file = { ...fetched, ordinal: split.ordinal };
   if (split.archive) return unpackedMember(file, split.archive.member, folder, signal);
-  return unpacked(file, compression, folder, signal);
+  const plain = await unpacked(file, compression, folder, signal);
+  return split.range ? { ...plain, range: split.range, size: split.range[1] - split.range[0] } : plain;
 }

@@ -16,6 +16,7 @@ import { partOf, sourceSplits, splitsOf } from './archives.ts';
 import { commitIdOf, commitOf, EPOCH } from './commit.ts';
 import { loadSteps, pick } from './components.ts';
 import { destinationCounts, enforceLimits, gateRows } from './counts.ts';
+import { divided } from './divide.ts';
 import { openEngine } from './duckdb.ts';
 import type { Landed } from './land.ts';
 import { Meter } from './meter.ts';
@@ -168,9 +169,11 @@ class Epoch {
 
   async #load(opened: Opened, splits: Split[], fresh: boolean): Promise<StreamOutcome> {
     const table = this.#run.fullRefresh ? null : opened.table;
-    const chunks = taskChunks(splits, affordable(this.#run, this.#ports.log));
+    const workers = affordable(this.#run, this.#ports.log);
+    const pieces = await divided(splits, this.#source, this.#stream, workers.max);
+    const chunks = taskChunks(pieces, workers);
     await this.#ports.recordTasks(this.#stream.name, EPOCH, chunks);
-    let plan = await this.#prepare(splits, table);
+    let plan = await this.#prepare(pieces, table);
     await faultPoint('protocol.intent.before');
     const { type, connection, schema, table: name } = this.#stream.destination;
     await this.#ports.recordIntent(this.#stream.name, EPOCH, { type, connection, schema, table: name });

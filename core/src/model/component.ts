@@ -55,6 +55,8 @@ export interface Split {
   detail: JsonObject;
   /** Set by the engine where the file is a member of an archive: the archive as the source lists it, and the member's path in it. */
   archive?: { file: FileIdentity; member: string };
+  /** Set by the engine where the split is a piece of its file: the lines that begin in these bytes, as `LocalFile.range`. */
+  range?: ByteRange;
 }
 
 export interface SourceContext extends Context {
@@ -75,6 +77,11 @@ export interface LocalFile {
   ordinal: number;
   /** What the source knows of the bytes: the format where the job names none, and settings that win over the job's. */
   format?: { type: string; settings: JsonObject };
+  /**
+   * Only the lines that begin in these bytes are to be read, where a line begins at 0 and behind each LF; rows are numbered as in
+   * the whole file. Only for formats that are `divisible`; `size` is then that of the piece.
+   */
+  range?: ByteRange;
 }
 
 /** From a byte (included) to a byte (not included). */
@@ -212,6 +219,8 @@ export interface Scan {
 }
 
 export interface FormatReader {
+  /** Whether a file can be read in pieces of bytes (`LocalFile.range`): rows are lines that can be told apart from anywhere. */
+  divisible?(settings: JsonObject): boolean;
   /** Reads a bounded sample (never the whole input). Throws `format/*` errors with file and line. */
   sniff(files: readonly LocalFile[], settings: JsonObject, engine: Engine): Promise<Sniffed>;
   /**

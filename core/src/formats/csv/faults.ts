@@ -1,6 +1,6 @@
 import type { LocalFile } from '../../model/component.ts';
 import { SluiceError } from '../../model/error.ts';
-import { markOf, textChunks } from '../shared/text.ts';
+import { textChunks, textStart } from '../shared/text.ts';
 import { type Layout, layoutGrammar } from './layout.ts';
 import { isBlank, RecordReader, type RecordShape, type RecordView } from './records.ts';
 
@@ -32,7 +32,11 @@ export async function visitData(
     else if (oneColumn || !isBlank(record)) stopped = !visit(record);
     return !stopped;
   };
-  const reader = new RecordReader(layoutGrammar(layout), { offset: await markOf(path), line: 1, skip: layout.skip });
+  const reader = new RecordReader(layoutGrammar(layout), {
+    offset: await textStart(path, layout),
+    line: 1,
+    skip: layout.skip,
+  });
   for await (const bytes of textChunks(path, layout)) {
     reader.push(bytes, false, look);
     await between();

@@ -23,6 +23,18 @@ const DELIMITERS = [',', ';', '\t', '|'];
 const NEVER = '\u001f';
 const MOST_RECORDS = 2000;
 
+/** Excel's own first line, which names the delimiter and is no row. */
+const SEPARATOR = /^(?:sep=(.)|"sep=(.)")[\t ;,]*(?:\r\n|\r|\n)/is;
+
+/** The settings for a file that begins with such a line: it is skipped, and gives the delimiter where none is declared. */
+function withSeparator(sample: Sample, settings: CsvSettings): CsvSettings {
+  if (settings.skipRows > 0) return settings;
+  const found = SEPARATOR.exec(sample.bytes.toString('latin1', 0, 32));
+  const delimiter = found?.[1] ?? found?.[2];
+  if (delimiter === undefined || (settings.delimiter !== null && settings.delimiter !== delimiter)) return settings;
+  return { ...settings, skipRows: 1, delimiter };
+}
+
 /** Whether a sample ends before its first record does, so that more of the file is needed. */
 export function isTooShort(sample: Sample, settings: CsvSettings): boolean {
   if (sample.whole) return false;
@@ -34,10 +46,11 @@ export function isTooShort(sample: Sample, settings: CsvSettings): boolean {
 export function sniffFile(
   file: LocalFile,
   sample: Sample,
-  settings: CsvSettings,
+  given: CsvSettings,
   like: Pick<FileSniff, 'layout'> | null,
   encoding: FoundEncoding,
 ): FileSniff | null {
+  const settings = withSeparator(sample, given);
   const preferred = like?.layout.delimiter ?? null;
   const found = settings.delimiter === null ? findDelimiter(sample, settings, preferred) : settings.delimiter;
   const records = readRecords(sample, settings, found);

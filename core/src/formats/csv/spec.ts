@@ -137,6 +137,7 @@ export const csvSpec = defineSpec({
     '- Files may hold their columns in any order: they are matched by name, case aside. A column that a file lacks is NULL there.',
     '- A name that occurs twice gets `_2`, `_3` …, or fails the run, by `duplicate_headers`; an empty name becomes `column_N`.',
     '- Files may differ in their encoding where it is left out. The run says what it took each file for. In files that are no UTF-8 bad rows are placed by their line, not by a byte.',
+    '- A first line `sep=;`, which Excel writes, is no row; it gives the delimiter where none is declared.',
     '- An empty file has no rows and no columns of its own.',
   ].join('\n'),
 });

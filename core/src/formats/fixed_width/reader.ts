@@ -11,6 +11,8 @@ import type { fixedWidthSpec } from './spec.ts';
 type Settings = Infer<typeof fixedWidthSpec.settings>;
 
 export const fixedWidth: FormatReader = {
+  divisible: () => true,
+
   async sniff(files, settings) {
     const { fields, lines } = readSettings(settings);
     const found = await sniffEncodings(files, lines.encoding);

@@ -17,6 +17,8 @@ export async function sniffEncodings(
   for (const file of files) {
     const found = await encodingOf(file, declared);
     dialect.encodings.push([file.ordinal, found.encoding]);
+    // Pieces of one file are seen several times.
+    if (files.findIndex(({ path }) => path === file.path) < files.indexOf(file)) continue;
     if (found.guessed) warnings.push(guessed(file, found));
     if (found.reason !== null) evidence.push(`${file.name}: ${found.reason}`);
   }

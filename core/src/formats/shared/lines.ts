@@ -5,7 +5,7 @@ import type { Engine, LocalFile, Scan, Sniffed } from '../../model/component.ts'
 import { SluiceError } from '../../model/error.ts';
 import { literal } from '../../model/sql.ts';
 import { knownEncoding } from './encodings.ts';
-import { markOf, type TextForm, textChunks } from './text.ts';
+import { type TextForm, textChunks, textStart } from './text.ts';
 import { FLUSH, KEPT_TEXT, rejectLine, rejectsSql, Writer } from './writer.ts';
 
 /** How formats read a file whose rows are its lines. */
@@ -51,14 +51,14 @@ async function visitLines(
   path: string,
   form: TextForm,
   visit: (line: Line) => boolean,
-  between: () => Promise<void>,
+  between: () => Promise<void> = async () => {},
 ): Promise<void> {
   const line: Line = {
     bytes: Buffer.alloc(0),
     from: 0,
     to: 0,
     line: 0,
-    start: await markOf(path),
+    start: await textStart(path, form),
     ended: true,
     bad: false,
   };
@@ -112,7 +112,15 @@ interface Written {
   longest: number;
 }
 
+/** Lines and rows of a file before a piece of it. */
+interface Before {
+  lines: number;
+  rows: number;
+}
+
 interface WriteOptions {
+  /** Rows and lines are numbered as in the whole file, which costs a pass over what lies before a piece; else from the piece on. */
+  numbered: boolean;
   /** Where the rows go, in the one form that the engine reads without fail: text, number of the row, of the line, place in bytes. */
   rows: string;
   /** Where bad rows go; null: the first one is thrown. */
@@ -132,22 +140,30 @@ async function writeLines(
   const done = { rows: 0, rejects: 0, size: 0, longest: 0 };
   const placed = form.encoding === 'utf-8';
   const faultOf = faults(form, settings);
+  // Where nobody asks for numbers it is enough to know whether the lines to skip are over.
+  const most = options.numbered || settings.reach !== null ? Number.POSITIVE_INFINITY : settings.skip;
+  const before = await countBefore(file, form, settings, most, faultOf);
+  const numberOf = (line: Line) => (options.numbered ? before.lines : 0) + line.line;
+  let found: { place: { line: number; start: number | null }; fault: Fault } | null = null;
   const take = (line: Line): boolean => {
-    if (line.line <= settings.skip || (!settings.blanks && isBlank(line)) || isDosEnd(line)) return true;
+    if (!isRow(line, before.lines + line.line, settings)) return true;
     const fault = faultOf(line);
-    const place = { line: line.line, start: placed ? line.start : null };
-    if (fault && !rejects) throw faultError(file, place, fault);
+    const place = { line: numberOf(line), start: placed ? line.start : null };
+    if (fault && !rejects) {
+      found = { place, fault };
+      return false;
+    }
     if (fault) {
       const text = line.bytes.toString('utf8', line.from, Math.min(line.to, line.from + KEPT_TEXT));
       rejects?.text(rejectLine(file.ordinal, place, fault, text));
       done.rejects++;
       return true;
     }
-    const before = rows.size;
+    const size = rows.size;
     rows.value(line.bytes, line.from, line.to);
     done.rows++;
-    rows.text(`${done.rows + done.rejects},${line.line},${place.start ?? ''}\n`);
-    done.longest = Math.max(done.longest, rows.size - before);
+    rows.text(`${before.rows + done.rows + done.rejects},${place.line},${place.start ?? ''}\n`);
+    done.longest = Math.max(done.longest, rows.size - size);
     return done.rows < options.limit;
   };
   try {
@@ -157,11 +173,45 @@ async function writeLines(
     });
     await rows.flush(0);
     await rejects?.flush(0);
+    if (found) await throwFault(file, form, settings, found, options.numbered);
     return { ...done, size: rows.written };
   } finally {
     await rows.close();
     await rejects?.close();
   }
+}
+
+/** What lies before a piece of a file, up to so many lines; `seen` gets to see its rows. */
+async function countBefore(
+  file: LocalFile,
+  form: TextForm,
+  settings: LineSettings,
+  most: number,
+  seen: (line: Line) => unknown = () => {},
+): Promise<Before> {
+  const from = file.range?.[0] ?? 0;
+  const before = { lines: 0, rows: 0 };
+  if (from === 0 || most === 0) return before;
+  await visitLines(file.path, { ...form, range: [0, from] }, (line) => {
+    before.lines++;
+    if (isRow(line, line.line, settings)) {
+      before.rows++;
+      seen(line);
+    }
+    return before.lines < most;
+  });
+  return before;
+}
+
+/** Lines of a file before the piece of it. */
+export async function linesBefore(file: LocalFile, sniffed: Sniffed, settings: LineSettings): Promise<number> {
+  const encoding = await knownEncoding(file, sniffed.dialect, settings.encoding);
+  const all = Number.POSITIVE_INFINITY;
+  return (await countBefore(file, { encoding, footer: settings.footer }, settings, all)).lines;
+}
+
+function isRow(line: Line, number: number, settings: LineSettings): boolean {
+  return number > settings.skip && (settings.blanks || !isBlank(line)) && !isDosEnd(line);
 }
 
 /** What keeps a line from being a row. The last line of a file whose lines were whole so far is cut off where it is short and does not end. */
@@ -209,9 +259,17 @@ const HINTS: Record<Fault['code'], string> = {
   'format/line-length': 'Look whether the file is text, or set `on_bad_row: quarantine` to set such rows aside.',
 };
 
-function faultError(file: LocalFile, place: { line: number; start: number | null }, fault: Fault): SluiceError {
-  return new SluiceError(fault.code, 'data', `${file.name}, line ${place.line}: ${fault.reason}`, {
-    where: { path: file.name, line: place.line, ...(place.start === null ? {} : { byte_offset: place.start }) },
+async function throwFault(
+  file: LocalFile,
+  form: TextForm,
+  settings: LineSettings,
+  { place, fault }: { place: { line: number; start: number | null }; fault: Fault },
+  numbered: boolean,
+): Promise<never> {
+  const before = numbered ? 0 : (await countBefore(file, form, settings, Number.POSITIVE_INFINITY)).lines;
+  const line = before + place.line;
+  throw new SluiceError(fault.code, 'data', `${file.name}, line ${line}: ${fault.reason}`, {
+    where: { path: file.name, line, ...(place.start === null ? {} : { byte_offset: place.start }) },
     hint: HINTS[fault.code],
   });
 }
@@ -224,6 +282,8 @@ export interface Lines {
   parts: string[];
   /** As `Scan.rejects`. */
   rejects: string | null;
+  /** `n` and `l` count from the file's beginning, not from that of the piece. */
+  numbered: boolean;
 }
 
 /** Makes the lines of files readable by the engine. Throws `format/*` errors where bad rows are not skipped. */
@@ -232,21 +292,23 @@ export async function scanLines(
   sniffed: Sniffed,
   settings: LineSettings,
   engine: Engine,
-  options: { limit?: number; skipBadRows: boolean },
+  options: { rowNumbers: boolean; limit?: number; skipBadRows: boolean },
 ): Promise<Lines> {
   const name = `lines-${process.pid}-${made++}`;
   const rejects = options.skipBadRows ? join(engine.spool, `${name}.rejects.csv`) : null;
   const limit = options.limit ?? Number.POSITIVE_INFINITY;
+  const numbered = options.limit === undefined && (options.rowNumbers || options.skipBadRows);
   const parts: string[] = [];
   let rejected = 0;
   for (const file of files) {
     const encoding = await knownEncoding(file, sniffed.dialect, settings.encoding);
     const rows = join(engine.spool, `${name}-${file.ordinal}.csv`);
-    const done = await writeLines(file, { encoding, footer: settings.footer }, settings, { rows, rejects, limit });
+    const form = { encoding, footer: settings.footer, ...(file.range ? { range: file.range } : {}) };
+    const done = await writeLines(file, form, settings, { rows, rejects, limit, numbered });
     rejected += done.rejects;
     parts.push(linesSql(file, rows, done));
   }
-  return { parts, rejects: rejects !== null && rejected > 0 ? rejectsSql(rejects) : null };
+  return { parts, rejects: rejects !== null && rejected > 0 ? rejectsSql(rejects) : null, numbered };
 }
 
 function linesSql(file: LocalFile, path: string, written: Written): string {

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
-import { copyFile, open, rename, stat, truncate } from 'node:fs/promises';
+import { copyFile, type FileHandle, open, rename, stat, truncate } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { Engine, LocalFile } from '../../model/component.ts';
+import type { ByteRange, Engine, LocalFile } from '../../model/component.ts';
 import { SluiceError } from '../../model/error.ts';
 import { toUtf8 } from './decode.ts';
 import { byMark, detect } from './detect.ts';
@@ -13,9 +13,13 @@ export interface TextForm {
   encoding: string;
   /** Lines at the end that are left out. */
   footer: number;
+  /** As `LocalFile.range`. */
+  range?: ByteRange;
 }
 
 const CHUNK = 1024 * 1024;
+const LF = 10;
+const CR = 13;
 /** Enough to tell an encoding by. */
 const HEAD = 256 * 1024;
 
@@ -73,9 +77,10 @@ function notRead(file: LocalFile, reason: string, hint: string, offset = 0): Slu
 export async function* textChunks(path: string, form: TextForm, size = CHUNK): AsyncGenerator<Buffer> {
   const handle = await open(path, 'r');
   try {
-    const stop = form.footer > 0 ? await footerStart(handle, form) : Number.POSITIVE_INFINITY;
+    const { at: start, stop } = await extentOf(handle, form);
     const decoder = toUtf8(form.encoding);
-    let at = await markAt(handle);
+    let at = start;
+    if (at >= stop) return;
     for (;;) {
       const want = Math.max(0, Math.min(size, stop - at));
       const { buffer, bytesRead } = await handle.read(Buffer.allocUnsafe(want), 0, want, at);
@@ -89,13 +94,36 @@ export async function* textChunks(path: string, form: TextForm, size = CHUNK): A
   }
 }
 
-/** Length of the byte order mark that a file begins with. */
-export async function markOf(path: string): Promise<number> {
+/** Place of the first byte that `textChunks` yields the text of. */
+export async function textStart(path: string, form: TextForm): Promise<number> {
   const handle = await open(path, 'r');
-  return markAt(handle).finally(() => handle.close());
+  const extent = await extentOf(handle, form).finally(() => handle.close());
+  return extent.at;
 }
 
-async function markAt(handle: Awaited<ReturnType<typeof open>>): Promise<number> {
+async function extentOf(handle: FileHandle, form: TextForm): Promise<{ at: number; stop: number }> {
+  const mark = await markAt(handle);
+  const end = form.footer > 0 ? await footerStart(handle, form) : Number.POSITIVE_INFINITY;
+  if (!form.range) return { at: mark, stop: end };
+  const [from, to] = form.range;
+  const at = await lineStart(handle, from, form);
+  return { at: Math.max(mark, at), stop: Math.min(end, await lineStart(handle, to, form)) };
+}
+
+/** The first line start at a place or behind it. UTF-16 is not divided: all its lines begin at 0. */
+async function lineStart(handle: FileHandle, place: number, form: TextForm): Promise<number> {
+  if (place === 0) return 0;
+  if (form.encoding.startsWith('utf-16')) return Number.POSITIVE_INFINITY;
+  const buffer = Buffer.alloc(64 * 1024);
+  for (let at = place - 1; ; at += buffer.length) {
+    const { bytesRead } = await handle.read(buffer, 0, buffer.length, at);
+    const found = buffer.subarray(0, bytesRead).indexOf(LF);
+    if (found >= 0) return at + found + 1;
+    if (bytesRead < buffer.length) return at + bytesRead;
+  }
+}
+
+async function markAt(handle: FileHandle): Promise<number> {
   const { buffer, bytesRead } = await handle.read(Buffer.alloc(4), 0, 4, 0);
   return byMark(buffer.subarray(0, bytesRead))?.mark ?? 0;
 }
@@ -152,11 +180,8 @@ async function writeChunks(from: string, to: string, form: TextForm): Promise<vo
   }
 }
 
-const LF = 10;
-const CR = 13;
-
 /** Place of the first byte of the last so many lines, found from the end backwards; the file's last line end is part of its last line. */
-async function footerStart(handle: Awaited<ReturnType<typeof open>>, form: TextForm): Promise<number> {
+async function footerStart(handle: FileHandle, form: TextForm): Promise<number> {
   const unit = form.encoding.startsWith('utf-16') ? 2 : 1;
   const lower = form.encoding === 'utf-16be' ? 1 : 0;
   const { size } = await handle.stat();

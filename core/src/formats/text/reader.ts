@@ -3,15 +3,17 @@ import { SluiceError } from '../../model/error.ts';
 import type { JsonObject } from '../../model/json.ts';
 import { ident, literal } from '../../model/sql.ts';
 import { sniffEncodings } from '../shared/encodings.ts';
-import { type LineSettings, linesScan, scanLines } from '../shared/lines.ts';
+import { type LineSettings, linesBefore, linesScan, scanLines } from '../shared/lines.ts';
 import { distinctNames } from '../shared/names.ts';
 import { type Groups, groupsOf, wrong } from './groups.ts';
 
 /** Begins the error of the first line that the expression is not found in; the file's ordinal, the line and its place follow. */
 const NO_MATCH = 'sluice-no-match:';
-const MARK = new RegExp(`^Invalid Input Error: ${NO_MATCH}(\\d+):(\\d+):(\\d*)`);
+const MARK = new RegExp(`^Invalid Input Error: ${NO_MATCH}(\\d+):(\\d+):(\\d*):([01])`);
 
 export const text: FormatReader = {
+  divisible: () => true,
+
   async sniff(files, settings, engine) {
     const { lines, groups } = readSettings(settings);
     if (groups) await tryOut(engine, groups);
@@ -41,18 +43,22 @@ export const text: FormatReader = {
       options,
       options.skipBadRows
         ? { where: matches, rejects: (part) => rejectedSql(part, matches) }
-        : { where: `CASE WHEN ${matches} THEN true ELSE ${raise()} END`, rejects: null },
+        : { where: `CASE WHEN ${matches} THEN true ELSE ${raise(found.numbered)} END`, rejects: null },
     );
     return scan;
   },
 
-  async explain(error, files) {
+  async explain(error, files, sniffed) {
     const mark = MARK.exec(error.message);
     if (!mark) return null;
     const file = files.find(({ ordinal }) => String(ordinal) === mark[1]);
     const offset = mark[3] ? { byte_offset: Number(mark[3]) } : {};
-    return new SluiceError('format/no-match', 'data', `${file?.name ?? 'A file'}, line ${mark[2]}: ${REASON}`, {
-      where: { path: file?.name ?? '', line: Number(mark[2]), ...offset },
+    // The settings do not come along; those of encoding and footer do not change how lines before the piece are counted.
+    const plain = { encoding: 'auto', skip: 0, footer: 0, blanks: true, reach: null };
+    const before = file && mark[4] === '0' ? await linesBefore(file, sniffed, plain) : 0;
+    const line = before + Number(mark[2]);
+    return new SluiceError('format/no-match', 'data', `${file?.name ?? 'A file'}, line ${line}: ${REASON}`, {
+      where: { path: file?.name ?? '', line, ...offset },
       hint: 'Widen the regex, or set `on_bad_row: quarantine` to set such lines aside.',
     });
   },
@@ -60,8 +66,8 @@ export const text: FormatReader = {
 
 const REASON = 'the regex is not found in the line';
 
-function raise(): string {
-  return `error('${NO_MATCH}' || f || ':' || l || ':' || coalesce(o::VARCHAR, ''))::BOOLEAN`;
+function raise(numbered: boolean): string {
+  return `error('${NO_MATCH}' || f || ':' || l || ':' || coalesce(o::VARCHAR, '') || ':${numbered ? 1 : 0}')::BOOLEAN`;
 }
 
 function rejectedSql(lines: string, matches: string): string {

@@ -1,0 +1,48 @@
+import type { SourceSession, Split } from '../model/component.ts';
+import type { Stream } from '../model/job.ts';
+import * as registry from '../registry.ts';
+import { pick } from './components.ts';
+import { HEAD, kindOf } from './compression/magic.ts';
+import { formatByName } from './format-of.ts';
+
+/** Pieces of a file are about this large at the least: a task more is worth its start from there on. */
+export const PIECE = { bytes: 16_000_000 };
+
+/**
+ * Large files in pieces, where the source has them at hand, they are not compressed, and the format's rows are lines that can be
+ * told apart from anywhere in the file. A piece is a split of its own; the ledger knows the file alone.
+ */
+export async function divided(
+  splits: readonly Split[],
+  session: SourceSession,
+  stream: Stream,
+  tasks: number,
+): Promise<Split[]> {
+  if (tasks < 2 || session.transfers !== undefined || !session.head) return [...splits];
+  const type = stream.format?.type ?? formatByName(splits[0]?.file?.path ?? '');
+  if (type === null || !Object.hasOwn(registry.formats, type)) return [...splits];
+  const reader = await pick(registry.formats, 'format', type);
+  if (!reader.divisible?.(stream.format?.settings ?? {})) return [...splits];
+  const { compression = 'auto' } = stream.source.settings;
+  const pieces: Split[] = [];
+  for (const split of splits) {
+    const size = split.file?.size ?? 0;
+    const count = Math.min(tasks, Math.floor(size / PIECE.bytes));
+    const plain = count > 1 && !split.archive && (await isPlain(session, split, compression));
+    if (!plain) pieces.push(split);
+    else for (let i = 0; i < count; i++) pieces.push(pieceOf(split, size, i, count));
+  }
+  return pieces.map((split, ordinal) => ({ ...split, ordinal }));
+}
+
+async function isPlain(session: SourceSession, split: Split, compression: unknown): Promise<boolean> {
+  if (compression === 'none') return true;
+  const head = compression === 'auto' ? await session.head?.(split, HEAD) : undefined;
+  return head !== undefined && kindOf(head) === null;
+}
+
+function pieceOf(split: Split, size: number, index: number, count: number): Split {
+  const from = Math.floor((size * index) / count);
+  const to = Math.floor((size * (index + 1)) / count);
+  return { ...split, bytes: to - from, range: [from, to] };
+}
