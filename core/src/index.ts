@@ -52,6 +52,7 @@ export { nextFires } from './schedule/fires.ts';
 export { dueWindows, lastCompleteWindow, type TimeWindow, windowsBetween } from './schedule/windows.ts';
 export { formatLocal, localInstant } from './schedule/zone.ts';
 export type { Schema } from './spec/schema.ts';
+export { formatYaml } from './text/format.ts';
 export { renderFrame } from './text/frame.ts';
 export type { Document, Entry, ListNode, MapNode, Node, ScalarNode } from './text/node.ts';
 export { parseDocument } from './text/parse.ts';

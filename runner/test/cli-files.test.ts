@@ -182,3 +182,20 @@ describe('show and schema', () => {
     }
   });
 });
+
+describe('fmt', () => {
+  it('lays files out, keeps comments, and changes nothing more the second time', async () => {
+    const ugly = '# why\nname:   ugly\nsource:\n    type: local   # here\n    path: in/*.csv\ntags:\n- a\n';
+    const { dir: folder, remove: gone } = await folderWith({ 'jobs/ugly.yaml': ugly, 'jobs/broken.yaml': 'a: [1' });
+    const fmt = (...args: string[]) => sluice(['fmt', ...args], { cwd: folder });
+    const read = () => readFile(join(folder, 'jobs/ugly.yaml'), 'utf8');
+    expect(await fmt('--check', 'jobs/ugly.yaml')).toMatchObject({ code: 1, stdout: 'jobs/ugly.yaml\n' });
+    expect(await read()).toBe(ugly);
+    expect(await fmt('jobs/ugly.yaml')).toMatchObject({ code: 0, stdout: 'jobs/ugly.yaml\n' });
+    expect(await read()).toBe('# why\nname: ugly\nsource:\n  type: local # here\n  path: in/*.csv\ntags:\n  - a\n');
+    expect(await fmt('--check', 'jobs/ugly.yaml')).toMatchObject({ code: 0, stdout: '' });
+    expect(JSON.parse((await fmt('--json')).stdout)).toEqual({ changed: [], broken: ['jobs/broken.yaml'] });
+    expect((await fmt()).code).toBe(1);
+    await gone();
+  });
+});

@@ -13,6 +13,7 @@ interface CommandEntry {
 const COMMANDS: Readonly<Record<string, CommandEntry>> = {
   init: { summary: 'make a project that runs at once', load: () => import('./init.ts') },
   validate: { summary: 'say what is wrong with the files of a project', load: () => import('./validate.ts') },
+  fmt: { summary: 'lay out the files of a project, comments kept', load: () => import('./fmt.ts') },
   run: { summary: 'run jobs now', load: () => import('./run.ts') },
   backfill: { summary: 'load windows, or a stretch of a cursor, again or late', load: () => import('./backfill.ts') },
   preview: { summary: 'show the first rows of a job; nothing is written', load: () => import('./preview.ts') },

@@ -44,7 +44,7 @@ async function validate(files: string[], options: ValidateOptions): Promise<void
 }
 
 /** Files from the command line as the project names them. */
-async function namesIn(project: OpenProject, files: readonly string[]): Promise<Set<string>> {
+export async function namesIn(project: OpenProject, files: readonly string[]): Promise<Set<string>> {
   const byPath = new Map<string, string>();
   for (const file of [...project.jobs.keys(), ...project.unreadable.map((entry) => entry.file)])
     byPath.set(await realpath(resolve(project.dir, file)).catch(() => file), file);
