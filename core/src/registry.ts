@@ -6,6 +6,7 @@ export const sources: Readonly<Record<string, { load: () => Promise<Source> }>> 
   s3: { load: async () => (await import('./connectors/s3/source.ts')).source },
   duckdb: { load: async () => (await import('./connectors/duckdb/source.ts')).source },
   postgres: { load: async () => (await import('./connectors/postgres/source.ts')).source },
+  sqlite: { load: async () => (await import('./connectors/sqlite/source.ts')).source },
   http: { load: async () => (await import('./connectors/http/source.ts')).source },
 };
 export const destinations: Readonly<Record<string, { load: () => Promise<Destination> }>> = {

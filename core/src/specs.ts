@@ -11,7 +11,7 @@ import { sourceSpec as httpSource } from './connectors/http/spec.ts';
 import { destinationSpec as localDestination, sourceSpec as localSource } from './connectors/local/spec.ts';
 import { destinationSpec as postgresDestination, sourceSpec as postgresSource } from './connectors/postgres/spec.ts';
 import { sourceSpec as s3Source } from './connectors/s3/spec.ts';
-import { destinationSpec as sqliteDestination } from './connectors/sqlite/spec.ts';
+import { destinationSpec as sqliteDestination, sourceSpec as sqliteSource } from './connectors/sqlite/spec.ts';
 import { csvSpec } from './formats/csv/spec.ts';
 import { fixedWidthSpec } from './formats/fixed_width/spec.ts';
 import { jsonSpec } from './formats/json/spec.ts';
@@ -34,6 +34,7 @@ export const sources: Readonly<Record<string, Spec>> = {
   http: httpSource,
   duckdb: duckdbSource,
   postgres: postgresSource,
+  sqlite: sqliteSource,
 };
 export const destinations: Readonly<Record<string, Spec>> = {
   duckdb: duckdbDestination,

@@ -43,7 +43,7 @@ export async function wantedRange(
   if (source === null || (incremental.type !== 'cursor' && incremental.type !== 'window')) return {};
   const column = source.columns.find((c) => c.name === incremental.column);
   const declared = stream.columns.find((c) => c.from === incremental.column)?.type ?? null;
-  const type = column?.type ?? null;
+  const type = column?.type ?? wholeNumbers(column?.guess);
   if (!column || type === null || !ORDERED.has(type.kind)) return {};
   if (declared !== null && !sameType(declared, type)) return {};
   const { name } = column;
@@ -74,6 +74,11 @@ async function exact(engine: Engine, stream: Stream, value: string, text: string
   const [row] = await engine.rows(`SELECT ${exactText(value, type)} AS value`);
   if (row?.value == null) throw badStart(stream, text);
   return String(row.value);
+}
+
+/** Databases whose columns hold values of any type put all else behind whole numbers, so that nothing is passed over. */
+function wholeNumbers(guess: DataType | undefined): DataType | null {
+  return guess?.kind === 'int' || guess?.kind === 'bigint' ? guess : null;
 }
 
 function badStart(stream: Stream, start: string): SluiceError {

@@ -150,12 +150,7 @@ class PgSession implements SourceSession {
     const all = conditions(this.#settings, range as unknown as RowRange | null, described.types);
     if (typeof where === 'string') all.push(`(${where})`);
     const select = described.columns.map((column) => column.select);
-    const columns: TextColumn[] = [...described.columns];
-    if (columns.length === 1) {
-      // A line of one column that is null would be empty, and passed over.
-      select.push('1');
-      columns.push({ name: '', type: { kind: 'text' } });
-    }
+    if (select.length === 1) select.push('1');
     const query =
       `SELECT ${select.join(', ')} FROM ${fromSql(this.#settings)} AS t` +
       (all.length > 0 ? ` WHERE ${all.join(' AND ')}` : '') +
@@ -163,7 +158,7 @@ class PgSession implements SourceSession {
     await mkdir(spool, { recursive: true });
     const path = join(spool, `part-${read}-${split.ordinal}.parquet`);
     const name = this.#settings.table ?? 'query';
-    const { bytes } = await this.#copy(db, query, engine, path, columns);
+    const { bytes } = await this.#copy(db, query, engine, path, described.columns);
     return {
       path,
       name,
@@ -181,7 +176,7 @@ class PgSession implements SourceSession {
     await db?.end();
   }
 
-  async #copy(db: PgDb, query: string, engine: Engine, path: string, columns: TextColumn[]) {
+  async #copy(db: PgDb, query: string, engine: Engine, path: string, columns: readonly TextColumn[]) {
     const copy = new CopyOut(db, `COPY (${query}) TO STDOUT (FORMAT csv, ENCODING 'UTF8')`);
     try {
       const result = await spoolCsv(engine, path, columns, copy);

@@ -25,8 +25,8 @@ const MAX_LINE = 1_000_000_000;
 const UNREAD = 'sluice-read:';
 
 /**
- * Writes rows that arrive as CSV bytes (comma, quotes doubled, LF, no header; nothing is null, "" is empty text) into such a
- * file, without a row becoming a JavaScript value. Returns rows and bytes. Throws `source/value` (data) naming the column
+ * Writes rows that arrive as CSV bytes (comma, quotes doubled, LF, no header; nothing is null, "" is empty text; a single column
+ * has a second one behind it, which is not read, because an empty line is passed over) into such a file, without a row becoming a JavaScript value. Returns rows and bytes. Throws `source/value` (data) naming the column
  * whose value its type cannot hold, `source/row-size` for a row that the task's memory cannot hold.
  */
 export async function spoolCsv(
@@ -56,13 +56,14 @@ export async function spoolCsv(
 
 function copySql(engine: Engine, pipe: string, part: string, columns: readonly TextColumn[]): string {
   const line = Math.round(Math.min(MAX_LINE, Math.max(MIN_LINE, engine.memory / 8)));
-  const names = columns.map((_, i) => `${columnAt(i)}: 'VARCHAR'`).join(', ');
+  const read = columns.map((_, i) => columnAt(i));
+  const names = (read.length === 1 ? [...read, 'filler'] : read).map((name) => `${name}: 'VARCHAR'`).join(', ');
   const options =
     `auto_detect = false, header = false, delim = ',', quote = '"', escape = '"', new_line = '\\n', nullstr = '', ` +
     `allow_quoted_nulls = false, strict_mode = true, parallel = false, max_line_size = ${line}, buffer_size = ${line}`;
   const values = columns.map((column, i) => `${readSql(column, i)} AS ${columnAt(i)}`).join(', ');
-  const read = `read_csv(${literal(pipe)}, ${options}, columns = {${names}})`;
-  return `COPY (SELECT ${values} FROM ${read}) TO ${literal(part)} (FORMAT parquet, COMPRESSION lz4_raw)`;
+  const rows = `read_csv(${literal(pipe)}, ${options}, columns = {${names}})`;
+  return `COPY (SELECT ${values} FROM ${rows}) TO ${literal(part)} (FORMAT parquet, COMPRESSION lz4_raw)`;
 }
 
 function readSql(column: TextColumn, index: number): string {

@@ -1,5 +1,6 @@
 import { schema } from '../../spec/schema.ts';
 import { defineSpec } from '../../spec/spec.ts';
+import { tableAddress, tableSettings, tableSynonyms } from '../shared/table-settings.ts';
 
 export const sqliteConnection = schema({
   type: 'object',
@@ -15,6 +16,51 @@ export const sqliteConnection = schema({
   required: ['path'],
   additionalProperties: false,
   'x-synonyms': { file: 'path', database: 'path', filename: 'path' },
+});
+
+export const sourceSpec = defineSpec({
+  kind: 'source',
+  type: 'sqlite',
+  title: 'SQLite',
+  text: 'A table, view or query of an SQLite file, read by one statement.',
+  settings: schema({
+    type: 'object',
+    properties: tableSettings,
+    additionalProperties: false,
+    'x-synonyms': tableSynonyms,
+  }),
+  connection: sqliteConnection,
+  secrets: [],
+  address: tableAddress,
+  capabilities: {
+    yields: 'columns',
+    batch: true,
+    streaming: false,
+    placement: 'node',
+    table_patterns: true,
+    default_schema: 'main',
+  },
+  examples: [
+    'type: sqlite\npath: data/app.sqlite\ntable: orders\n',
+    'type: sqlite\npath: data/app.sqlite\nquery: SELECT * FROM orders WHERE total > 0\n',
+  ],
+  notes: `SQLite keeps values, not columns, by type: a column's declared type says what its values mostly are, and each value is held to
+it. Where one does not fit, the column becomes wider, at last text, and nothing is lost or rewritten.
+
+| declared type | type |
+|---|---|
+| INTEGER PRIMARY KEY, INT and INTEGER of a STRICT table | bigint |
+| with INT in it | bigint, guarded |
+| DECIMAL(p,s), NUMERIC(p,s) | decimal(p,s), guarded |
+| with REAL, FLOA or DOUB in it | double, guarded |
+| BOOLEAN | boolean where the values are 0 and 1 |
+| DATE, TIME, DATETIME, TIMESTAMP, TIMESTAMPTZ | the same where the values are ISO 8601 text; numbers stay what they are |
+| UUID, JSON | the same, guarded |
+| with BLOB in it | binary; a text or number in it is its bytes |
+| others | text; bytes as \`X'00FF'\` |
+| an expression of a query | what its first 1,000 values are: bigint, double, binary or text, guarded |
+
+A cursor of whole numbers is asked of the file, of any other type the engine picks the rows.`,
 });
 
 export const destinationSpec = defineSpec({
