@@ -79,7 +79,11 @@ describe('source sqlite', () => {
     expect(await project.rows(yaml, 'SELECT n, mean, none, typeof(n), typeof(mean) FROM sums')).toEqual([
       ['40000', '40001', null, 'BIGINT', 'DOUBLE'],
     ]);
-    for (const query of ['SELECT 1); DROP TABLE ticks; SELECT (1', 'DELETE FROM ticks', 'SELECT no_column FROM ticks']) {
+    for (const query of [
+      'SELECT 1); DROP TABLE ticks; SELECT (1',
+      'DELETE FROM ticks',
+      'SELECT no_column FROM ticks',
+    ]) {
       expect((await project.run(job('bad', `query: "${query}"`))).error).toMatchObject({
         code: 'source/query',
         kind: 'config',
