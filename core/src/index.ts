@@ -58,5 +58,6 @@ export type { Document, Entry, ListNode, MapNode, Node, ScalarNode } from './tex
 export { parseDocument } from './text/parse.ts';
 export { type Pinned, type Pins, pinInto } from './text/pin.ts';
 export { offsetAt, type Position, positionAt } from './text/position.ts';
+export { reparse } from './text/reparse.ts';
 export { textWidth } from './text/width.ts';
 export { writeYaml } from './text/write.ts';

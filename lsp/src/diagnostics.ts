@@ -30,8 +30,18 @@ export class Pusher {
 
   /** Files changed outside of the editor. */
   all(): void {
-    if (this.#server.pulls) this.#server.connection.languages.diagnostics.refresh();
+    if (this.#server.pulls) this.#askAgain();
     else for (const { files } of this.#server.workspace.openFiles()) this.changed(files);
+  }
+
+  /** All jobs of a project are known: what only all of them can tell can be said now. */
+  whole(files: ProjectFiles): void {
+    if (this.#server.pulls) this.#askAgain();
+    else this.changed(files);
+  }
+
+  #askAgain(): void {
+    if (this.#server.refreshes) this.#server.connection.languages.diagnostics.refresh();
   }
 
   closed(uri: string, files: ProjectFiles): void {
@@ -79,7 +89,7 @@ export function answerDiagnostics(server: Server): void {
     await workspace.loadFolders();
     const known = new Map(previousResultIds.map(({ uri, value }) => [uri, value]));
     const items: WorkspaceDocumentDiagnosticReport[] = [];
-    for (const files of await workspace.projects()) {
+    for (const files of await workspace.wholeProjects()) {
       const { config, jobs } = files.project.files;
       for (const document of [...(config ? [config] : []), ...jobs]) {
         if (token.isCancellationRequested) return { items };

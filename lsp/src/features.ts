@@ -66,6 +66,19 @@ function about<P extends { textDocument: { uri: string } }, R>(
   };
 }
 
+/** The same for answers that take in every file of the project. */
+function aboutAll<P extends { textDocument: { uri: string } }, R>(
+  server: Server,
+  answer: (asked: Asked, params: P) => R | Promise<R>,
+): (params: P) => Promise<R | null> {
+  const answerWhole = about<P, R>(server, answer);
+  return async (params) => {
+    await server.ready(params.textDocument.uri);
+    await server.workspace.find(params.textDocument.uri)?.files.whole;
+    return await answerWhole(params);
+  };
+}
+
 function at({ context }: Asked, position: Position): number {
   return offsetOf(context.document, position);
 }
@@ -109,7 +122,7 @@ function answerNames(server: Server): void {
     about(server, (asked, { position }) => locations(definition(asked.context, at(asked, position)), asked.files)),
   );
   connection.onReferences(
-    about(server, (asked, { position, context: { includeDeclaration } }) =>
+    aboutAll(server, (asked, { position, context: { includeDeclaration } }) =>
       locations(references(asked.context, at(asked, position), includeDeclaration), asked.files),
     ),
   );
@@ -120,7 +133,7 @@ function answerNames(server: Server): void {
     }),
   );
   connection.onRenameRequest(
-    about(server, (asked, { position, newName }) => {
+    aboutAll(server, (asked, { position, newName }) => {
       const result = rename(asked.context, at(asked, position), newName);
       if ('error' in result) throw new ResponseError(ErrorCodes.InvalidRequest, result.error);
       return workspaceEdit(result.edits, asked.files, workspace);
@@ -128,7 +141,7 @@ function answerNames(server: Server): void {
   );
   connection.onWorkspaceSymbol(async ({ query }): Promise<SymbolInformation[]> => {
     await workspace.loadFolders();
-    const projects = await workspace.projects();
+    const projects = await workspace.wholeProjects();
     return projects.flatMap((files) =>
       workspaceSymbols(files.project, query).flatMap(({ kind, name, container, location }) => {
         const [found] = locations([location], files);

@@ -11,14 +11,23 @@ import {
   parseDocument,
   type RecordKeys,
   type RunInfo,
+  reparse,
+  type Scope,
 } from '@sluice/core';
 import { COLUMNS_FOLDER, CONFIG, listFolder, listJobs, readRecord, readRecords, readText, readTexts } from './disk.ts';
 import { inFolder } from './paths.ts';
+
+/** Files that are read, or looked at, before others get a turn. */
+const BATCH = 32;
+
+const pause = (): Promise<void> => new Promise((done) => setImmediate(done));
 
 interface OpenText {
   text: string;
   /** Read when it is first asked for. */
   document: Document | null;
+  /** The last text that was read. */
+  earlier: Document | null;
 }
 
 /**
@@ -40,23 +49,64 @@ export class ProjectFiles {
   #records = new Map<string, ColumnRecord>();
   #project: Project | null = null;
   #host: LanguageHost | null = null;
+  #listed = false;
+  /** The scope in which every job was looked at. */
+  #analysed: Scope | null = null;
+  #onWhole: () => void = () => {};
+  /** Ends when every job file is known. */
+  whole: Promise<void> = Promise.resolve();
 
   constructor(dir: string, lone: boolean) {
     this.dir = dir;
     this.lone = lone;
   }
 
-  /** Reads sluice.yaml and every job file. */
-  async load(): Promise<void> {
+  /** Reads sluice.yaml; the job files follow in the background. `onWhole`: called whenever all of them are known. */
+  async load(onWhole: () => void): Promise<void> {
+    this.#onWhole = onWhole;
     const text = this.lone ? null : await readText(join(this.dir, CONFIG));
     this.#config = text === null ? null : parseDocument(text, CONFIG);
     if (!this.lone) {
       this.#follow();
-      const texts = await readTexts(this.dir, await listJobs(this.dir, this.#patterns));
-      for (const [file, job] of texts) this.#disk.set(file, parseDocument(job, file));
     }
     this.#records = await readRecords(this.dir);
     this.#changed();
+    this.whole = this.lone ? Promise.resolve() : this.#readAll();
+  }
+
+  /** A few files at a time, so that what is asked meanwhile is answered between them. */
+  async #readAll(): Promise<void> {
+    const files = await listJobs(this.dir, this.#patterns);
+    for (let at = 0; at < files.length; at += BATCH) {
+      const texts = await readTexts(this.dir, files.slice(at, at + BATCH));
+      for (const [file, job] of texts) {
+        if (!this.#disk.has(file)) this.#disk.set(file, parseDocument(job, file));
+        await pause();
+      }
+    }
+    this.#listed = true;
+    this.#changed();
+    await this.#analyse();
+  }
+
+  /** Looks at every job in the scope of now: where sluice.yaml has changed meanwhile, anew. */
+  async #analyse(): Promise<void> {
+    for (;;) {
+      const { project } = this;
+      const scope = project.scope();
+      if (this.#analysed === scope) return;
+      let i = 0;
+      for (const document of project.files.jobs) {
+        project.analyse(document, scope);
+        if (++i % 4 === 0) await pause();
+        if (this.project.scope() !== scope) break;
+      }
+      if (this.project.scope() !== scope) continue;
+      this.#analysed = scope;
+      this.#changed();
+      this.#onWhole();
+      return;
+    }
   }
 
   /** Takes over the patterns of sluice.yaml; true where they are others than before. */
@@ -78,7 +128,9 @@ export class ProjectFiles {
 
   /** Lays an open text over the file. */
   open(file: string, text: string): void {
-    this.#open.set(file, { text, document: null });
+    const open = this.#open.get(file);
+    const earlier = open ? (open.document ?? open.earlier) : (this.#disk.get(file) ?? null);
+    this.#open.set(file, { text, document: null, earlier });
     if (file === CONFIG && this.#follow()) void this.#relist();
     this.#changed();
   }
@@ -146,7 +198,10 @@ export class ProjectFiles {
         .filter((file) => this.owns(file))
         .sort()
         .flatMap((file) => this.document(file) ?? []);
-      this.#project = createProject({ config: this.lone ? null : config, jobs });
+      const made = createProject({ config: this.lone ? null : config, jobs, partial: true });
+      const isWhole = this.lone || (this.#listed && this.#analysed === made.scope());
+      this.#project = isWhole ? createProject({ ...made.files, partial: false }) : made;
+      if (this.#listed && !isWhole) this.whole = this.whole.then(() => this.#analyse());
     }
     return this.#project;
   }
@@ -156,7 +211,7 @@ export class ProjectFiles {
     const open = this.#open.get(file);
     if (!open) return file === CONFIG ? this.#config : (this.#disk.get(file) ?? null);
     // Several edits may have come since anybody asked: only the last text is read.
-    open.document ??= parseDocument(open.text, file);
+    open.document ??= open.earlier ? reparse(open.earlier, open.text) : parseDocument(open.text, file);
     return open.document;
   }
 

@@ -30,6 +30,7 @@ export function serve(connection: Connection): void {
     workspace: new Workspace(),
     abilities: { snippets: false, adjustsIndentation: false, markdown: true },
     pulls: false,
+    refreshes: false,
     workspaceDiagnostics: false,
     ready: async (uri) => await opening.get(uri),
   };
@@ -41,6 +42,7 @@ export function serve(connection: Connection): void {
     return initialize(server, params);
   });
   connection.onInitialized(() => registerWatchers(server, client));
+  server.workspace.onWhole = (files) => pusher.whole(files);
   followDocuments(server, opening, pusher);
   followFolders(server, client, pusher);
   answerDiagnostics(server);
@@ -59,6 +61,7 @@ function initialize(server: Server, params: InitializeParams): InitializeResult 
     markdown: hoverFormat === undefined || hoverFormat.includes('markdown'),
   };
   server.pulls = capabilities.textDocument?.diagnostic !== undefined;
+  server.refreshes = capabilities.workspace?.diagnostics?.refreshSupport === true;
   server.workspaceDiagnostics = server.pulls && options.workspaceDiagnostics === true;
   const folders = params.workspaceFolders?.map(({ uri }) => uri) ?? (params.rootUri ? [params.rootUri] : []);
   server.workspace.folders = folders.flatMap((uri) => pathOfUri(uri) ?? []);

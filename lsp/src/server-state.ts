@@ -9,6 +9,8 @@ export interface Server {
   abilities: ClientAbilities;
   /** The client asks for findings; nothing is pushed then. */
   pulls: boolean;
+  /** The client can be told to ask for findings again. */
+  refreshes: boolean;
   workspaceDiagnostics: boolean;
   /** Waits until a document was taken in. */
   ready(uri: string): Promise<void>;

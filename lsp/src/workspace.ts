@@ -18,6 +18,8 @@ export class Workspace {
   readonly #open = new Map<string, OpenFile>();
   /** Folders that the editor has open: projects are looked for upward to them and, without any, to the root. */
   folders: string[] = [];
+  /** Called when all of a project's jobs are known, after it was opened or its sluice.yaml changed. */
+  onWhole: (files: ProjectFiles) => void = () => {};
 
   /**
    * Takes in the text of a document. Only sluice.yaml, job files of a project, and documents that the editor says are of our
@@ -62,7 +64,7 @@ export class Workspace {
     let loading = this.#projects.get(key);
     if (!loading) {
       const files = new ProjectFiles(dir, lone);
-      loading = files.load().then(() => files);
+      loading = files.load(() => this.onWhole(files)).then(() => files);
       this.#projects.set(key, loading);
     }
     return loading;
@@ -92,6 +94,13 @@ export class Workspace {
 
   async projects(): Promise<ProjectFiles[]> {
     return await Promise.all(this.#projects.values());
+  }
+
+  /** The same, once all their jobs are known. */
+  async wholeProjects(): Promise<ProjectFiles[]> {
+    const projects = await this.projects();
+    for (const files of projects) await files.whole;
+    return projects;
   }
 
   /** Loads the projects at the top of the folders that are open: for answers about files that are not. */

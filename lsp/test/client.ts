@@ -22,6 +22,8 @@ export class Client {
   readonly process: ChildProcessWithoutNullStreams;
   /** Every notification that came. */
   readonly notifications: Message[] = [];
+  /** What the server is told where it asks. */
+  readonly answers = new Map<string, (params: Any) => Any>();
   readonly #answers = new Map<number, (message: Message) => void>();
   readonly #waiting: { test: (message: Message) => boolean; done: (message: Message) => void }[] = [];
   #next = 1;
@@ -52,7 +54,7 @@ export class Client {
 
   #take(message: Message): void {
     if (message.method !== undefined && message.id !== undefined) {
-      this.#write({ id: message.id, result: null });
+      this.#write({ id: message.id, result: this.answers.get(message.method)?.(message.params) ?? null });
       return;
     }
     if (message.method === undefined) {
@@ -95,6 +97,14 @@ export class Client {
       method === 'textDocument/publishDiagnostics' && params.uri === uri && params.version === version;
     const message = this.notifications.find(is) ?? (await this.next(is));
     return message.params.diagnostics;
+  }
+
+  /** The next findings of a document; of this version, where the server says which. */
+  async published(uri: string, version: number): Promise<void> {
+    await this.next(
+      ({ method, params }) =>
+        method === 'textDocument/publishDiagnostics' && params.uri === uri && (params.version ?? version) === version,
+    );
   }
 
   async start(folder: string, capabilities: Any = {}, initializationOptions: Any = {}): Promise<Any> {

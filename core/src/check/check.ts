@@ -35,6 +35,7 @@ function checkJob(document: Document, scope: Scope, project: Project): Diagnosti
   if (!view.root) return found;
   const report = reporter(document, found);
   for (const rule of rules) {
+    if (rule.across && project.files.partial) continue;
     rule.job?.({ view, project, report });
     for (const stream of view.streams) rule.stream?.({ view, stream, project, report });
   }

@@ -21,27 +21,34 @@ export function buildIndex(views: readonly JobView[]): ProjectIndex {
   const byOldName = new Map<string, JobView[]>();
   for (const view of views) {
     if (view.name !== undefined) add(byName, view.name, view);
-    for (const old of textsOf(view.root, 'renamed_from')) add(byOldName, old, view);
-    for (const { table, use } of tablesOf(view)) add(byTable, table, use);
+    const { oldNames, tables } = factsOf(view);
+    for (const old of oldNames) add(byOldName, old, view);
+    for (const { table, use } of tables) add(byTable, table, use);
   }
   return { byName, byTable, byOldName };
 }
 
 type TableUse = { view: JobView; stream: StreamView };
 
-const tables = new WeakMap<JobView, { table: string; use: TableUse }[]>();
+interface Facts {
+  oldNames: string[];
+  tables: { table: string; use: TableUse }[];
+}
 
-/** The tables of a view, remembered: an editor brings the jobs together at every keystroke, and all but one are as before. */
-function tablesOf(view: JobView): { table: string; use: TableUse }[] {
-  let found = tables.get(view);
-  if (!found) {
-    found = view.streams.flatMap((stream) => {
+const known = new WeakMap<JobView, Facts>();
+
+/** What a view brings in, remembered: an editor brings the jobs together at every keystroke, and all but one are as before. */
+export function factsOf(view: JobView): Facts {
+  let facts = known.get(view);
+  if (!facts) {
+    const tables = view.streams.flatMap((stream) => {
       const table = tableOf(view, stream);
       return table === null ? [] : [{ table, use: { view, stream } }];
     });
-    tables.set(view, found);
+    facts = { oldNames: textsOf(view.root, 'renamed_from'), tables };
+    known.set(view, facts);
   }
-  return found;
+  return facts;
 }
 
 function add<T>(map: Map<string, T[]>, key: string, value: T): void {

@@ -1,6 +1,6 @@
 import type { Document } from '../text/node.ts';
 import { textOf } from '../text/node.ts';
-import { buildIndex, type ProjectIndex } from './project-index.ts';
+import { buildIndex, factsOf, type ProjectIndex } from './project-index.ts';
 import { type Scope, scopeOf, targetsOf } from './scope.ts';
 import { type JobView, viewOf } from './view.ts';
 
@@ -10,6 +10,8 @@ export interface ProjectFiles {
   config: Document | null;
   /** Every job file of the project. */
   jobs: readonly Document[];
+  /** Not all job files are read yet: what only all of them can tell is not said. */
+  partial?: boolean;
   /** Name where sluice.yaml gives none: folder plus hash for a lone job file. */
   name?: string;
 }
@@ -29,6 +31,8 @@ export interface Project {
   /** What is known of all jobs together: computed when it is first asked for. */
   index(scope: Scope): ProjectIndex;
   view(document: Document, scope?: Scope): JobView;
+  /** Works out what `index` needs of one job, so that an editor can spread the work over many turns. */
+  analyse(document: Document, scope: Scope): void;
 }
 
 /** Makes the project of a set of files. */
@@ -47,6 +51,7 @@ export function createProject(files: ProjectFiles): Project {
     },
     scope,
     view,
+    analyse: (document, wanted) => void factsOf(view(document, wanted)),
     index(wanted) {
       const known = indexes.get(wanted) ?? buildIndex(files.jobs.map((document) => view(document, wanted)));
       indexes.set(wanted, known);

@@ -23,6 +23,8 @@ interface ProjectContext {
 
 /** One thing that the schema cannot say. Each part is called on what its name says; none looks at the disk. */
 export interface Rule {
+  /** It looks at the other jobs of the project, and says nothing before all of them are read. */
+  across?: true;
   job?(context: JobContext): void;
   stream?(context: StreamContext): void;
   project?(context: ProjectContext): void;

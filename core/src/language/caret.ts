@@ -2,6 +2,7 @@ import type { Range } from '../model/diagnostic.ts';
 import { type Document, entryOf, type MapNode, type ScalarNode } from '../text/node.ts';
 import { parseDocument } from '../text/parse.ts';
 import { lineAt } from '../text/position.ts';
+import { reparse } from '../text/reparse.ts';
 import { flowState } from './flow-state.ts';
 import { withoutBroken } from './readable.ts';
 import type { LanguageContext } from './types.ts';
@@ -53,7 +54,7 @@ export function caretAt(context: LanguageContext, offset: number): Caret | null 
 
 function tryOut(context: LanguageContext, attempt: Attempt): Caret | null {
   const { file } = context.document;
-  let document = parseDocument(attempt.text, file);
+  let document = reparse(context.document, attempt.text);
   if (document.broken) document = parseDocument(withoutBroken(attempt.text, file), file);
   const keys: Caret['keys'] = [];
   const values: Caret['values'] = [];

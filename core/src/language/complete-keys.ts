@@ -51,7 +51,7 @@ function common(variants: readonly Schema[]): [string, { schema: Schema; require
 function keyItem(context: LanguageContext, caret: Caret, key: string, schema: Schema, required: boolean): Completion {
   const { text } = context.document;
   const line = lineAt(text, caret.range.start);
-  const lead = /^\s*/.exec(line.text)?.[0].length ?? 0;
+  const lead = /^\s*/.exec(text.slice(line.start, caret.range.start))?.[0].length ?? 0;
   const indent = caret.range.start - line.start - lead;
   const moved =
     caret.indent === null ? {} : movedTo(caret.indent, key, text.slice(line.start, caret.range.start), caret);

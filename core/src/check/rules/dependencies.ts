@@ -6,6 +6,7 @@ import { nearest } from '../suggest.ts';
 
 /** What a job waits for must exist and must not wait for the job. */
 export const dependencies: Rule = {
+  across: true,
   job({ view, project, report }) {
     for (const item of itemsOf(view.job, 'depends_on')) {
       const name = item.kind === 'scalar' ? String(item.value) : '';

@@ -3,6 +3,7 @@ import type { Rule } from '../rule.ts';
 
 /** State, plan and commands know a job by its name alone, so that no two files may declare the same. */
 export const jobNames: Rule = {
+  across: true,
   job({ view, project, report }) {
     const name = entryOf(view.root, 'name')?.value;
     if (!name || view.name === undefined) return;

@@ -3,6 +3,7 @@ import type { Rule } from '../rule.ts';
 
 /** An old name can pass its state on once, and only when no job bears it any more. */
 export const renamedFrom: Rule = {
+  across: true,
   job({ view, project, report }) {
     for (const item of itemsOf(view.root, 'renamed_from')) {
       if (item.kind !== 'scalar' || item.value === null) continue;

@@ -5,6 +5,7 @@ import { placeOf } from '../view.ts';
 
 /** A stream that replaces a table drops what another one wrote there. */
 export const sharedTables: Rule = {
+  across: true,
   stream({ view, stream, project, report }) {
     const table = tableOf(view, stream);
     if (table === null) return;

@@ -1,0 +1,184 @@
+import type { Range } from '../model/diagnostic.ts';
+import { type Document, type Entry, type MapNode, type Node, pointer } from './node.ts';
+import { parseDocument } from './parse.ts';
+
+/**
+ * Parses a text that differs from an earlier one in one place: gives what `parseDocument` gives. Where both are whole, only the
+ * top-level keys that the difference touches are read again; the others are moved. Anything unusual is read anew as a whole.
+ */
+export function reparse(previous: Document, text: string): Document {
+  if (previous.text === text) return previous;
+  return moved(previous, text) ?? parseDocument(text, previous.file);
+}
+
+/** Anchors, aliases, merges, directives and further documents reach over top-level keys. */
+const REACHING = /(?:^|[\s[{,:-])[&*][\w-]|<<|^(?:---|\.\.\.|%)|[\u0085\u2028\u2029\ufeff]|\r(?!\n)/m;
+
+function moved(previous: Document, text: string): Document | null {
+  const root = previous.root;
+  if (previous.broken || previous.diagnostics.length > 0 || root?.kind !== 'map' || root.flow) return null;
+  if (REACHING.test(previous.text) || REACHING.test(text)) return null;
+  const starts = blockStarts(previous.text, 0, previous.text.length);
+  if (!startsAt(root.entries, starts)) return null;
+  const change = difference(previous.text, text);
+  const { delta } = change;
+  // A line that begins at the margin may end what stands before it, so the key before the difference is read again as well.
+  const first = starts.findLastIndex((start) => start < change.from);
+  if (first < 0) return null;
+  const after = starts.findIndex((start) => start > change.to);
+  const begin = starts[first]!;
+  const oldEnd = after < 0 ? previous.text.length : starts[after]!;
+  const single = after < 0 ? first === starts.length - 1 : after === first + 1;
+  const within = single ? insideList(previous, text, root.entries[first]!, begin, oldEnd, change) : null;
+  const piece = within
+    ? { entries: [within], end: within.value.range.end }
+    : wholeKeys(text.slice(begin, oldEnd + delta), previous.file, begin);
+  if (!piece) return null;
+  const entries = [
+    ...root.entries.slice(0, first),
+    ...piece.entries,
+    ...(after < 0 ? [] : root.entries.slice(after).map((entry) => moveEntry(entry, delta))),
+  ];
+  if (new Set(entries.map((entry) => entry.key.source)).size !== entries.length) return null;
+  const end = after < 0 ? piece.end : root.range.end + delta;
+  const map: MapNode = { ...root, range: { start: entries[0]!.key.range.start, end }, entries };
+  return { file: previous.file, text, root: map, diagnostics: [], broken: false };
+}
+
+function wholeKeys(text: string, file: string, begin: number): { entries: Entry[]; end: number } | null {
+  const { root, broken, diagnostics } = parseDocument(text, file);
+  if (broken || diagnostics.length > 0 || root?.kind !== 'map' || root.flow) return null;
+  if (!startsAt(root.entries, blockStarts(text, 0, text.length))) return null;
+  return { entries: root.entries.map((entry) => moveEntry(entry, begin)), end: root.range.end + begin };
+}
+
+/** The same within a list in block style under one key: only the items that the difference touches are read again. */
+function insideList(
+  previous: Document,
+  text: string,
+  entry: Entry,
+  begin: number,
+  oldEnd: number,
+  { from, to, delta }: Change,
+): Entry | null {
+  const list = entry.value;
+  if (list.kind !== 'list' || list.flow || list.items.length < 2) return null;
+  const column = list.range.start - (previous.text.lastIndexOf('\n', list.range.start - 1) + 1);
+  const dashes = dashLines(previous.text, begin, oldEnd, column);
+  const fits = (items: readonly Node[], places: readonly number[]): boolean =>
+    items.length === places.length &&
+    items.every((item, i) => item.range.start > places[i]! && !(item.range.start > (places[i + 1] ?? Infinity)));
+  if (!fits(list.items, dashes)) return null;
+  const first = dashes.findLastIndex((dash) => dash + column + 1 < from);
+  if (first < 0) return null;
+  const after = dashes.findIndex((dash) => dash > to);
+  const start = dashes[first]!;
+  const end = after < 0 ? oldEnd : dashes[after]!;
+  const piece = text.slice(start, end + delta);
+  const { root, broken, diagnostics } = parseDocument(piece, previous.file);
+  if (
+    broken ||
+    diagnostics.length > 0 ||
+    root?.kind !== 'list' ||
+    root.flow ||
+    blockStarts(piece, 0, piece.length).length > 0
+  )
+    return null;
+  if (root.range.start !== column || !fits(root.items, dashLines(piece, 0, piece.length, column))) return null;
+  const place = (i: number): string => pointer(list.path, i);
+  const added = root.items.length - ((after < 0 ? list.items.length : after) - first);
+  const items = [
+    ...list.items.slice(0, first),
+    ...root.items.map((item, i) => moveNode(item, start, [pointer('', i), place(first + i)])),
+    ...(after < 0
+      ? []
+      : list.items.slice(after).map((item, i) => moveNode(item, delta, [place(after + i), place(after + i + added)]))),
+  ];
+  const range = { start: list.range.start, end: after < 0 ? start + root.range.end : list.range.end + delta };
+  return { ...entry, value: { ...list, range, items } };
+}
+
+/** Offsets of the lines whose dash stands at a column. */
+function dashLines(text: string, from: number, to: number, column: number): number[] {
+  const lines: number[] = [];
+  for (let at = from; at < to; ) {
+    let i = at;
+    while (i < to && text.charCodeAt(i) === 32) i++;
+    if (i - at === column && text.charCodeAt(i) === 45 && /\s/.test(text[i + 1] ?? ' ')) lines.push(at);
+    const next = text.indexOf('\n', i);
+    if (next < 0) break;
+    at = next + 1;
+  }
+  return lines;
+}
+
+/** Offsets of the lines that begin at the margin with a key. */
+function blockStarts(text: string, from: number, to: number): number[] {
+  const starts: number[] = [];
+  for (let at = from; at < to; ) {
+    const code = text.charCodeAt(at);
+    const isKey = code !== 32 && code !== 9 && code !== 10 && code !== 13 && code !== 35;
+    if (isKey && !(code === 45 && /\s/.test(text[at + 1] ?? ' '))) starts.push(at);
+    const next = text.indexOf('\n', at);
+    if (next < 0) break;
+    at = next + 1;
+  }
+  return starts;
+}
+
+/** Whether every line at the margin is a key of the mapping, and every key such a line. */
+function startsAt(entries: readonly Entry[], starts: readonly number[]): boolean {
+  return (
+    entries.length === starts.length &&
+    entries.every((entry, i) => !entry.merged && entry.key.range.start === starts[i])
+  );
+}
+
+interface Change {
+  from: number;
+  /** End of what differs, in the earlier text. */
+  to: number;
+  delta: number;
+}
+
+/** What differs: from … to in the earlier text, and by how much the text behind it has moved. */
+function difference(before: string, after: string): Change {
+  const most = Math.min(before.length, after.length);
+  let from = 0;
+  while (from < most && before.charCodeAt(from) === after.charCodeAt(from)) from++;
+  let same = 0;
+  while (
+    same < most - from &&
+    before.charCodeAt(before.length - 1 - same) === after.charCodeAt(after.length - 1 - same)
+  )
+    same++;
+  return { from, to: before.length - same, delta: after.length - before.length };
+}
+
+/** Moves ranges, and where a prefix is given puts another one in the place of it in every path. */
+function moveEntry(entry: Entry, by: number, prefix?: readonly [string, string]): Entry {
+  if (by === 0 && !prefix) return entry;
+  const { key, value, merged } = entry;
+  return {
+    key: { ...key, range: moveRange(key.range, by), path: movePath(key.path, prefix) },
+    value: moveNode(value, by, prefix),
+    merged,
+  };
+}
+
+function moveNode(node: Node, by: number, prefix?: readonly [string, string]): Node {
+  const range = moveRange(node.range, by);
+  const path = movePath(node.path, prefix);
+  if (node.kind === 'scalar') return { ...node, range, path };
+  if (node.kind === 'list')
+    return { ...node, range, path, items: node.items.map((item) => moveNode(item, by, prefix)) };
+  return { ...node, range, path, entries: node.entries.map((entry) => moveEntry(entry, by, prefix)) };
+}
+
+function movePath(path: string, prefix: readonly [string, string] | undefined): string {
+  return prefix ? prefix[1] + path.slice(prefix[0].length) : path;
+}
+
+function moveRange({ start, end }: Range, by: number): Range {
+  return { start: start + by, end: end + by };
+}
