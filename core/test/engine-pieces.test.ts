@@ -53,6 +53,12 @@ const inputs: [string, Record<string, unknown>, Buffer | string][] = [
   ['long', { type: 'text' }, `a\n${'x'.repeat(400)}\nb\n`],
   ['wide', { type: 'text', regex }, Buffer.from(`\ufeff${lines.join('\r\n')}`, 'utf16le')],
   ['latin', { type: 'fixed_width', fields, encoding: 'latin1' }, Buffer.from(crlf, 'latin1')],
+  [
+    'ndjson',
+    { type: 'json' },
+    `\ufeff${lines.map((_, i) => `${i % 5 === 0 ? '\n  \n' : ''}{"id":${i},"t":"${'é'.repeat(i % 3)}"}`).join('\r\n')}`,
+  ],
+  ['json_list', { type: 'json' }, `[${lines.map((_, i) => `{"id":${i}}`).join(',\n')}]`],
   ['fixed', { type: 'fixed_width', fields }, crlf],
 ];
 
@@ -94,6 +100,12 @@ describe('bad rows have their place in the whole file', () => {
     await project.file('bytes/a', broken);
     const { error } = await project.run(job('bytes', { format: { type: 'text' }, workers, rest: { columns: [] } }));
     expect(error?.toJSON()).toMatchObject({ code: 'format/encoding', where: { ...where, path: 'bytes/a' } });
+  });
+  it.each([1, 4])('and records of JSON too (%d tasks)', async (workers) => {
+    const records = lines.map((_, i) => (i === 50 ? 'no row' : `{"id":${i}}`)).join('\n');
+    await project.file('json/a', records);
+    const { error } = await project.run(job('json', { format: { type: 'json' }, workers, rest: { columns: [] } }));
+    expect(error?.toJSON()).toMatchObject({ where: { line: 51, byte_offset: records.indexOf('no row') } });
   });
   it.each([1, 4])('a last line that is cut off (%d tasks)', async (workers) => {
     await project.file('cut/a', `${'0001,abc\n'.repeat(40)}0002,a`);

@@ -1,4 +1,4 @@
-import type { SourceSession, Split } from '../model/component.ts';
+import type { FormatReader, SourceSession, Split } from '../model/component.ts';
 import type { Stream } from '../model/job.ts';
 import * as registry from '../registry.ts';
 import { pick } from './components.ts';
@@ -22,23 +22,31 @@ export async function divided(
   const type = stream.format?.type ?? formatByName(splits[0]?.file?.path ?? '');
   if (type === null || !Object.hasOwn(registry.formats, type)) return [...splits];
   const reader = await pick(registry.formats, 'format', type);
-  if (!reader.divisible?.(stream.format?.settings ?? {})) return [...splits];
-  const { compression = 'auto' } = stream.source.settings;
+  if (!reader.divisible) return [...splits];
   const pieces: Split[] = [];
   for (const split of splits) {
     const size = split.file?.size ?? 0;
     const count = Math.min(tasks, Math.floor(size / PIECE.bytes));
-    const plain = count > 1 && !split.archive && (await isPlain(session, split, compression));
-    if (!plain) pieces.push(split);
+    const divide = count > 1 && !split.archive && (await isDivisible(session, split, stream, reader));
+    if (!divide) pieces.push(split);
     else for (let i = 0; i < count; i++) pieces.push(pieceOf(split, size, i, count));
   }
   return pieces.map((split, ordinal) => ({ ...split, ordinal }));
 }
 
-async function isPlain(session: SourceSession, split: Split, compression: unknown): Promise<boolean> {
-  if (compression === 'none') return true;
+async function isDivisible(
+  session: SourceSession,
+  split: Split,
+  stream: Stream,
+  reader: FormatReader,
+): Promise<boolean> {
+  const { compression = 'auto' } = stream.source.settings;
+  if (compression !== 'auto' && compression !== 'none') return false;
   const head = compression === 'auto' ? await session.head?.(split, HEAD) : undefined;
-  return head !== undefined && kindOf(head) === null;
+  if (head && kindOf(head) !== null) return false;
+  // Its files lie on this machine, so nothing is fetched.
+  const file = await session.fetch(split, '');
+  return (await reader.divisible?.(file, stream.format?.settings ?? {})) ?? false;
 }
 
 function pieceOf(split: Split, size: number, index: number, count: number): Split {

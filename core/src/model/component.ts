@@ -220,7 +220,7 @@ export interface Scan {
 
 export interface FormatReader {
   /** Whether a file can be read in pieces of bytes (`LocalFile.range`): rows are lines that can be told apart from anywhere. */
-  divisible?(settings: JsonObject): boolean;
+  divisible?(file: LocalFile, settings: JsonObject): Promise<boolean>;
   /** Reads a bounded sample (never the whole input). Throws `format/*` errors with file and line. */
   sniff(files: readonly LocalFile[], settings: JsonObject, engine: Engine): Promise<Sniffed>;
   /**

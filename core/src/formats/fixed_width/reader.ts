@@ -3,7 +3,7 @@ import { SluiceError } from '../../model/error.ts';
 import type { JsonObject } from '../../model/json.ts';
 import { ident } from '../../model/sql.ts';
 import type { Infer } from '../../spec/schema.ts';
-import { sniffEncodings } from '../shared/encodings.ts';
+import { pinEncoding, sniffEncodings } from '../shared/encodings.ts';
 import { type LineSettings, linesScan, scanLines } from '../shared/lines.ts';
 import { distinctNames, key } from '../shared/names.ts';
 import type { fixedWidthSpec } from './spec.ts';
@@ -11,13 +11,17 @@ import type { fixedWidthSpec } from './spec.ts';
 type Settings = Infer<typeof fixedWidthSpec.settings>;
 
 export const fixedWidth: FormatReader = {
-  divisible: () => true,
+  divisible: async () => true,
 
   async sniff(files, settings) {
     const { fields, lines } = readSettings(settings);
     const found = await sniffEncodings(files, lines.encoding);
     const columns = distinctNames(fields.map((field) => field.name)).map((name) => ({ name, type: null }));
     return { ...found, columns };
+  },
+
+  pin(sniffed, settings) {
+    return pinEncoding(sniffed.dialect, readSettings(settings).lines.encoding);
   },
 
   async scan(files, sniffed, settings, engine, options) {

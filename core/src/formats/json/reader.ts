@@ -29,6 +29,11 @@ const JSON_TYPE: DataType = { kind: 'json' };
 let made = 0;
 
 export const json: FormatReader = {
+  async divisible(file, settings) {
+    const { layout, path } = readSettings(settings);
+    return path.length === 0 && (layout ?? (await layoutOf(file))) === 'ndjson';
+  },
+
   async sniff(files, settings) {
     const { layout, path } = readSettings(settings);
     const fields = new Map<string, Field>();

@@ -3,6 +3,7 @@ import { open } from 'node:fs/promises';
 import type { LocalFile } from '../../model/component.ts';
 import { SluiceError } from '../../model/error.ts';
 import { bomLength, refuseWide } from '../shared/sample.ts';
+import { lineStart } from '../shared/text.ts';
 import { Fields, Scanner } from './tokens.ts';
 import { Walker } from './walk.ts';
 
@@ -40,7 +41,7 @@ const LF = 10;
 const NOT_UTF8: Fault = { code: 'format/encoding', reason: 'it holds bytes that are no UTF-8' };
 
 /**
- * Visits a file's records until `visit` gives false; `between` runs after each chunk. Blank lines are no records. Throws
+ * Visits the records of a file, or of a piece of one, until `visit` gives false; `between` runs after each chunk. Blank lines are no records. Throws
  * `format/json` where a document is broken, which hides all records behind that place.
  */
 export async function visitRecords(
@@ -48,6 +49,7 @@ export async function visitRecords(
   reading: Reading,
   visit: (record: JsonRecord) => boolean,
   between: (count: number) => Promise<void> = async () => {},
+  linesBefore = 0,
 ): Promise<void> {
   const reader = reading.layout === 'array' ? new ArrayReader(file, reading.path) : new LineReader(file, reading.path);
   const handle = await open(file.path, 'r').catch((cause: unknown) => {
@@ -57,9 +59,14 @@ export async function visitRecords(
     });
   });
   try {
-    for (let at = 0, more = true; more; ) {
-      const buffer = Buffer.allocUnsafe(CHUNK);
-      const { bytesRead } = await handle.read(buffer, 0, CHUNK, at);
+    const [from, to] = file.range ?? [0, Number.POSITIVE_INFINITY];
+    const start = await lineStart(handle, from);
+    const stop = await lineStart(handle, to);
+    if (start > 0) reader.begin(start, linesBefore + 1);
+    for (let at = start, more = true; more; ) {
+      const size = Math.max(0, Math.min(CHUNK, stop - at));
+      const buffer = Buffer.allocUnsafe(size);
+      const { bytesRead } = await handle.read(buffer, 0, size, at);
       let bytes = buffer.subarray(0, bytesRead);
       if (at === 0) {
         refuseWide(file, bytes);
@@ -71,6 +78,34 @@ export async function visitRecords(
       more = reader.push(bytes, bytesRead === 0, visit) && bytesRead > 0;
       await between(bytesRead);
     }
+  } finally {
+    await handle.close();
+  }
+}
+
+/** Lines, and those of them that hold a record, before a piece of a file of lines. */
+export async function countBefore(file: LocalFile): Promise<{ lines: number; records: number }> {
+  const before = { lines: 0, records: 0 };
+  if (!file.range || file.range[0] === 0) return before;
+  const handle = await open(file.path, 'r');
+  try {
+    const stop = await lineStart(handle, file.range[0]);
+    let blank = true;
+    for (let at = 0; at < stop; ) {
+      const { buffer, bytesRead } = await handle.read(Buffer.allocUnsafe(CHUNK), 0, Math.min(CHUNK, stop - at), at);
+      if (bytesRead === 0) break;
+      const bytes = buffer.subarray(0, bytesRead);
+      let from = at === 0 ? bomLength(bytes) : 0;
+      for (let end = bytes.indexOf(LF, from); end >= 0; end = bytes.indexOf(LF, from)) {
+        before.lines++;
+        if (!(blank && isBlank(bytes, from, end))) before.records++;
+        blank = true;
+        from = end + 1;
+      }
+      blank &&= isBlank(bytes, from, bytes.length);
+      at += bytesRead;
+    }
+    return before;
   } finally {
     await handle.close();
   }
@@ -93,8 +128,9 @@ abstract class PieceReader {
     this.record = { bytes: this.#pending, from: 0, to: 0, line: 1, start: 0, fault: null, fields: this.fields };
   }
 
-  begin(offset: number): void {
+  begin(offset: number, line = 1): void {
     this.#offset = offset;
+    this.#line = line;
   }
 
   /** Gives false where `visit` ended it. */

@@ -2,7 +2,7 @@ import { open } from 'node:fs/promises';
 import type { LocalFile } from '../../model/component.ts';
 import { FLUSH, KEPT_TEXT, rejectLine, Writer } from '../shared/writer.ts';
 import { faultError } from './faults.ts';
-import { type Fault, type JsonRecord, type Reading, visitRecords } from './records.ts';
+import { countBefore, type Fault, type JsonRecord, type Reading, visitRecords } from './records.ts';
 import { decode } from './tokens.ts';
 
 export interface Rewritten {
@@ -38,6 +38,8 @@ export async function rewrite(file: LocalFile, reading: Reading, options: Rewrit
   const limit = options.limit ?? Number.POSITIVE_INFINITY;
   const picker = new Picker(options.fields);
   const done = { rows: 0, rejects: 0, size: 0, longest: 0 };
+  // A sample's numbers are of no use.
+  const before = options.limit === null ? await countBefore(file) : { lines: 0, records: 0 };
   const take = (record: JsonRecord): boolean => {
     const fault = record.fault ?? picker.pick(record);
     if (fault) {
@@ -47,19 +49,20 @@ export async function rewrite(file: LocalFile, reading: Reading, options: Rewrit
       done.rejects++;
       return true;
     }
-    const before = rows.size;
+    const size = rows.size;
     picker.write(rows, record);
-    rows.text(`${done.rows + done.rejects + 1}\n`);
-    done.longest = Math.max(done.longest, rows.size - before);
+    rows.text(`${before.records + done.rows + done.rejects + 1}\n`);
+    done.longest = Math.max(done.longest, rows.size - size);
     done.rows++;
     return done.rows < limit;
   };
   try {
-    await visitRecords(file, reading, take, async (count) => {
+    const between = async (count: number) => {
       options.onBytes?.(count);
       await rows.flush(FLUSH);
       await rejects?.flush(FLUSH);
-    });
+    };
+    await visitRecords(file, reading, take, between, before.lines);
     await rows.flush(0);
     await rejects?.flush(0);
     return { ...done, size: rows.written };

@@ -54,6 +54,7 @@ export async function sniffFields(
 ): Promise<number> {
   let records = 0;
   let fault: Error | null = null;
+  let begin: number | null = null;
   await visitRecords(file, reading, (record) => {
     if (record.fault) {
       fault ??= faultError(file, record, record.fault);
@@ -61,7 +62,8 @@ export async function sniffFields(
       records++;
       for (let i = 0; i < record.fields.count; i++) look(record.bytes, record.fields, i, fields);
     }
-    return record.start + record.to - record.from < most || (records === 0 && fault === null);
+    begin ??= record.start;
+    return record.start + record.to - record.from - begin < most || (records === 0 && fault === null);
   });
   if (records === 0 && fault) throw fault;
   return records;

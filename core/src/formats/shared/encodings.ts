@@ -25,6 +25,13 @@ export async function sniffEncodings(
   return { dialect, evidence, warnings };
 }
 
+/** What was found out, as settings: the encoding where all files share it. */
+export function pinEncoding(dialect: JsonObject, declared: string): JsonObject {
+  const [first, ...others] = (dialect as EncodingDialect).encodings.map(([, encoding]) => encoding);
+  const shared = first !== undefined && others.every((encoding) => encoding === first);
+  return declared === 'auto' && shared ? { encoding: first } : {};
+}
+
 /** The encoding of a file that the sample held or not. */
 export async function knownEncoding(file: LocalFile, dialect: JsonObject, declared: string): Promise<string> {
   const { encodings } = dialect as EncodingDialect;

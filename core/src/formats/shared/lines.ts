@@ -51,7 +51,7 @@ async function visitLines(
   path: string,
   form: TextForm,
   visit: (line: Line) => boolean,
-  between: () => Promise<void> = async () => {},
+  between: (bytes: number) => Promise<void> = async () => {},
 ): Promise<void> {
   const line: Line = {
     bytes: Buffer.alloc(0),
@@ -93,11 +93,11 @@ async function visitLines(
   for await (const chunk of textChunks(path, form)) {
     pending = pending.length === 0 ? chunk : Buffer.concat([pending, chunk]);
     const more = take(false);
-    await between();
+    await between(chunk.length);
     if (!more) return;
   }
   take(true);
-  await between();
+  await between(0);
 }
 
 interface Fault {
@@ -126,6 +126,8 @@ interface WriteOptions {
   /** Where bad rows go; null: the first one is thrown. */
   rejects: string | null;
   limit: number;
+  /** Told of bytes as they are read. */
+  onBytes: (count: number) => void;
 }
 
 /** Writes a file's rows anew. Throws `format/*` errors at the first bad one where `rejects` is null. */
@@ -167,7 +169,8 @@ async function writeLines(
     return done.rows < options.limit;
   };
   try {
-    await visitLines(file.path, form, take, async () => {
+    await visitLines(file.path, form, take, async (bytes) => {
+      options.onBytes(bytes);
       await rows.flush(FLUSH);
       await rejects?.flush(FLUSH);
     });
@@ -297,6 +300,7 @@ export async function scanLines(
   const name = `lines-${process.pid}-${made++}`;
   const rejects = options.skipBadRows ? join(engine.spool, `${name}.rejects.csv`) : null;
   const limit = options.limit ?? Number.POSITIVE_INFINITY;
+  const onBytes = (count: number) => engine.readBytes?.(count);
   const numbered = options.limit === undefined && (options.rowNumbers || options.skipBadRows);
   const parts: string[] = [];
   let rejected = 0;
@@ -304,7 +308,7 @@ export async function scanLines(
     const encoding = await knownEncoding(file, sniffed.dialect, settings.encoding);
     const rows = join(engine.spool, `${name}-${file.ordinal}.csv`);
     const form = { encoding, footer: settings.footer, ...(file.range ? { range: file.range } : {}) };
-    const done = await writeLines(file, form, settings, { rows, rejects, limit, numbered });
+    const done = await writeLines(file, form, settings, { rows, rejects, limit, numbered, onBytes });
     rejected += done.rejects;
     parts.push(linesSql(file, rows, done));
   }

@@ -105,15 +105,17 @@ async function extentOf(handle: FileHandle, form: TextForm): Promise<{ at: numbe
   const mark = await markAt(handle);
   const end = form.footer > 0 ? await footerStart(handle, form) : Number.POSITIVE_INFINITY;
   if (!form.range) return { at: mark, stop: end };
-  const [from, to] = form.range;
-  const at = await lineStart(handle, from, form);
-  return { at: Math.max(mark, at), stop: Math.min(end, await lineStart(handle, to, form)) };
+  // UTF-16 is not divided: all its lines begin at 0.
+  const wide = form.encoding.startsWith('utf-16');
+  const [from, to] = wide && form.range[0] === 0 ? [0, Number.POSITIVE_INFINITY] : form.range;
+  if (wide && from > 0) return { at: Number.POSITIVE_INFINITY, stop: end };
+  const at = await lineStart(handle, from);
+  return { at: Math.max(mark, at), stop: Math.min(end, await lineStart(handle, to)) };
 }
 
-/** The first line start at a place or behind it. UTF-16 is not divided: all its lines begin at 0. */
-async function lineStart(handle: FileHandle, place: number, form: TextForm): Promise<number> {
-  if (place === 0) return 0;
-  if (form.encoding.startsWith('utf-16')) return Number.POSITIVE_INFINITY;
+/** The first line start at a place in a file or behind it. */
+export async function lineStart(handle: FileHandle, place: number): Promise<number> {
+  if (place === 0 || place === Number.POSITIVE_INFINITY) return place;
   const buffer = Buffer.alloc(64 * 1024);
   for (let at = place - 1; ; at += buffer.length) {
     const { bytesRead } = await handle.read(buffer, 0, buffer.length, at);

@@ -2,7 +2,7 @@ import type { Engine, FormatReader } from '../../model/component.ts';
 import { SluiceError } from '../../model/error.ts';
 import type { JsonObject } from '../../model/json.ts';
 import { ident, literal } from '../../model/sql.ts';
-import { sniffEncodings } from '../shared/encodings.ts';
+import { pinEncoding, sniffEncodings } from '../shared/encodings.ts';
 import { type LineSettings, linesBefore, linesScan, scanLines } from '../shared/lines.ts';
 import { distinctNames } from '../shared/names.ts';
 import { type Groups, groupsOf, wrong } from './groups.ts';
@@ -12,7 +12,7 @@ const NO_MATCH = 'sluice-no-match:';
 const MARK = new RegExp(`^Invalid Input Error: ${NO_MATCH}(\\d+):(\\d+):(\\d*):([01])`);
 
 export const text: FormatReader = {
-  divisible: () => true,
+  divisible: async () => true,
 
   async sniff(files, settings, engine) {
     const { lines, groups } = readSettings(settings);
@@ -21,6 +21,10 @@ export const text: FormatReader = {
     const found = await sniffEncodings(files, lines.encoding);
     const columns = distinctNames(names).map((name) => ({ name, type: groups ? null : ({ kind: 'text' } as const) }));
     return { ...found, columns };
+  },
+
+  pin(sniffed, settings) {
+    return pinEncoding(sniffed.dialect, readSettings(settings).lines.encoding);
   },
 
   async scan(files, sniffed, settings, engine, options) {
