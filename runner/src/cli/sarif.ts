@@ -13,7 +13,7 @@ export function sarifLog(findings: readonly Finding[]): object {
       {
         columnKind: 'utf16CodeUnits',
         tool: { driver: { name: 'sluice', version: VERSION, rules: codes.map(ruleOf) } },
-        results: findings.map(resultOf),
+        results: findings.map((finding) => resultOf(finding, codes)),
       },
     ],
   };
@@ -23,16 +23,17 @@ function ruleOf(code: DiagnosticCode): object {
   return { id: code, shortDescription: { text: DIAGNOSTIC_CODES[code] } };
 }
 
-function resultOf(finding: Finding): object {
+function resultOf(finding: Finding, codes: readonly DiagnosticCode[]): object {
   const { file, code, severity, message, range } = findingJson(finding);
   return {
     ruleId: code,
+    ruleIndex: codes.indexOf(code as DiagnosticCode),
     level: LEVELS[severity],
     message: { text: message },
     locations: [
       {
         physicalLocation: {
-          artifactLocation: { uri: encodeURI(file) },
+          artifactLocation: { uri: file.split('/').map(encodeURIComponent).join('/') },
           region: {
             startLine: range.start.line + 1,
             startColumn: range.start.character + 1,

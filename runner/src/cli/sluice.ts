@@ -4,7 +4,7 @@ import { EXIT } from './exit.ts';
 
 // Nothing of core is imported here: it takes longer to load than help takes to print.
 
-interface CommandEntry {
+export interface CommandEntry {
   summary: string;
   /** Adds arguments, options and the action: a command's file is loaded only where its name is called. */
   load(): Promise<{ define(command: Command): void }>;
@@ -24,7 +24,9 @@ const COMMANDS: Readonly<Record<string, CommandEntry>> = {
   discover: { summary: 'show what a connection holds, and write jobs for it', load: () => import('./discover.ts') },
   quarantine: { summary: 'show rows that were set aside, and run them again', load: () => import('./quarantine.ts') },
   next: { summary: 'show when a job fires next', load: () => import('./next.ts') },
+  import: { summary: 'make job files of the origin’s API JSON', load: () => import('./import.ts') },
   schema: { summary: 'print the JSON Schema of job or project files', load: () => import('./schema.ts') },
+  completion: { summary: 'print a script by which a shell completes', load: () => import('./completion.ts') },
   lsp: { summary: 'start the language server on stdin and stdout, for editors', load: () => import('./lsp.ts') },
   state: { summary: 'show, set back, export and import checkpoints and history', load: () => import('./state.ts') },
 };
@@ -48,6 +50,13 @@ async function main(argv: readonly string[]): Promise<void> {
   await program.parseAsync([...argv], { from: 'user' });
 }
 
+/** The answer to a shell's question; a project that cannot be read has nothing to offer. */
+async function suggest(words: readonly string[]): Promise<void> {
+  const { complete } = await import('./complete.ts');
+  const found = await complete(words, COMMANDS).catch(() => []);
+  process.stdout.write(found.map((word) => `${word}\n`).join(''));
+}
+
 async function version(argv: readonly string[]): Promise<string> {
   if (!argv.includes('-V') && !argv.includes('--version')) return '';
   return `sluice ${(await import('@sluice/core')).VERSION}`;
@@ -62,7 +71,8 @@ for (const output of [process.stdout, process.stderr]) {
 
 const argv = process.argv.slice(2);
 try {
-  await main(argv);
+  if (argv[0] === '__complete') await suggest(argv.slice(1));
+  else await main(argv);
 } catch (error) {
   if (error instanceof CommanderError) {
     // Commander has written what there is to say; help and version are what was asked for.

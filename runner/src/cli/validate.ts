@@ -9,15 +9,18 @@ import { findingsOf, renderFindings, summaryOf } from './findings.ts';
 import { type CommonOptions, outputOf, withCommon } from './options.ts';
 import { type OpenProject, openProject, shownPath } from './project.ts';
 import { sarifLog } from './sarif.ts';
+import { chooseJobs } from './select.ts';
 import { print, styleFor, tell } from './terminal.ts';
 
 interface ValidateOptions extends CommonOptions {
+  select?: string[];
   failOn: 'error' | 'warning';
 }
 
 export function define(command: Command): void {
   withCommon(command, ['text', 'json', 'sarif', 'github'])
     .argument('[file...]', 'files to check (default: sluice.yaml and every job file)')
+    .option('--select <selector...>', 'files of jobs by tag:NAME, owner:NAME, path:GLOB or connection:NAME')
     .addOption(
       new Option('--fail-on <severity>', 'lowest severity that fails').choices(['error', 'warning']).default('error'),
     )
@@ -27,7 +30,7 @@ export function define(command: Command): void {
 
 async function validate(files: string[], options: ValidateOptions): Promise<void> {
   const project = await openProject(options, files);
-  const wanted = files.length > 0 ? await namesIn(project, files) : undefined;
+  const wanted = await wantedFiles(project, files, options.select);
   const findings = findingsOf(project, wanted);
   write(project, findings, outputOf(options));
   const style = styleFor(process.stderr);
@@ -41,6 +44,18 @@ async function validate(files: string[], options: ValidateOptions): Promise<void
   if (!options.quiet) tell(summaryOf(findings, checked));
   const fails = findings.some(({ diagnostic: { severity } }) => severity === 'error' || severity === options.failOn);
   process.exitCode = unreadable.length > 0 ? EXIT.usage : fails ? EXIT.failed : EXIT.done;
+}
+
+/** The files that were named or selected; undefined: all. */
+async function wantedFiles(
+  project: OpenProject,
+  files: readonly string[],
+  selectors: readonly string[] | undefined,
+): Promise<Set<string> | undefined> {
+  if (files.length === 0 && !selectors) return undefined;
+  const names = await namesIn(project, files);
+  if (selectors) for (const { document } of chooseJobs(project, [], selectors)) names.add(document.file);
+  return names;
 }
 
 /** Files from the command line as the project names them. */
