@@ -1,5 +1,5 @@
 import { Command } from 'commander';
-import type { CommandEntry } from './sluice.ts';
+import type { CommandEntry } from './entry.ts';
 
 /** Commands whose arguments are jobs. */
 const OF_JOBS: ReadonlySet<string> = new Set([

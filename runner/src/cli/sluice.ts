@@ -1,14 +1,9 @@
 #!/usr/bin/env node
 import { Command, CommanderError } from 'commander';
+import type { CommandEntry } from './entry.ts';
 import { EXIT } from './exit.ts';
 
 // Nothing of core is imported here: it takes longer to load than help takes to print.
-
-export interface CommandEntry {
-  summary: string;
-  /** Adds arguments, options and the action: a command's file is loaded only where its name is called. */
-  load(): Promise<{ define(command: Command): void }>;
-}
 
 const COMMANDS: Readonly<Record<string, CommandEntry>> = {
   init: { summary: 'make a project that runs at once', load: () => import('./init.ts') },
