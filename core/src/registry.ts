@@ -14,6 +14,7 @@ export const destinations: Readonly<Record<string, { load: () => Promise<Destina
   postgres: { load: async () => (await import('./connectors/postgres/destination.ts')).postgres },
   local: { load: async () => (await import('./connectors/local/destination.ts')).localDestination(writers) },
   sqlite: { load: async () => (await import('./connectors/sqlite/destination.ts')).sqlite },
+  mysql: { load: async () => (await import('./connectors/mysql/destination.ts')).mysql },
 };
 export const formats: Readonly<Record<string, { load: () => Promise<FormatReader> }>> = {
   csv: { load: async () => (await import('./formats/csv/reader.ts')).csv },

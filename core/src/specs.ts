@@ -9,6 +9,7 @@ import { uniqueSpec } from './checks/unique/spec.ts';
 import { destinationSpec as duckdbDestination, sourceSpec as duckdbSource } from './connectors/duckdb/spec.ts';
 import { sourceSpec as httpSource } from './connectors/http/spec.ts';
 import { destinationSpec as localDestination, sourceSpec as localSource } from './connectors/local/spec.ts';
+import { destinationSpec as mysqlDestination } from './connectors/mysql/spec.ts';
 import { destinationSpec as postgresDestination, sourceSpec as postgresSource } from './connectors/postgres/spec.ts';
 import { sourceSpec as s3Source } from './connectors/s3/spec.ts';
 import { destinationSpec as sqliteDestination, sourceSpec as sqliteSource } from './connectors/sqlite/spec.ts';
@@ -41,6 +42,7 @@ export const destinations: Readonly<Record<string, Spec>> = {
   postgres: postgresDestination,
   local: localDestination,
   sqlite: sqliteDestination,
+  mysql: mysqlDestination,
 };
 export const formats: Readonly<Record<string, Spec>> = {
   csv: csvSpec,

@@ -16,7 +16,7 @@ export function destinationSuite(
   name: string,
   system: () => SystemUnderTest,
   /** What it can do beside append and replace. */
-  can: { merge: boolean; window: boolean } = { merge: true, window: true },
+  can: { merge: boolean; window: boolean; reshape?: boolean } = { merge: true, window: true },
 ): void {
   // What a system cannot do is not tested there, and not counted as skipped.
   const none = () => undefined;
@@ -57,7 +57,9 @@ export function destinationSuite(
           disposition: 'replace',
         });
         expect(result).toMatchObject({ rows_written: 1 });
-        expect(await driver.select()).toEqual([{ id: '9', n: '1.50' }]);
+        // Where a table cannot be swapped in a transaction its old columns stay.
+        const rest = can.reshape === false ? { s: null } : {};
+        expect(await driver.select()).toEqual([{ id: '9', n: '1.50', ...rest }]);
       });
 
       test('a replace with no rows leaves an empty table', async () => {
@@ -196,7 +198,7 @@ export function destinationSuite(
         const quarantine = `SELECT 'bad/type' AS code, 'no number' AS reason, 'in.csv' AS path, 7::BIGINT AS row_number, NULL::BIGINT AS byte_offset, '{"a":1}' AS "row"`;
         await driver.run(way, three(1), two, { quarantine });
         const rows = await driver.system.select(
-          `SELECT code, path, row_number, byte_offset, "row" AS r FROM "${driver.system.schema}"."_sluice_quarantine" WHERE stream = '${driver.table}'`,
+          `SELECT code, path, "row_number", byte_offset, "row" AS r FROM "${driver.system.schema}"."_sluice_quarantine" WHERE stream = '${driver.table}'`,
         );
         expect(rows).toEqual([{ code: 'bad/type', path: 'in.csv', row_number: '7', byte_offset: null, r: '{"a":1}' }]);
       });

@@ -1,34 +1,51 @@
-import { createServer, type Server } from 'node:net';
+import { createServer } from 'node:net';
 import type { TestProject } from 'vitest/node';
+import { startMariaDb } from './mariadb-server.ts';
 import { startServer, type TestServer } from './postgres-server.ts';
 
 declare module 'vitest' {
   interface ProvidedContext {
-    /** Loopback port that answers a connection with the URL of the test Postgres. */
+    /** Loopback ports that answer a connection with the URL of the test Postgres and of the test MariaDB. */
     postgresDoor: number;
+    mariadbDoor: number;
   }
 }
 
-/** One Postgres for all test files, started when the first of them asks for it: runs without it pay nothing. */
+/** One server of a kind for all test files, started when the first of them asks for it: runs without it pay nothing. */
 export default async function setup(project: TestProject): Promise<() => Promise<void>> {
+  const { SLUICE_TEST_POSTGRES, DATABASE_URL, SLUICE_TEST_MARIADB } = process.env;
+  const postgres = await openDoor(SLUICE_TEST_POSTGRES || DATABASE_URL, startServer);
+  const mariadb = await openDoor(SLUICE_TEST_MARIADB, startMariaDb);
+  project.provide('postgresDoor', postgres.port);
+  project.provide('mariadbDoor', mariadb.port);
+  return async () => {
+    await Promise.all([postgres.close(), mariadb.close()]);
+  };
+}
+
+async function openDoor(
+  given: string | undefined,
+  start: () => Promise<TestServer>,
+): Promise<{ port: number; close(): Promise<void> }> {
   let server: Promise<TestServer> | null = null;
-  const given = process.env.SLUICE_TEST_POSTGRES || process.env.DATABASE_URL;
-  const door: Server = createServer((socket) => {
+  const door = createServer((socket) => {
     socket.on('error', () => undefined);
-    const start = () => {
-      server ??= startServer();
+    const url = () => {
+      server ??= start();
       return server.then((s) => s.url);
     };
-    (given ? Promise.resolve(given) : start()).then(
-      (url) => socket.end(`ok ${url}`),
+    (given ? Promise.resolve(given) : url()).then(
+      (text) => socket.end(`ok ${text}`),
       (error) => socket.end(`error ${error instanceof Error ? error.stack : String(error)}`),
     );
   });
   await new Promise<void>((resolve) => door.listen(0, '127.0.0.1', resolve));
   const address = door.address();
-  if (typeof address === 'object' && address) project.provide('postgresDoor', address.port);
-  return async () => {
-    door.close();
-    await (await server?.catch(() => null))?.stop();
+  return {
+    port: typeof address === 'object' && address ? address.port : 0,
+    async close() {
+      door.close();
+      await (await server?.catch(() => null))?.stop();
+    },
   };
 }

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
-import { connect } from 'node:net';
 import pg from 'pg';
 import { inject } from 'vitest';
+import { askDoor } from './door.ts';
 
 export interface TestDatabase {
   /** Connection URL of a database that nobody else uses. */
@@ -18,7 +18,7 @@ export interface TestDatabase {
 
 /** Makes a database in the test run's Postgres (or in SLUICE_TEST_POSTGRES or DATABASE_URL). Drop it in `afterAll`. */
 export async function testDatabase(): Promise<TestDatabase> {
-  const admin = await serverUrl();
+  const admin = await askDoor(inject('postgresDoor'));
   const database = `sluice_test_${randomBytes(6).toString('hex')}`;
   await query(admin, `CREATE DATABASE ${database}`);
   const url = new URL(admin);
@@ -35,22 +35,6 @@ export async function testDatabase(): Promise<TestDatabase> {
       await query(admin, `DROP DATABASE IF EXISTS ${database} WITH (FORCE)`);
     },
   };
-}
-
-function serverUrl(): Promise<string> {
-  return new Promise((resolve, reject) => {
-    let text = '';
-    connect(inject('postgresDoor'), '127.0.0.1')
-      .setEncoding('utf8')
-      .on('data', (more) => {
-        text += more;
-      })
-      .on('error', reject)
-      .on('end', () => {
-        if (text.startsWith('ok ')) resolve(text.slice(3));
-        else reject(new Error(`no Postgres for this test: ${text}`));
-      });
-  });
 }
 
 async function query(url: string, sql: string): Promise<Record<string, string | null>[]> {

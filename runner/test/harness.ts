@@ -6,6 +6,7 @@ import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { check, compile, type Job, type JsonObject, resolveReferences } from '@sluice/core';
 import { registry } from '@sluice/core/runtime';
+import { type TestMariaDb, testMariaDb } from '../../core/test/mariadb.ts';
 import { type TestDatabase, testDatabase } from '../../core/test/postgres.ts';
 import type { RunEvent, RunResult } from '../src/executor/api.ts';
 import { startRun } from '../src/executor/start.ts';
@@ -38,16 +39,19 @@ export interface ChildRun {
 export class TestProject {
   readonly dir: string;
   readonly db: TestDatabase;
+  /** Only where the tests asked for it. */
+  readonly mariadb: TestMariaDb | null;
   #clock = Date.parse('2026-01-01T00:00:00Z');
 
-  constructor(dir: string, db: TestDatabase) {
+  constructor(dir: string, db: TestDatabase, mariadb: TestMariaDb | null) {
     this.dir = dir;
     this.db = db;
+    this.mariadb = mariadb;
   }
 
   /** The environment that jobs read their references from. */
   get env(): Record<string, string> {
-    return { WAREHOUSE_URL: this.db.url };
+    return { WAREHOUSE_URL: this.db.url, ...(this.mariadb ? { MYSQL_URL: this.mariadb.url } : {}) };
   }
 
   path(name: string): string {
@@ -193,33 +197,44 @@ export class TestProject {
       const [row] = await this.db.query(`SELECT count(*) AS n FROM "${nspname}"._sluice_staging`);
       if (row?.n !== '0') found.push(`${row?.n} tokens in ${nspname}`);
     }
+    const own = await this.mariadb?.query(`SHOW TABLES LIKE '\\_sluice\\_stage%'`);
+    found.push(...(own ?? []).map((row) => String(Object.values(row)[0])));
     return found;
   }
 
   async close(): Promise<void> {
     await rm(this.dir, { recursive: true, force: true });
     await this.db.drop();
+    await this.mariadb?.drop();
   }
 }
 
 /** Makes a project; close it in `afterAll`. */
-export async function testProject(): Promise<TestProject> {
+export async function testProject(options: { mariadb?: boolean } = {}): Promise<TestProject> {
   const db = await testDatabase();
-  return new TestProject(await realpath(await mkdtemp(join(tmpdir(), 'sluice-run-'))), db);
+  const mariadb = options.mariadb ? await testMariaDb() : null;
+  return new TestProject(await realpath(await mkdtemp(join(tmpdir(), 'sluice-run-'))), db, mariadb);
 }
 
 /** The systems that the commit protocol is tested on. */
-export type Kind = 'duckdb' | 'postgres' | 'local' | 'sqlite';
+export type Kind = 'duckdb' | 'postgres' | 'local' | 'sqlite' | 'mysql';
 
 const PLACES: Record<Kind, (table: string) => string> = {
   duckdb: (table) => `path: out.duckdb\n  table: ${table}`,
   postgres: (table) => `url: \${env:WAREHOUSE_URL}\n  schema: wh\n  table: ${table}`,
   local: (table) => `path: out/${table}`,
+  mysql: (table) => `url: \${env:MYSQL_URL}\n  table: ${table}`,
   sqlite: (table) => `path: out.sqlite\n  table: ${table}`,
 };
 
 /** Schema of a kind's tables, with its point, in queries. */
-export const SCHEMAS: Record<Kind, string> = { duckdb: 'main.', postgres: 'wh.', local: '', sqlite: 'main.' };
+export const SCHEMAS: Record<Kind, string> = {
+  duckdb: 'main.',
+  postgres: 'wh.',
+  local: '',
+  sqlite: 'main.',
+  mysql: '',
+};
 
 /** The `destination` part of a job's YAML for a table of this kind. */
 export function destination(kind: Kind, table: string, more = ''): string {

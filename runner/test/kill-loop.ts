@@ -171,7 +171,7 @@ function compare(a: readonly (string | null)[], b: readonly (string | null)[]): 
 export function killLoop(kind: Kind): void {
   let project: TestProject;
   beforeAll(async () => {
-    project = await testProject();
+    project = await testProject({ mariadb: kind === 'mysql' });
   });
   afterAll(() => project.close());
 

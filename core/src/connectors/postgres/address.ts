@@ -1,5 +1,6 @@
-import { SluiceError } from '../../model/error.ts';
+import type { SluiceError } from '../../model/error.ts';
 import type { JsonObject } from '../../model/json.ts';
+import { badServerUrl, readServerUrl } from '../shared/server-url.ts';
 
 export type SslMode = 'disable' | 'prefer' | 'require' | 'verify-ca' | 'verify-full';
 
@@ -51,43 +52,14 @@ interface UrlParts {
   ssl_ca?: string;
 }
 
-const AFTER_USER =
-  /^(?<host>\[[^\]]*\]|[^/?#:@]*)(?::(?<port>[^/?#@]*))?(?:\/(?<database>[^?#@]*))?(?:\?(?<query>.*))?$/s;
-
 function readUrl(text: string): UrlParts {
-  const scheme = /^(?:jdbc:)?postgres(?:ql)?:\/\//i.exec(text);
-  if (!scheme) throw badUrl('it does not begin with postgres://', null);
-  const { userInfo, parts } = splitUser(text.slice(scheme[0].length));
-  const host = decode(parts.host ?? '').replace(/^\[|\]$/g, '');
-  const database = decode(parts.database ?? '');
-  if (parts.port && !(Number(parts.port) >= 1 && Number(parts.port) <= 65535))
-    throw badUrl('the port is no number from 1 to 65535', { host, port: parts.port, database });
-  const query = new Map<string, string>();
-  for (const pair of (parts.query ?? '').split('&')) {
-    const at = pair.indexOf('=');
-    if (at > 0) query.set(pair.slice(0, at), decode(pair.slice(at + 1)));
-  }
-  const result: UrlParts = { ...readQuery(query) };
-  if (host) result.host = host;
-  if (parts.port) result.port = parts.port;
-  if (database) result.database = database;
-  if (userInfo !== null) {
-    const at = userInfo.indexOf(':');
-    result.user = decode(at < 0 ? userInfo : userInfo.slice(0, at));
-    if (at >= 0) result.password = decode(userInfo.slice(at + 1));
-  }
-  return result;
-}
-
-/** The user ends at the first `@` after which the rest reads as a place, so that a password may hold any character unescaped. */
-function splitUser(rest: string): { userInfo: string | null; parts: Record<string, string | undefined> } {
-  for (let at = rest.indexOf('@'); at >= 0; at = rest.indexOf('@', at + 1)) {
-    const match = AFTER_USER.exec(rest.slice(at + 1));
-    if (match?.groups) return { userInfo: rest.slice(0, at), parts: match.groups };
-  }
-  const match = AFTER_USER.exec(rest);
-  if (!match?.groups) throw badUrl('host, port and database cannot be told apart', null);
-  return { userInfo: null, parts: match.groups };
+  const url = readServerUrl(text, {
+    schemes: /^(?:jdbc:)?postgres(?:ql)?:\/\//i,
+    example: 'postgres',
+    system: 'Postgres',
+  });
+  const { query, ...place } = url;
+  return { ...readQuery(query), ...place };
 }
 
 function readQuery(query: Map<string, string>): UrlParts {
@@ -95,7 +67,7 @@ function readQuery(query: Map<string, string>): UrlParts {
   const mode = query.get('sslmode') ?? (query.get('ssl') === 'true' ? 'verify-full' : undefined);
   if (mode !== undefined) {
     const known = mode === 'allow' ? 'prefer' : mode;
-    if (!SSL_MODES.has(known)) throw badUrl('sslmode has no value that is known', null);
+    if (!SSL_MODES.has(known)) throw badUrl('sslmode has no value that is known');
     result.ssl = known as SslMode;
   }
   const texts: [keyof UrlParts, string][] = [
@@ -112,23 +84,6 @@ function readQuery(query: Map<string, string>): UrlParts {
   return result;
 }
 
-/** Decodes percent signs that are escapes and leaves the others: they belong to a password that was not escaped. */
-function decode(text: string): string {
-  try {
-    return decodeURIComponent(text);
-  } catch {
-    return text;
-  }
-}
-
-function badUrl(cause: string, place: { host: string; port: string; database: string } | null): SluiceError {
-  const where = place ? ` (host "${place.host}", port "${place.port}", database "${place.database}")` : '';
-  return new SluiceError(
-    'destination/bad-url',
-    'config',
-    `The url of the Postgres connection cannot be read: ${cause}${where}.`,
-    {
-      hint: 'Write postgres://user:password@host:port/database, or host, port, database, user and password as keys of their own.',
-    },
-  );
+function badUrl(cause: string): SluiceError {
+  return badServerUrl(cause, null, { example: 'postgres', system: 'Postgres' });
 }

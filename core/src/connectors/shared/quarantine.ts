@@ -12,6 +12,7 @@ import { keyIs, type StateDoor } from './door.ts';
 import { inPlace, QUARANTINE } from './tables.ts';
 
 const ROW = ident('row');
+const NUMBER = ident('row_number');
 
 /** Rows of a stream that were set aside, by what for; those most common first. */
 export async function quarantineGroups({ db, place, key }: StateDoor): Promise<QuarantineGroup[]> {
@@ -39,9 +40,9 @@ export async function quarantinedRows(
   filter: QuarantineFilter,
   page: { limit: number; offset: number },
 ): Promise<QuarantinedRow[]> {
-  const order = ['quarantined_at', 'run_id', 'path', 'row_number', 'code', 'reason', ROW].join(', ');
+  const order = ['quarantined_at', 'run_id', 'path', NUMBER, 'code', 'reason', ROW].join(', ');
   const rows = await db.rows(
-    `SELECT run_id, code, reason, path, row_number, byte_offset, ${ROW}, quarantined_at, replayed_by
+    `SELECT run_id, code, reason, path, ${NUMBER}, byte_offset, ${ROW}, quarantined_at, replayed_by
      FROM ${inPlace(place, QUARANTINE.name)} WHERE ${keyIs(key)}${conditions(filter)}
      ORDER BY ${order} LIMIT ${page.limit} OFFSET ${page.offset}`,
   );

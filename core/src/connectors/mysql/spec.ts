@@ -1,0 +1,95 @@
+import { schema } from '../../spec/schema.ts';
+import { defineSpec } from '../../spec/spec.ts';
+
+export const mysqlConnection = schema({
+  type: 'object',
+  properties: {
+    url: {
+      type: 'string',
+      'x-kind': 'secret',
+      minLength: 1,
+      description:
+        '`mysql://user:password@host:port/database` or `mariadb://…`, also with `jdbc:` before it. Other keys beside it win over its parts.',
+      examples: ['${env:SHOP_URL}'],
+    },
+    host: { type: 'string', minLength: 1, description: 'Name or address, or the path of a socket (localhost).' },
+    port: { type: 'integer', minimum: 1, maximum: 65535, description: 'Port (3306).' },
+    database: { type: 'string', minLength: 1, description: 'Database.' },
+    user: { type: 'string', minLength: 1, description: 'User (root).' },
+    password: { type: 'string', 'x-kind': 'secret', description: 'Password.', examples: ['${env:SHOP_PASSWORD}'] },
+    ssl: {
+      type: 'string',
+      enum: ['disable', 'prefer', 'require', 'verify-ca', 'verify-full'],
+      'x-enum-text': [
+        'Never encrypted.',
+        'Encrypted where the server offers it; not on this machine itself.',
+        'Always encrypted; the certificate is not checked.',
+        'Encrypted, and the certificate is signed by a known authority.',
+        'As verify-ca, and the certificate is made out to the host.',
+      ],
+      description: 'How the connection is encrypted (prefer).',
+    },
+    ssl_ca: {
+      type: 'string',
+      'x-kind': 'path',
+      minLength: 1,
+      description: 'File with the certificates of the authorities to trust, instead of those that the system trusts.',
+    },
+    options: {
+      type: 'object',
+      additionalProperties: { type: 'string' },
+      description: 'Variables of the session, as after SET.',
+      examples: [{ innodb_lock_wait_timeout: '120' }],
+    },
+  },
+  additionalProperties: false,
+});
+
+export const destinationSpec = defineSpec({
+  kind: 'destination',
+  type: 'mysql',
+  title: 'MySQL and MariaDB',
+  text: 'Tables in a MySQL (8 or newer) or MariaDB (10.6 or newer) database. Rows and state are committed in one transaction.',
+  settings: schema({ type: 'object', properties: {}, additionalProperties: false }),
+  connection: mysqlConnection,
+  secrets: ['url', 'password'],
+  capabilities: {
+    batch: true,
+    streaming: true,
+    commit_class: 'transactional_no_ddl',
+    write_dispositions: ['append', 'replace', 'merge'],
+    holds: 'tables',
+    max_identifier: 64,
+    placement: 'any',
+  },
+  examples: [
+    'type: mysql\nurl: ${env:SHOP_URL}\ntable: orders\n',
+    'type: mysql\nconnection: shop\ntable: orders\nwrite_disposition: merge\nprimary_key: [order_id]\n',
+  ],
+  notes: `| type | column of a new table | |
+|---|---|---|
+| boolean | tinyint(1) | |
+| int, bigint | int, bigint | |
+| double | double | infinity and NaN are refused: the load fails and names row and column |
+| decimal(p,s) | decimal(p,s) | with more than 30 digits behind the point: varchar(45) |
+| text | longtext | compared byte by byte, spaces at the end too; U+0000 is kept |
+| binary | longblob | |
+| date | date | before year 1, after 9999 and infinite ones are refused, as above |
+| time | time(6) | |
+| timestamp | datetime(6) | as date |
+| timestamptz | datetime(6) | in UTC: the system's own timestamp ends in 2038 |
+| uuid | char(36) | |
+| json, list<…>, struct<…> | longtext | JSON text, all digits kept; the system's JSON type would round numbers |
+
+Which of the language's types a column has is kept beside the state, so that the next run knows a datetime in UTC from another.
+
+- The system commits a transaction when a table is changed. So tables are made and columns added or widened before the transaction: a run
+  that dies in between leaves an empty table or column, never rows, and the next run goes on from there.
+- \`replace\` deletes the rows and inserts the new ones in one transaction: readers see the old rows until the commit. Columns that the new
+  rows lack stay, as null. A column whose type cannot be widened to the new one is refused.
+- \`merge\` updates by key and inserts the rest. A table that it makes gets the key as its primary key, or where that holds text or bytes an
+  index that begins with it.
+- \`deletes: soft\` keeps the row and sets \`_sluice_deleted\`; its other columns stay as they were.
+- Sessions of an older run of the same stream that still write are ended when the next one opens.
+- Tables have to be of the engine InnoDB, which has transactions.`,
+});
