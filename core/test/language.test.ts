@@ -56,7 +56,9 @@ describe('examples of components', () => {
   });
   it.each(examples(specs.transforms))('transform %s', (_, example) => {
     expect(
-      errors(`name: a\nsource: {type: local, path: in.csv}\ntransform:\n  -${indent(example, 4).slice(3)}\n`),
+      errors(
+        `name: a\nsource: {type: local, path: in.csv}\ndestination: {write_disposition: replace}\ntransform:\n  -${indent(example, 4).slice(3)}\n`,
+      ),
     ).toEqual([]);
   });
   it.each(examples(specs.checks))('check %s', (_, example) => {

@@ -3,6 +3,10 @@ import { type Schema, schema } from '../spec/schema.ts';
 import * as specs from '../specs.ts';
 import { componentSchemas } from './component-schemas.ts';
 import { PARTIAL_SCHEMAS } from './host.ts';
+import { incremental } from './incremental-schema.ts';
+import { object } from './object-schema.ts';
+import { retries, schedule } from './schedule-schema.ts';
+import { CHECK_WORDS, COLUMN_WORDS, JOB_WORDS, TRANSFORM_WORDS } from './words.ts';
 
 const NAME = '^[a-z][a-z0-9_]{0,62}$';
 
@@ -27,14 +31,14 @@ const metadata = schema({
 });
 
 /** A step of `transform` or `checks`: one key, named after the component. */
-function stepSchema(components: Readonly<Record<string, Spec>>): Schema {
+function stepSchema(components: Readonly<Record<string, Spec>>, synonyms: Readonly<Record<string, string>>): Schema {
   const properties = Object.fromEntries(
     Object.entries(components).map(([type, spec]): [string, Schema] => {
       const settings: Schema = spec.settings;
       return [type, { ...settings, title: spec.title, description: spec.text }];
     }),
   );
-  return { type: 'object', 'x-step': true, additionalProperties: false, properties };
+  return { type: 'object', 'x-step': true, additionalProperties: false, properties, 'x-synonyms': synonyms };
 }
 
 const columnChecks = Object.fromEntries(
@@ -43,7 +47,7 @@ const columnChecks = Object.fromEntries(
 
 const checks: Schema = {
   type: 'array',
-  items: stepSchema(specs.checks),
+  items: stepSchema(specs.checks, CHECK_WORDS),
   description:
     'Rules for the rows of a run, after `transform`. They see the rows of the run, not those already loaded.',
 };
@@ -52,19 +56,7 @@ const column = schema({
   type: 'object',
   additionalProperties: false,
   required: ['name'],
-  'x-synonyms': {
-    column: 'name',
-    source: 'from',
-    source_name: 'from',
-    rename_from: 'from',
-    data_type: 'type',
-    dtype: 'type',
-    pattern: 'format',
-    date_format: 'format',
-    not_null: 'nullable',
-    pk: 'primary_key',
-    tests: 'checks',
-  },
+  'x-synonyms': COLUMN_WORDS,
   properties: {
     name: {
       type: 'string',
@@ -120,7 +112,7 @@ const column = schema({
     description: { type: 'string' },
     checks: {
       type: 'array',
-      items: stepSchema(columnChecks),
+      items: stepSchema(columnChecks, CHECK_WORDS),
       description: 'Rules for this column.',
     },
   },
@@ -134,131 +126,9 @@ const columns: Schema = {
 
 const transform: Schema = {
   type: 'array',
-  items: stepSchema(specs.transforms),
+  items: stepSchema(specs.transforms, TRANSFORM_WORDS),
   description: 'Steps that change rows, in order. They speak the names of `columns`.',
 };
-
-const incremental: Schema = {
-  type: 'object',
-  description: 'What a run reads. Left out: `files` for files that are appended or merged, else `none`.',
-  'x-union': {
-    key: 'type',
-    of: {
-      none: object('Everything, every time.', {}),
-      files: object('Files that were not loaded before.', {
-        on_change: {
-          type: 'string',
-          enum: ['reload', 'ignore', 'fail'],
-          'x-enum-text': ['It is loaded again.', 'It is passed over.', 'The stream fails.'],
-          description: 'A file that was loaded and then changed. Left out: `reload` for merge, `fail` for append.',
-        },
-      }),
-      cursor: object(
-        'Rows whose cursor is beyond the greatest one that was loaded.',
-        {
-          column: {
-            type: 'string',
-            minLength: 1,
-            'x-kind': 'source-column',
-            description: "The cursor's name in the source.",
-          },
-          initial_value: {
-            type: 'string',
-            minLength: 1,
-            description:
-              "The first run reads rows from this value on, as the cursor's type writes it: `2025-01-31`, `2025-01-31T06:00:00Z`, `1000`.",
-          },
-          lookback: {
-            type: 'string',
-            'x-kind': 'duration',
-            default: '0s',
-            description: 'How far before the cursor each run reads again.',
-          },
-        },
-        ['column'],
-      ),
-      window: object(
-        "One stretch of time a run, begun and ended by the clock of the schedule's zone. The finished ones are the checkpoint. `${window:start}` and `${window:end}`, with a strftime pattern after `|`, stand under `source`.",
-        {
-          column: {
-            type: 'string',
-            minLength: 1,
-            'x-kind': 'source-column',
-            description:
-              "The rows' time, by its name in the source; a date or timestamp. Rows beyond the window are left out, and `replace` deletes the window's rows by it.",
-          },
-          every: {
-            type: 'string',
-            enum: ['hour', 'day', 'week', 'month'],
-            'x-enum-text': [
-              'From a full hour.',
-              'From midnight.',
-              'From Monday, midnight.',
-              'From the first, midnight.',
-            ],
-            'x-value-synonyms': {
-              hourly: 'hour',
-              '1h': 'hour',
-              daily: 'day',
-              '1d': 'day',
-              '24h': 'day',
-              weekly: 'week',
-              '7d': 'week',
-              monthly: 'month',
-            },
-            description: 'How long a window is.',
-          },
-          lookback: {
-            type: 'integer',
-            minimum: 0,
-            maximum: 1000,
-            default: 0,
-            description: 'How many finished windows are loaded once more each time, for rows that come late.',
-          },
-        },
-        ['column', 'every'],
-      ),
-    },
-  },
-  'x-synonyms': {
-    incremental_key: 'column',
-    cursor_field: 'column',
-    update_key: 'column',
-    replication_key: 'column',
-    time_column: 'column',
-    event_time: 'column',
-    partition_by: 'column',
-    interval: 'every',
-    granularity: 'every',
-    batch_size: 'every',
-    window_size: 'every',
-    lag: 'lookback',
-    initial: 'initial_value',
-    start: 'initial_value',
-    start_date: 'initial_value',
-    begin: 'initial_value',
-    cursor_start: 'initial_value',
-  },
-  'x-value-synonyms': {
-    microbatch: 'window',
-    time_interval: 'window',
-    interval: 'window',
-    timestamp: 'cursor',
-    incremental: 'cursor',
-    append: 'cursor',
-    full: 'none',
-    full_refresh: 'none',
-    file: 'files',
-  },
-};
-
-function object(
-  description: string,
-  properties: Readonly<Record<string, Schema>>,
-  required: readonly string[] = [],
-): Schema {
-  return { type: 'object', description, properties, required, additionalProperties: false };
-}
 
 const maxRejected: Schema = {
   ...object('More rejected rows than this fail the stream, which then commits nothing.', {
@@ -288,71 +158,6 @@ const compute: Schema = {
   'x-synonyms': { resources: 'preset', size: 'preset', threads: 'workers', parallelism: 'workers', ram: 'memory' },
 };
 
-const schedule: Schema = {
-  ...object(
-    'When the daemon runs the job. A text alone is the cron.',
-    {
-      cron: {
-        type: 'string',
-        'x-kind': 'cron',
-        description: 'Five fields (minute hour day month weekday), or `@daily` and the like.',
-      },
-      timezone: {
-        type: 'string',
-        'x-kind': 'timezone',
-        default: 'UTC',
-        description: 'IANA zone in which the cron is read.',
-      },
-      start: { type: 'string', 'x-kind': 'timestamp', description: 'No run is due before.' },
-      end: { type: 'string', 'x-kind': 'timestamp', description: 'No run is due from here on.' },
-      overlap_policy: {
-        type: 'string',
-        enum: ['skip', 'queue', 'cancel'],
-        'x-enum-text': ['The new run is skipped.', 'The new run waits.', 'The running one is cancelled.'],
-        default: 'skip',
-        description: 'A run is due while one is still going.',
-      },
-      catchup: {
-        type: 'string',
-        enum: ['none', 'latest', 'all'],
-        'x-enum-text': [
-          'Missed runs are dropped.',
-          'The last missed one is run.',
-          'All missed ones are run, oldest first.',
-        ],
-        default: 'latest',
-        description: 'Runs that were missed while no daemon was there.',
-      },
-    },
-    ['cron'],
-  ),
-  'x-shorthand': 'cron',
-  'x-synonyms': {
-    cron_expression: 'cron',
-    schedule_interval: 'cron',
-    tz: 'timezone',
-    time_zone: 'timezone',
-    start_date: 'start',
-    end_date: 'end',
-    overlap: 'overlap_policy',
-    catch_up: 'catchup',
-  },
-};
-
-const retries: Schema = {
-  ...object('Attempts after one that failed for a passing reason.', {
-    max: { type: 'integer', minimum: 0, maximum: 100, default: 0, description: 'Retries after the first attempt.' },
-    delay: { type: 'string', 'x-kind': 'duration', default: '30s', description: 'Wait before the first retry.' },
-    backoff: {
-      type: 'string',
-      enum: ['fixed', 'exponential'],
-      'x-enum-text': ['The same wait each time.', 'Twice the wait each time.'],
-      default: 'exponential',
-    },
-  }),
-  'x-synonyms': { count: 'max', attempts: 'max', max_retries: 'max', retry_delay: 'delay' },
-};
-
 const { source, destination } = componentSchemas(specs);
 
 const enabled: Schema = {
@@ -363,32 +168,6 @@ const enabled: Schema = {
 
 /** The parts of a job that a stream may say for itself. */
 const streamed = { source, columns, transform, checks, incremental, destination };
-
-const synonyms = {
-  target: 'destination',
-  sink: 'destination',
-  to: 'destination',
-  from: 'source',
-  input: 'source',
-  fields: 'columns',
-  schema: 'columns',
-  transforms: 'transform',
-  transformations: 'transform',
-  steps: 'transform',
-  tests: 'checks',
-  quality: 'checks',
-  expectations: 'checks',
-  cron: 'schedule',
-  retry: 'retries',
-  resources: 'compute',
-  tables: 'streams',
-  dependencies: 'depends_on',
-  needs: 'depends_on',
-  labels: 'tags',
-  id: 'name',
-  job: 'name',
-  active: 'enabled',
-};
 
 const stream: Schema = {
   ...object(
@@ -412,7 +191,7 @@ const stream: Schema = {
     },
     [],
   ),
-  'x-synonyms': synonyms,
+  'x-synonyms': JOB_WORDS,
 };
 
 PARTIAL_SCHEMAS.add(stream);
@@ -457,5 +236,5 @@ export const jobSchema: Schema = {
     ['name', 'source'],
   ),
   title: 'Sluice job',
-  'x-synonyms': synonyms,
+  'x-synonyms': JOB_WORDS,
 };

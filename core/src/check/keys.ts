@@ -7,6 +7,19 @@ import { listWords, meant } from './suggest.ts';
 /** Keys of the language that this version does not have yet. */
 const LATER: ReadonlySet<string> = new Set(['access', 'api', 'channels', 'notify', 'processing', 'secrets', 'sla']);
 
+/** What other tools do in a step and this language does elsewhere. */
+const ELSEWHERE: Readonly<Record<string, string>> = {
+  rename: 'a column gets another name under `columns`: `{name: new, from: old}`',
+  rename_columns: 'a column gets another name under `columns`: `{name: new, from: old}`',
+  cast: 'a column gets its type under `columns`: `{name: amount, type: "decimal(12,2)"}`',
+  mask: 'a column is masked under `columns`: `{name: email, mask: hash}`',
+  sort: 'tables have no order; `dedupe` takes `order_by`',
+  order_by: 'tables have no order; `dedupe` takes `order_by`',
+  join: 'a job reads one source; join in the warehouse, or in the query of a database source',
+  aggregate: 'write it as `sql`: `select …, count(*) from input group by …`',
+  group_by: 'write it as `sql`: `select …, count(*) from input group by …`',
+};
+
 /** Reports a key that the schema does not have; returns the key that was probably meant where that one is not given. */
 export function reportUnknownKey(
   host: Host,
@@ -27,6 +40,8 @@ export function reportUnknownKey(
 function unknownMessage(key: string, suggestion: string | undefined, known: readonly string[], schema: Schema): string {
   if (suggestion !== undefined) return `\`${key}\` is no key here; did you mean \`${suggestion}\`?`;
   if (LATER.has(key)) return `\`${key}\` is not built yet: it would do nothing.`;
+  const other = ELSEWHERE[key.toLowerCase()];
+  if (other !== undefined && schema['x-step']) return `\`${key}\` is no step here; ${other}.`;
   const home = homeOf(key, schema);
   if (home) return `\`${key}\` is no key here; it stands under ${home}.`;
   if (known.length === 0) return `\`${key}\` is no key here; there are none.`;

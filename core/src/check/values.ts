@@ -29,8 +29,18 @@ function checkDuration(text: string): TextFault | null {
   if (parseDuration(text) !== null) return null;
   const words = /^\s*(\d+)\s*(s|sec|secs|seconds?|m|min|mins|minutes?|h|hours?|hrs?|d|days?)\s*$/i.exec(text);
   const unit = words?.[2]?.[0]?.toLowerCase();
+  const iso = /^P(?:(\d+)D|T(\d+)([HMS]))$/i.exec(text);
+  const fixed = iso
+    ? `${iso[1] ?? iso[2]}${iso[1] ? 'd' : iso[3]?.toLowerCase()}`
+    : /^\d{1,9}$/.test(text)
+      ? `${text}s`
+      : null;
   const message = `\`${text}\` is no duration; write a number and s, m, h or d: \`30s\`, \`5m\`, \`2h\`, \`1d\`.`;
-  return { code: 'value/duration', message, ...(words && unit ? { text: `${words[1]}${unit}` } : {}) };
+  return {
+    code: 'value/duration',
+    message,
+    ...(words && unit ? { text: `${words[1]}${unit}` } : fixed ? { text: fixed } : {}),
+  };
 }
 
 function checkSize(text: string): TextFault | null {

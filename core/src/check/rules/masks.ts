@@ -25,10 +25,17 @@ export const masks: Rule = {
       }
       const isKey = keys.size > 0 ? keys.has(fold(name)) : textOf(column, 'primary_key') === 'true';
       if (how !== 'hash' && isKey) {
-        report('column/conflict', mask, `A key under \`${how}\` tells rows apart no longer; use \`hash\`.`);
+        const merges = textOf(stream.node, 'destination', 'write_disposition') === 'merge';
+        report('column/conflict', mask, `A key under \`${how}\` tells rows apart no longer; use \`hash\`.`, {
+          severity: merges ? 'error' : 'warning',
+        });
       }
       if (cursor !== undefined && (textOf(column, 'from') ?? name) === cursor) {
-        report('column/conflict', mask, 'The cursor is kept in the checkpoint as it is, so it cannot be masked.');
+        report(
+          'column/conflict',
+          mask,
+          'Rows are selected by this column, and a cursor is kept in the checkpoint as it is: it cannot be masked.',
+        );
       }
     }
     for (const step of itemsOf(stream.node, 'transform')) flattened(child(step, 'flatten', 'column'), masked, report);

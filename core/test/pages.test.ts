@@ -1,0 +1,59 @@
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { describe, expect, it } from 'vitest';
+import { check, createProject, type Document, formatYaml, parseDocument } from '../src/index.ts';
+
+/** The job language as its page shows it, and every YAML block of this repository's pages. */
+
+const language = new URL('./fixtures/page/', import.meta.url);
+const root = new URL('../../', import.meta.url);
+
+function findings(documents: readonly Document[]) {
+  const config = documents.find((document) => document.file === 'sluice.yaml') ?? null;
+  const jobs = documents.filter((document) => document !== config);
+  const project = createProject({ config, jobs });
+  return documents.flatMap((document) =>
+    [...check(document, project), ...document.diagnostics].map(
+      ({ code, message }) => `${document.file}: ${code}: ${message}`,
+    ),
+  );
+}
+
+it('the language page’s project and jobs have no finding', () => {
+  const documents = readdirSync(language).map((file) =>
+    parseDocument(readFileSync(new URL(file, language), 'utf8'), file),
+  );
+  expect(findings(documents)).toEqual([]);
+});
+
+it.each(readdirSync(language))('%s is laid out already', (file) => {
+  const text = readFileSync(new URL(file, language), 'utf8');
+  expect(formatYaml(text)).toBe(text);
+});
+
+/** Markdown pages of the repository, node_modules passed over. */
+function pages(folder: URL): URL[] {
+  return readdirSync(folder, { withFileTypes: true }).flatMap((entry) => {
+    if (entry.name.startsWith('.') || ['node_modules', 'dist'].includes(entry.name)) return [];
+    const url = new URL(`${entry.name}${entry.isDirectory() ? '/' : ''}`, folder);
+    if (entry.isDirectory()) return pages(url);
+    return entry.name.endsWith('.md') && existsSync(url) ? [url] : [];
+  });
+}
+
+describe('YAML blocks of the pages', () => {
+  const blocks = pages(root).flatMap((page) => {
+    const text = readFileSync(page, 'utf8');
+    const name = page.pathname.slice(root.pathname.length);
+    return [...text.matchAll(/^```ya?ml\n(.*?)^```/gms)].map((match, i): [string, string] => [
+      `${name} ${i + 1}`,
+      match[1]!,
+    ]);
+  });
+
+  it.each(blocks)('%s', (name, text) => {
+    const kind = /^schemas\/reference\/(source|destination|format|transform|check)-/.exec(name)?.[1];
+    // The examples of a reference page are parts of a job, and are checked as such where the components are.
+    if (kind) expect(parseDocument(text, name).diagnostics).toEqual([]);
+    else expect(findings([parseDocument(text, /^version: 1$/m.test(text) ? 'sluice.yaml' : 'job.yaml')])).toEqual([]);
+  });
+});
