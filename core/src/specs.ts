@@ -12,6 +12,7 @@ import { destinationSpec as localDestination, sourceSpec as localSource } from '
 import { destinationSpec as mysqlDestination } from './connectors/mysql/spec.ts';
 import { destinationSpec as postgresDestination, sourceSpec as postgresSource } from './connectors/postgres/spec.ts';
 import { sourceSpec as s3Source } from './connectors/s3/spec.ts';
+import { sourceSpec as sftpSource } from './connectors/sftp/spec.ts';
 import { destinationSpec as sqliteDestination, sourceSpec as sqliteSource } from './connectors/sqlite/spec.ts';
 import { csvSpec } from './formats/csv/spec.ts';
 import { fixedWidthSpec } from './formats/fixed_width/spec.ts';
@@ -33,6 +34,7 @@ export const sources: Readonly<Record<string, Spec>> = {
   local: localSource,
   s3: s3Source,
   http: httpSource,
+  sftp: sftpSource,
   duckdb: duckdbSource,
   postgres: postgresSource,
   sqlite: sqliteSource,

@@ -1,9 +1,11 @@
-import { readFile } from 'node:fs/promises';
+import { mkdir, readFile, utimes, writeFile } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { CreateBucketCommand, PutObjectCommand, S3Client } from '@aws-sdk/client-s3';
 import { HttpServer, json } from './http-server.ts';
 import { startMoto } from './moto.ts';
 import { testDatabase } from './postgres.ts';
+import { startSshd } from './sshd.ts';
 
 /** What an example talks to, with the environment that leads to it. */
 export interface ExampleServer {
@@ -75,4 +77,35 @@ export async function httpExample(): Promise<ExampleServer> {
     json(response, { data: wanted.slice(from, to), meta: { next: to < wanted.length ? String(to) : null } });
   };
   return { env: { SHOP_URL: `${server.url}/api`, SHOP_TOKEN: 'example-token' }, stop: () => server.stop() };
+}
+
+/** Invoices of two years on an OpenSSH server, one file half written. */
+export async function sftpExample(): Promise<ExampleServer> {
+  const server = await startSshd();
+  const key = await server.key('example', '-t', 'ed25519', '-N', '');
+  await invoices(join(server.dir, 'files'));
+  const env = {
+    PARTNER_HOST: '127.0.0.1',
+    PARTNER_PORT: String(server.port),
+    PARTNER_USER: server.user,
+    PARTNER_KEY_FILE: key,
+    PARTNER_HOST_KEY: server.fingerprint,
+    PARTNER_ROOT: join(server.dir, 'files'),
+  };
+  return { env, stop: server.stop };
+}
+
+/** What the file servers of the examples hold: three invoices in two files, and one that is not finished. */
+async function invoices(folder: string): Promise<void> {
+  const files = {
+    'out/2025/invoices-1231.csv': 'invoice_no;total\n0007;1234,50\n',
+    'out/2026/invoices-0101.csv': 'invoice_no;total\n0008;-0,75\n0009;12,00\n',
+    'out/2026/invoices-0102.tmp.csv': 'invoice_no;total\n00',
+  };
+  for (const [name, text] of Object.entries(files)) {
+    const path = join(folder, name);
+    await mkdir(dirname(path), { recursive: true });
+    await writeFile(path, text);
+    await utimes(path, 1_760_000_000, 1_760_000_000);
+  }
 }

@@ -5,9 +5,16 @@ import { basename, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { DuckDBInstance } from '@duckdb/node-api';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { type ExampleServer, httpExample, manyTablesExample, s3Example } from '../../core/test/example-servers.ts';
+import {
+  type ExampleServer,
+  httpExample,
+  manyTablesExample,
+  s3Example,
+  sftpExample,
+} from '../../core/test/example-servers.ts';
 import { noMoto } from '../../core/test/moto.ts';
 import { type TestDatabase, testDatabase } from '../../core/test/postgres.ts';
+import { missing } from '../../core/test/processes.ts';
 import { sluice } from './cli.ts';
 
 const examples = fileURLToPath(new URL('../../examples/', import.meta.url));
@@ -43,6 +50,18 @@ const crmTables: Expectation['tables'] = {
   ),
 };
 
+const invoices: Pick<Expectation, 'vars' | 'tables' | 'same'> = {
+  vars: [],
+  tables: { invoices: { raw: 'select 3::bigint' } },
+  same: [
+    {
+      loaded: 'select invoice_no, total::decimal(10,2) as total, file from invoices order by invoice_no',
+      raw: `select * from (values ('0007', 1234.50::decimal(10,2), 'out/2025/invoices-1231.csv'),
+            ('0008', -0.75, 'out/2026/invoices-0101.csv'), ('0009', 12.00, 'out/2026/invoices-0101.csv')) order by all`,
+    },
+  ],
+};
+
 const expectations: Record<string, Expectation> = {
   'many-tables': {
     vars: [],
@@ -58,6 +77,7 @@ const expectations: Record<string, Expectation> = {
       { loaded: "select count(*) as n from duckdb_tables() where table_name like 'audit%'", raw: 'select 0' },
     ],
   },
+  sftp: { ...invoices, server: sftpExample, missing: missing('sshd') },
   http: {
     vars: [],
     server: httpExample,

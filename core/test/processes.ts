@@ -1,0 +1,105 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { existsSync } from 'node:fs';
+import { connect, createServer, type Socket } from 'node:net';
+import { createInterface } from 'node:readline';
+
+/** Where a system's daemons are, besides PATH. */
+const FOLDERS = ['/usr/sbin', '/usr/local/sbin', '/sbin', '/usr/bin'];
+
+/** The full path of a program; null where the machine has none. */
+export function program(name: string): string | null {
+  const folders = [...(process.env.PATH ?? '').split(':'), ...FOLDERS];
+  const found = folders.map((folder) => `${folder}/${name}`).find((path) => existsSync(path));
+  return found ?? null;
+}
+
+/** Why tests that start a program are left out; null where they can run, or have to. */
+export function missing(name: string): string | null {
+  return program(name) !== null || process.env.SLUICE_REQUIRE_SERVICES ? null : `no ${name} here`;
+}
+
+/** A port of the loopback that nobody listens on now. */
+export async function freePort(): Promise<number> {
+  const server = createServer();
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const { port } = server.address() as { port: number };
+  await new Promise((resolve) => server.close(resolve));
+  return port;
+}
+
+export interface Started {
+  stop(): Promise<void>;
+}
+
+/** Starts a program and waits for a line of its stderr. Rejects with all it said where it ends before. */
+export async function start(path: string, args: readonly string[], ready: RegExp): Promise<Started> {
+  const child: ChildProcess = spawn(path, args, { stdio: ['ignore', 'ignore', 'pipe'] });
+  const gone = new Promise<void>((resolve) => child.once('close', () => resolve()));
+  await new Promise<void>((resolve, reject) => {
+    child.once('error', reject);
+    if (!child.stderr) return reject(new Error('no output'));
+    let text = '';
+    const lines = createInterface({ input: child.stderr });
+    lines.on('line', (line) => {
+      text += `${line}\n`;
+      if (ready.test(line)) resolve();
+    });
+    lines.on('close', () => reject(new Error(`${path} ended: ${text}`)));
+  });
+  return {
+    stop: async () => {
+      child.kill('SIGKILL');
+      await gone;
+    },
+  };
+}
+
+/** A way to a server that a test can cut. */
+export class TcpProxy {
+  readonly port: number;
+  /** Bytes from the server after which a connection is cut; counted down by each connection that is cut. */
+  cuts: number[] = [];
+  connections = 0;
+  readonly #close: () => Promise<void>;
+
+  private constructor(port: number, close: () => Promise<void>) {
+    this.port = port;
+    this.#close = close;
+  }
+
+  static async start(target: number): Promise<TcpProxy> {
+    const sockets = new Set<Socket>();
+    const server = createServer((client) => {
+      proxy.connections++;
+      const most = proxy.cuts.shift() ?? Number.POSITIVE_INFINITY;
+      const upstream = connect(target, '127.0.0.1');
+      for (const socket of [client, upstream]) {
+        sockets.add(socket);
+        socket.on('error', () => undefined);
+      }
+      let sent = 0;
+      upstream.on('data', (chunk) => {
+        sent += chunk.length;
+        if (sent <= most) client.write(chunk);
+        else {
+          client.resetAndDestroy();
+          upstream.destroy();
+        }
+      });
+      client.on('data', (chunk) => upstream.write(chunk));
+      client.on('close', () => upstream.destroy());
+      upstream.on('close', () => client.destroy());
+    });
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+    const { port } = server.address() as { port: number };
+    const proxy = new TcpProxy(port, async () => {
+      for (const socket of sockets) socket.destroy();
+      await new Promise((resolve) => server.close(resolve));
+    });
+    return proxy;
+  }
+
+  stop(): Promise<void> {
+    return this.#close();
+  }
+}

@@ -1,0 +1,67 @@
+import { execFile } from 'node:child_process';
+import { mkdir, mkdtemp, readFile, realpath, rm, writeFile } from 'node:fs/promises';
+import { tmpdir, userInfo } from 'node:os';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import { freePort, program, start } from './processes.ts';
+
+const run = promisify(execFile);
+
+export interface SshServer {
+  port: number;
+  user: string;
+  /** Folder of keys and of the files that are served. */
+  dir: string;
+  fingerprint: string;
+  /** Makes a key pair that may log in; gives the private key's path. */
+  key(name: string, ...options: string[]): Promise<string>;
+  stop(): Promise<void>;
+}
+
+/** An OpenSSH server on a free port of the loopback that serves files by SFTP to this process's user. */
+export async function startSshd(): Promise<SshServer> {
+  const dir = await realpath(await mkdtemp(join(tmpdir(), 'sluice-sshd-')));
+  const keygen = (...args: string[]) => run(program('ssh-keygen') ?? 'ssh-keygen', args);
+  const host = join(dir, 'host');
+  await keygen('-q', '-t', 'ed25519', '-N', '', '-f', host);
+  await writeFile(join(dir, 'authorized'), '');
+  if (process.getuid?.() === 0) await mkdir('/run/sshd', { recursive: true });
+  const port = await freePort();
+  const lines = [
+    `Port ${port}`,
+    'ListenAddress 127.0.0.1',
+    `HostKey ${host}`,
+    `AuthorizedKeysFile ${dir}/authorized`,
+    'PidFile none',
+    'UsePAM no',
+    'StrictModes no',
+    'PasswordAuthentication no',
+    'PermitRootLogin yes',
+    'Subsystem sftp internal-sftp',
+  ];
+  const begin = async (more: string[]) => {
+    await writeFile(join(dir, 'config'), `${[...lines, ...more].join('\n')}\n`);
+    return start(program('sshd') ?? 'sshd', ['-D', '-e', '-f', join(dir, 'config')], /Server listening/);
+  };
+  // Newer versions turn away who fails often; older ones do not know the word.
+  const server = await begin(['PerSourcePenalties no']).catch(() => begin([]));
+  const { stdout } = await keygen('-l', '-f', `${host}.pub`);
+  const allowed: string[] = [];
+  return {
+    port,
+    user: userInfo().username,
+    dir,
+    fingerprint: stdout.split(' ')[1] ?? '',
+    key: async (name, ...options) => {
+      const path = join(dir, name);
+      await keygen('-q', '-f', path, ...options);
+      allowed.push(await readFile(`${path}.pub`, 'utf8'));
+      await writeFile(join(dir, 'authorized'), allowed.join(''));
+      return path;
+    },
+    stop: async () => {
+      await server.stop();
+      await rm(dir, { recursive: true, force: true });
+    },
+  };
+}
