@@ -8,6 +8,7 @@ export const sources: Readonly<Record<string, { load: () => Promise<Source> }>> 
   postgres: { load: async () => (await import('./connectors/postgres/source.ts')).source },
   sqlite: { load: async () => (await import('./connectors/sqlite/source.ts')).source },
   sftp: { load: async () => (await import('./connectors/sftp/source.ts')).source },
+  mysql: { load: async () => (await import('./connectors/mysql/source.ts')).source },
   http: { load: async () => (await import('./connectors/http/source.ts')).source },
 };
 export const destinations: Readonly<Record<string, { load: () => Promise<Destination> }>> = {

@@ -9,7 +9,7 @@ import { uniqueSpec } from './checks/unique/spec.ts';
 import { destinationSpec as duckdbDestination, sourceSpec as duckdbSource } from './connectors/duckdb/spec.ts';
 import { sourceSpec as httpSource } from './connectors/http/spec.ts';
 import { destinationSpec as localDestination, sourceSpec as localSource } from './connectors/local/spec.ts';
-import { destinationSpec as mysqlDestination } from './connectors/mysql/spec.ts';
+import { destinationSpec as mysqlDestination, sourceSpec as mysqlSource } from './connectors/mysql/spec.ts';
 import { destinationSpec as postgresDestination, sourceSpec as postgresSource } from './connectors/postgres/spec.ts';
 import { sourceSpec as s3Source } from './connectors/s3/spec.ts';
 import { sourceSpec as sftpSource } from './connectors/sftp/spec.ts';
@@ -38,6 +38,7 @@ export const sources: Readonly<Record<string, Spec>> = {
   duckdb: duckdbSource,
   postgres: postgresSource,
   sqlite: sqliteSource,
+  mysql: mysqlSource,
 };
 export const destinations: Readonly<Record<string, Spec>> = {
   duckdb: duckdbDestination,

@@ -1,5 +1,6 @@
 import { schema } from '../../spec/schema.ts';
 import { defineSpec } from '../../spec/spec.ts';
+import { tableAddress, tableSettings, tableSynonyms } from '../shared/table-settings.ts';
 
 export const mysqlConnection = schema({
   type: 'object',
@@ -43,6 +44,48 @@ export const mysqlConnection = schema({
     },
   },
   additionalProperties: false,
+});
+
+export const sourceSpec = defineSpec({
+  kind: 'source',
+  type: 'mysql',
+  title: 'MySQL and MariaDB',
+  text: 'A table, view or query of a MySQL or MariaDB database, read by one statement in one snapshot.',
+  settings: schema({
+    type: 'object',
+    properties: tableSettings,
+    additionalProperties: false,
+    'x-synonyms': tableSynonyms,
+  }),
+  connection: mysqlConnection,
+  secrets: ['url', 'password'],
+  address: tableAddress,
+  capabilities: { yields: 'columns', batch: true, streaming: false, placement: 'any', table_patterns: true },
+  examples: [
+    'type: mysql\nurl: ${env:SHOP_URL}\ntable: orders\n',
+    'type: mysql\nhost: db.internal\ndatabase: shop\nuser: reader\npassword: ${env:SHOP_PASSWORD}\nquery: SELECT * FROM orders WHERE total > 0\n',
+  ],
+  notes: `Rows stream from the server as it sends them. The session is in UTC and reads only; the SQL of \`query\` and \`where\` has the usual quotes.
+A table of another database is \`database.table\`; patterns go over the tables of the connection's database.
+
+| MySQL, MariaDB | type | |
+|---|---|---|
+| tinyint, smallint, mediumint, int, year, signed or not | int | also tinyint(1), which is what BOOLEAN is |
+| int unsigned | bigint | |
+| bigint; bigint unsigned | bigint; decimal(20,0) | |
+| decimal(p,s) | decimal(p,s) | with p above 38 decimal(38,s), guarded: where a value does not fit the column becomes text |
+| float, double | double | a float is the exact value that the server holds |
+| bit(1); bit(n) | boolean; text of n digits | |
+| date, datetime | date, timestamp | with microseconds; a date whose day or month is zero is read as null, and a warning says how many |
+| timestamp | timestamptz | it is an instant |
+| time | time, guarded | a time beyond a day makes the column text |
+| char, varchar, text, enum, set, uuid, inet | text | |
+| binary, varbinary, blob | binary | |
+| json | json | MariaDB's is text |
+| geometry | text | as WKT |
+
+A cursor of a number, date or timestamp is asked of the server, of any other type the engine picks the rows. Rows without a cursor
+value are loaded by the first run, and in a merge by each; where they are left out a warning says how many.`,
 });
 
 export const destinationSpec = defineSpec({

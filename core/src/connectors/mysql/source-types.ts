@@ -1,0 +1,123 @@
+import type { FieldPacket } from 'mysql2';
+import type { DataType } from '../../model/type.ts';
+import type { TextColumn } from '../shared/columns.ts';
+import type { CsvValue } from '../shared/csv-rows.ts';
+
+/** Numbers of the protocol for column types: https://dev.mysql.com/doc/dev/mysql-server/latest/field__types_8h.html */
+const TYPES: Record<number, string> = {
+  0: 'decimal',
+  1: 'int',
+  2: 'int',
+  3: 'long',
+  4: 'float',
+  5: 'double',
+  7: 'timestamp',
+  8: 'bigint',
+  9: 'int',
+  10: 'date',
+  11: 'time',
+  12: 'datetime',
+  13: 'int',
+  16: 'bit',
+  245: 'json',
+  246: 'decimal',
+  255: 'geometry',
+};
+const NOT_NULL = 1;
+const UNSIGNED = 32;
+/** The character set of bytes. */
+const BINARY = 63;
+/** Types whose values are characters or, in the binary set, bytes. */
+const STRINGS: ReadonlySet<number> = new Set([15, 249, 250, 251, 252, 253, 254]);
+
+export interface ReadColumn extends TextColumn {
+  /** What stands in the SELECT; `name` is quoted. */
+  select: (name: string) => string;
+  /** What CAST makes of a bound text, where a text would be compared otherwise; null: a whole number. */
+  bind: string | null;
+  nullable: boolean;
+  /** Gives the text of what the server sent; counts dates that are none. */
+  write: (value: Buffer, zero: () => void) => CsvValue;
+}
+
+const plain = (name: string) => name;
+const asText = (value: Buffer) => value.toString('utf8');
+const TEXT: DataType = { kind: 'text' };
+
+/** A day or month of 0: what the server stores for a date that is none. */
+const NO_DATE = /^(?:0000|\d{4}-00|\d{4}-\d\d-00)/;
+const dated = (zone: string) => (value: Buffer, zero: () => void) => {
+  const text = value.toString('latin1');
+  if (!NO_DATE.test(text)) return text + zone;
+  zero();
+  return null;
+};
+
+/** Zeros at the end say how the column is declared, not what the value is. */
+function shortened(time: string): string {
+  return time.includes('.') ? time.replace(/\.?0+$/, '') : time;
+}
+
+/** How a column of a statement is read. */
+export function readColumn(field: FieldPacket): ReadColumn {
+  const flags = Number(field.flags ?? 0);
+  const number = field.columnType ?? 0;
+  const base = { name: field.name, select: plain, bind: 'CHAR', nullable: (flags & NOT_NULL) === 0, write: asText };
+  const unsigned = (flags & UNSIGNED) !== 0;
+  switch (TYPES[number]) {
+    case 'int':
+      return { ...base, type: { kind: 'int' }, bind: null };
+    case 'long':
+      return { ...base, type: { kind: unsigned ? 'bigint' : 'int' }, bind: null };
+    case 'bigint':
+      return {
+        ...base,
+        type: unsigned ? { kind: 'decimal', precision: 20, scale: 0 } : { kind: 'bigint' },
+        bind: null,
+      };
+    case 'decimal':
+      return { ...base, ...decimalOf(field, unsigned) };
+    case 'float':
+      // The server shows six digits of a float; as a double it shows all.
+      return { ...base, type: { kind: 'double' }, select: (name) => `CAST(${name} AS DOUBLE)`, bind: 'DOUBLE' };
+    case 'double':
+      return { ...base, type: { kind: 'double' }, bind: 'DOUBLE' };
+    case 'date':
+      return { ...base, type: { kind: 'date' }, bind: 'DATE', write: dated('') };
+    case 'datetime':
+      return { ...base, type: { kind: 'timestamp' }, bind: 'DATETIME(6)', write: dated('') };
+    case 'timestamp':
+      return { ...base, type: { kind: 'timestamptz' }, bind: 'DATETIME(6)', write: dated('+00') };
+    case 'time':
+      return { ...base, type: null, guess: { kind: 'time' }, write: (value) => shortened(asText(value)) };
+    case 'bit':
+      return bitOf(base, Number(field.columnLength ?? 1));
+    case 'json':
+      return { ...base, type: { kind: 'json' } };
+    case 'geometry':
+      return { ...base, type: TEXT, select: (name) => `ST_AsText(${name})` };
+    default:
+      return STRINGS.has(number) && field.characterSet === BINARY ? bytesOf(base) : { ...base, type: TEXT };
+  }
+}
+
+type Base = Omit<ReadColumn, 'type'>;
+
+/** The length of a number is that of its text: a point and a sign belong to it. */
+function decimalOf(field: FieldPacket, unsigned: boolean): Pick<ReadColumn, 'type' | 'guess' | 'bind'> {
+  const scale = field.decimals ?? 0;
+  const precision = Number(field.columnLength ?? 0) - (scale > 0 ? 1 : 0) - (unsigned ? 0 : 1);
+  const bind = `DECIMAL(65,${Math.min(30, scale)})`;
+  if (precision >= 1 && precision <= 38 && scale <= precision)
+    return { type: { kind: 'decimal', precision, scale }, bind };
+  return { type: null, guess: { kind: 'decimal', precision: 38, scale: Math.min(30, scale) }, bind };
+}
+
+function bitOf(base: Base, bits: number): ReadColumn {
+  if (bits === 1) return { ...base, type: { kind: 'boolean' }, select: (name) => `${name} + 0` };
+  return { ...base, type: TEXT, select: (name) => `LPAD(BIN(${name} + 0), ${bits}, '0')` };
+}
+
+function bytesOf(base: Base): ReadColumn {
+  return { ...base, type: { kind: 'binary' }, read: (text) => `unhex(${text})`, write: (value) => value };
+}

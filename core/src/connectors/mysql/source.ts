@@ -1,0 +1,295 @@
+import { randomUUID } from 'node:crypto';
+import { mkdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { Connection, FieldPacket, QueryOptions } from 'mysql2';
+import type {
+  Discovered,
+  Engine,
+  LocalFile,
+  RowRange,
+  Source,
+  SourceContext,
+  SourceSession,
+  SourceTable,
+  Split,
+  SplitsRequest,
+} from '../../model/component.ts';
+import { SluiceError } from '../../model/error.ts';
+import { literal } from '../../model/sql.ts';
+import { requireDistinct, spoolCsv } from '../shared/columns.ts';
+import { type CsvValue, csvRows } from '../shared/csv-rows.ts';
+import { ofSource } from '../shared/errors.ts';
+import { requireShape, shapeOf } from '../shared/shape.ts';
+import { tableName, tableOrQuery, tableParts } from '../shared/table-name.ts';
+import { toAddress } from './address.ts';
+import { type MyDb, openSession } from './connection.ts';
+import { isServerError, queryError } from './errors.ts';
+import { type ReadColumn, readColumn } from './source-types.ts';
+
+interface Settings {
+  table?: string;
+  query?: string;
+  where?: string;
+}
+
+export const source: Source = {
+  async connect(ctx) {
+    return new MySession(ctx);
+  },
+
+  async discover(ctx) {
+    const db = await open(ctx);
+    try {
+      return (await db.rows(TABLES).catch(rethrow)).map(found);
+    } finally {
+      await db.end();
+    }
+  },
+};
+
+const TABLES = `SELECT t.TABLE_NAME AS name, t.TABLE_TYPE AS kind, t.TABLE_ROWS AS n,
+    (SELECT GROUP_CONCAT(HEX(k.COLUMN_NAME) ORDER BY k.ORDINAL_POSITION) FROM information_schema.KEY_COLUMN_USAGE k
+     WHERE k.TABLE_SCHEMA = t.TABLE_SCHEMA AND k.TABLE_NAME = t.TABLE_NAME AND k.CONSTRAINT_NAME = 'PRIMARY') AS pk
+  FROM information_schema.TABLES t WHERE t.TABLE_SCHEMA = DATABASE() AND t.TABLE_NAME NOT LIKE '$_sluice$_%' ESCAPE '$' ORDER BY t.TABLE_NAME`;
+
+function found({ name, kind, n, pk }: Record<string, unknown>): Discovered {
+  const view = String(kind).includes('VIEW');
+  const key =
+    pk === null
+      ? []
+      : String(pk)
+          .split(',')
+          .map((hex) => Buffer.from(hex, 'hex').toString('utf8'));
+  return {
+    name: String(name).toLowerCase().replaceAll(/\W/g, '_'),
+    text: view ? 'view' : `table, about ${Number(n ?? 0).toLocaleString('en')} rows`,
+    settings: { table: tableName(String(name)) },
+    ...(view ? { view } : {}),
+    ...(key.length > 0 ? { primary_key: key } : {}),
+  };
+}
+
+/** A session whose SQL is the user's: the server's usual quotes, in UTC, reading only, in one snapshot. */
+async function open(ctx: SourceContext): Promise<MyDb> {
+  const db = await openSession(toAddress(ctx.settings), ctx.signal).catch(rethrow);
+  try {
+    await db.run(`SET SESSION sql_mode = '', net_write_timeout = 3600, group_concat_max_len = 1000000`);
+    await db.run('SET SESSION TRANSACTION ISOLATION LEVEL REPEATABLE READ');
+    await db.run('START TRANSACTION WITH CONSISTENT SNAPSHOT, READ ONLY');
+    return db;
+  } catch (error) {
+    await db.end();
+    return rethrow(error);
+  }
+}
+
+const NO_TABLE = /^ER_(NO_SUCH_TABLE|BAD_TABLE_ERROR|UNKNOWN_TABLE|BAD_DB_ERROR)$/;
+const NO_RIGHTS = /^ER_.*ACCESS_?DENIED/;
+const WRONG_QUERY =
+  /^ER_(PARSE_ERROR|BAD_FIELD_ERROR|WRONG_|NON_UNIQ|DUP_FIELDNAME|SYNTAX|SP_DOES_NOT_EXIST|CANT_EXECUTE_IN_READ_ONLY)/;
+
+function rethrow(error: unknown): never {
+  const cause = error instanceof SluiceError ? error.cause : error;
+  if (isServerError(cause)) {
+    const message = `MySQL: ${cause.message} (${cause.code})`;
+    const made = (code: string, hint: string) => new SluiceError(`source/${code}`, 'config', message, { hint });
+    const denied = error instanceof SluiceError && error.code === 'destination/access-denied';
+    if (denied) throw ofSource(error);
+    if (NO_TABLE.test(cause.code)) {
+      throw made('no-table', 'Check `table` and the database; `sluice discover` lists what is there.');
+    }
+    if (NO_RIGHTS.test(cause.code)) throw made('no-rights', 'Grant the user of the connection SELECT on it.');
+    if (WRONG_QUERY.test(cause.code)) throw made('query', 'Check `query` and `where`.');
+  }
+  throw ofSource(error);
+}
+
+function quoted(...parts: string[]): string {
+  return parts.map((part) => `\`${part.replaceAll('`', '``')}\``).join('.');
+}
+
+interface Described {
+  table: SourceTable;
+  columns: ReadColumn[];
+}
+
+class MySession implements SourceSession {
+  readonly transfers = 1;
+  readonly #ctx: SourceContext;
+  readonly #settings: Settings;
+  #opened: Promise<MyDb> | null = null;
+  #described: Promise<Described> | null = null;
+
+  constructor(ctx: SourceContext) {
+    this.#ctx = ctx;
+    this.#settings = ctx.settings as Settings;
+  }
+
+  async test(): Promise<void> {
+    await this.describe();
+  }
+
+  async describe(): Promise<SourceTable> {
+    return (await this.#describe()).table;
+  }
+
+  async *splits(request: SplitsRequest): AsyncIterable<Split> {
+    const described = await this.#describe();
+    const range = request.range ?? null;
+    if (range && !range.nulls && range.from !== null) await this.#warnOfNulls(range.column, described);
+    const shape = shapeOf(described.table);
+    const detail = { read: randomUUID(), shape, range: range as never, limit: request.rows ?? null };
+    yield { ordinal: 0, bytes: null, file: null, detail };
+  }
+
+  async fetch(split: Split, spool: string, engine?: Engine): Promise<LocalFile> {
+    if (!engine) throw new Error('columns are read with an engine');
+    const { read, shape, range, limit } = split.detail;
+    const db = await this.#db();
+    const { table, columns } = await this.#describe();
+    requireShape(table, shape);
+    const { where, values } = this.#conditions(range as unknown as RowRange | null, columns);
+    const select = columns.map((column) => column.select(quoted(column.name))).join(', ');
+    const bound = typeof limit === 'number' ? ` LIMIT ${limit}` : '';
+    const sql = `SELECT ${select} FROM ${this.#from()}${where}${bound}`;
+    await mkdir(spool, { recursive: true });
+    const path = join(spool, `part-${read}-${split.ordinal}.parquet`);
+    const zeros = new Map<string, number>();
+    const { bytes } = await spoolCsv(engine, path, columns, csvRows(this.#texts(db, { sql, values }, columns, zeros)));
+    for (const [column, rows] of zeros) {
+      this.#ctx.log('warn', `${rows} values of ${column} are dates with a day or month of zero, and are read as null`, {
+        column,
+        rows,
+      });
+    }
+    const format = { type: 'columns', settings: {} };
+    const name = this.#settings.table ?? 'query';
+    return { path, name, size: bytes, modified_at: null, ordinal: split.ordinal, format };
+  }
+
+  async committed(): Promise<void> {}
+
+  async close(): Promise<void> {
+    const db = await this.#opened?.catch(() => null);
+    await db?.end();
+  }
+
+  /** The rows as the server sends them, which waits while nobody takes them. */
+  async *#texts(
+    db: MyDb,
+    statement: { sql: string; values: unknown[] },
+    columns: readonly ReadColumn[],
+    zeros: Map<string, number>,
+  ): AsyncGenerator<CsvValue[]> {
+    const options: QueryOptions = { ...statement, rowsAsArray: true, typeCast: (field) => field.buffer() };
+    // The promise's connection has the one with streams inside.
+    const core = (db.connection as unknown as { connection: Connection }).connection;
+    const counters = columns.map(
+      ({ name }) =>
+        () =>
+          void zeros.set(name, (zeros.get(name) ?? 0) + 1),
+    );
+    let ended = false;
+    const rows = core.query(options).stream({ highWaterMark: 1000 });
+    // Of a lost connection the driver tells the connection, not the stream.
+    const lost = (error: Error) => rows.destroy(error);
+    core.on('error', lost);
+    try {
+      for await (const row of rows) {
+        yield (row as (Buffer | null)[]).map((value, i) =>
+          value === null ? null : (columns[i]?.write(value, counters[i] ?? (() => undefined)) ?? null),
+        );
+      }
+      ended = true;
+    } catch (error) {
+      ended = true;
+      this.#ctx.signal.throwIfAborted();
+      throw asRead(queryError(error, db.address));
+    } finally {
+      core.off('error', lost);
+      // The server may still be sending: it is not waited for.
+      if (!ended) db.connection.destroy();
+    }
+  }
+
+  #db(): Promise<MyDb> {
+    this.#opened ??= open(this.#ctx);
+    return this.#opened;
+  }
+
+  #from(): string {
+    const what = tableOrQuery(this.#settings);
+    return 'table' in what ? `${quoted(...tableParts(what.table, 2))} AS t` : `(\n${what.query}\n) AS t`;
+  }
+
+  #conditions(range: RowRange | null, columns: readonly ReadColumn[]): { where: string; values: unknown[] } {
+    const all = this.#settings.where === undefined ? [] : [`(\n${this.#settings.where}\n)`];
+    const values: unknown[] = [];
+    if (range) {
+      const bind = columns.find((column) => column.name === range.column)?.bind ?? null;
+      const bounds: string[] = [];
+      for (const [sign, text] of [['>=', range.from] as const, ['<', range.to] as const]) {
+        if (text === null) continue;
+        // A number in quotes would be compared by way of double.
+        bounds.push(`${quoted(range.column)} ${sign} ${bind === null ? '?' : `CAST(? AS ${bind})`}`);
+        values.push(bind === null ? BigInt(text) : text.replace('T', ' ').replace(/Z$/, ''));
+      }
+      const within = bounds.join(' AND ');
+      all.push(range.nulls ? `((${within}) OR ${quoted(range.column)} IS NULL)` : within);
+    }
+    return { where: all.length > 0 ? ` WHERE ${all.join(' AND ')}` : '', values };
+  }
+
+  #describe(): Promise<Described> {
+    this.#described ??= this.#look();
+    return this.#described;
+  }
+
+  async #look(): Promise<Described> {
+    const db = await this.#db();
+    const { where } = this.#conditions(null, []);
+    const { fields } = await db.table(`SELECT * FROM ${this.#from()}${where} LIMIT 0`).catch(rethrow);
+    const columns = (fields as FieldPacket[]).map(readColumn);
+    requireDistinct(columns);
+    const what = tableOrQuery(this.#settings);
+    const primary_key = 'table' in what ? await keyOf(db, what.table).catch(rethrow) : [];
+    const plain = columns.map(({ name, type, guess }) => ({ name, type, ...(guess ? { guess } : {}) }));
+    return { table: { columns: plain, primary_key }, columns };
+  }
+
+  /** Rows without a cursor are never new: after the first load they stay behind, and that is said. */
+  async #warnOfNulls(name: string, { columns }: Described): Promise<void> {
+    if (columns.find((column) => column.name === name)?.nullable === false) return;
+    const db = await this.#db();
+    const own = this.#settings.where === undefined ? '' : ` AND (\n${this.#settings.where}\n)`;
+    const sql = `SELECT count(*) AS n FROM ${this.#from()} WHERE ${quoted(name)} IS NULL${own}`;
+    const [row] = await db.rows(sql).catch(rethrow);
+    const rows = Number(row?.n ?? 0);
+    if (rows === 0) return;
+    const message = `${rows} rows have no value in ${name} and are left out: only the first load takes them`;
+    this.#ctx.log('warn', message, { column: name, rows });
+  }
+}
+
+function asRead(error: unknown): unknown {
+  try {
+    rethrow(error);
+  } catch (told) {
+    return told;
+  }
+}
+
+async function keyOf(db: MyDb, table: string): Promise<string[]> {
+  const [name = '', schema] = [...tableParts(table, 2)].reverse();
+  const rows = await db.rows(
+    `SELECT COLUMN_NAME AS name FROM information_schema.KEY_COLUMN_USAGE WHERE CONSTRAINT_NAME = 'PRIMARY'
+       AND TABLE_SCHEMA = ${schema === undefined ? 'DATABASE()' : escaped(schema)} AND TABLE_NAME = ${escaped(name)}
+     ORDER BY ORDINAL_POSITION`,
+  );
+  return rows.map((row) => String(row.name));
+}
+
+/** The session reads backslashes in literals as escapes. */
+function escaped(text: string): string {
+  return literal(text.replaceAll('\\', '\\\\'));
+}

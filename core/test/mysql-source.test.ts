@@ -1,0 +1,166 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { registry } from '../src/runtime.ts';
+import { type EngineProject, engineProject } from './engine.ts';
+import { noMariaDb, type TestMariaDb, testMariaDb } from './mariadb.ts';
+
+describe.skipIf(noMariaDb)(noMariaDb ?? 'source mysql', () => {
+  let db: TestMariaDb;
+  let project: EngineProject;
+
+  beforeAll(async () => {
+    db = await testMariaDb();
+    project = await engineProject({ DB: db.url });
+  });
+  afterAll(async () => {
+    await project?.close();
+    await db?.drop();
+  });
+
+  const job = (name: string, source: string, rest = '') =>
+    `name: ${name}\nsource: {type: mysql, url: "\${env:DB}", ${source}}\ndestination: {type: duckdb, path: out.duckdb}\n${rest}`;
+
+  it('reads every type to its last digit', async () => {
+    await db.query(`CREATE TABLE every_type (id bigint PRIMARY KEY, flag tinyint(1), u int unsigned, big bigint unsigned, n decimal(20,4),
+        f float, d double, y year, b1 bit(1), b5 bit(5), day date, at datetime(6), ts timestamp(6) NULL, t time(3), c char(3), v varchar(50), txt longtext CHARACTER SET utf8mb4,
+        e enum('a', 'b'), s set('x', 'y'), bin binary(3), blo blob, g point);
+      INSERT INTO every_type VALUES (9223372036854775807, 2, 4294967295, 18446744073709551615, 1234567890123456.7891, 16777216, 0.1, 2026, b'1', b'00101',
+        '2026-01-02', '2026-01-02 03:04:05.000001', '2026-01-02 03:04:05.000001', '23:59:59.5', 'a', 'q"u,o''te\\n', concat('ünï', _utf8mb4 x'f09f9880'), 'b', 'x,y', x'00ff', x'000a22', ST_GeomFromText('POINT(1 2)'));
+      INSERT INTO every_type (id) VALUES (-9223372036854775808)`);
+    const yaml = job('every_type', 'table: every_type');
+    await project.ok(yaml);
+    const rows = await project.rows(yaml, 'SELECT COLUMNS(*)::VARCHAR FROM every_type ORDER BY id DESC');
+    expect(rows[0]).toEqual([
+      '9223372036854775807',
+      '2',
+      '4294967295',
+      '18446744073709551615',
+      '1234567890123456.7891',
+      '16777216.0',
+      '0.1',
+      '2026',
+      'true',
+      '00101',
+      '2026-01-02',
+      '2026-01-02 03:04:05.000001',
+      '2026-01-02 03:04:05.000001+00',
+      '23:59:59.5',
+      'a',
+      'q"u,o\'te\\n',
+      'ünï😀',
+      'b',
+      'x,y',
+      '\\x00\\xFF\\x00',
+      '\\x00\\x0A\\x22',
+      'POINT(1 2)',
+    ]);
+    expect(rows[1]?.slice(1).every((value) => value === null)).toBe(true);
+    const types = await project.rows(
+      yaml,
+      `SELECT typeof(any_value(flag)), typeof(any_value(u)), typeof(any_value(big)), typeof(any_value(n)), typeof(any_value(b1)), typeof(any_value(ts)), typeof(any_value(blo)) FROM every_type`,
+    );
+    expect(types[0]).toEqual([
+      'INTEGER',
+      'BIGINT',
+      'DECIMAL(20,0)',
+      'DECIMAL(20,4)',
+      'BOOLEAN',
+      'TIMESTAMP WITH TIME ZONE',
+      'BLOB',
+    ]);
+  });
+
+  it('reads zero dates as null and counts them, and times beyond a day as text', async () => {
+    await db.query(`SET SESSION sql_mode = ''; CREATE TABLE zero (id int, d date, at datetime, t time);
+      INSERT INTO zero VALUES (1, '0000-00-00', '0000-00-00 00:00:00', '-838:59:59'), (2, '2026-00-10', '2026-01-02 03:04:05', '10:00:00')`);
+    const yaml = job('zero', 'table: zero');
+    const { logs } = await project.ok(yaml);
+    expect(await project.rows(yaml, 'SELECT id, d, "at"::VARCHAR, t FROM zero ORDER BY id')).toEqual([
+      ['1', null, null, '-838:59:59'],
+      ['2', null, '2026-01-02 03:04:05', '10:00:00'],
+    ]);
+    const warnings = logs.filter(({ level }) => level === 'warn').map(({ message }) => message.slice(0, 13));
+    expect([...new Set(warnings)]).toEqual(['2 values of d', '1 values of a']);
+  });
+
+  it('asks for rows beyond the cursor, to the microsecond, and tells of rows without one', async () => {
+    await db.query(`CREATE TABLE ev (id bigint PRIMARY KEY, at datetime(6), n decimal(30,10));
+      INSERT INTO ev VALUES (9007199254740992, '2024-05-01 10:00:00.000100', 1), (9007199254740993, '2024-05-01 10:00:00.000900', 2), (1, NULL, NULL)`);
+    const yaml = job('ev', 'table: ev', 'incremental: {type: cursor, column: at}\n');
+    expect((await project.ok(yaml)).counts.rows_written).toBe(3);
+    await db.query(
+      `INSERT INTO ev VALUES (5, '2024-05-01 10:00:00.000900', 3), (6, '2024-05-01 10:00:00.000950', 4), (7, NULL, 5)`,
+    );
+    const second = await project.ok(yaml);
+    expect(second.counts).toMatchObject({ rows_read: 3, rows_written: 2 });
+    expect(second.logs.some(({ message }) => /^2 rows have no value in at/.test(message))).toBe(true);
+    const byId = job('ev_id', 'table: ev', 'incremental: {type: cursor, column: id}\n');
+    await project.ok(byId);
+    expect((await project.ok(byId)).counts).toMatchObject({ rows_read: 1, rows_written: 0 });
+    const byNumber = job('ev_n', 'table: ev, where: n IS NOT NULL', 'incremental: {type: cursor, column: n}\n');
+    await project.ok(byNumber);
+    expect((await project.ok(byNumber)).counts).toMatchObject({ rows_read: 1, rows_written: 0 });
+  });
+
+  it('merges by the table’s key, many rows at a time, from a query too', async () => {
+    await db.query(`CREATE TABLE \`odd \`\`name\` (\`b"\` int, a varchar(5), pad text, PRIMARY KEY (a, \`b"\`));
+      INSERT INTO \`odd \`\`name\` SELECT seq, 'a', repeat('x', 200) FROM seq_1_to_30000`);
+    const yaml = job('odd', "table: 'odd `name'").replace('out.duckdb', 'out.duckdb, write_disposition: merge');
+    expect((await project.ok(yaml)).counts.rows_inserted).toBe(30_000);
+    expect((await project.ok(yaml)).counts).toMatchObject({ rows_inserted: 0, rows_updated: 30_000 });
+    const sums = job('sums', `query: 'SELECT count(*) AS n, "text" AS quoted FROM \`odd \`\`name\`;'`);
+    await project.ok(sums);
+    expect(await project.rows(sums, 'SELECT n, quoted FROM sums')).toEqual([['30000', 'text']]);
+  });
+
+  it.each([
+    ['table: nowhere', 'source/no-table'],
+    ['table: no_db.t', 'source/no-table'],
+    ['query: "SELECT 1) AS t; DROP TABLE ev; SELECT (1"', 'source/query'],
+    ['table: ev, where: no_column = 1', 'source/query'],
+  ])('says what is wrong: %s', async (source, code) => {
+    expect((await project.run(job('wrong', source))).error).toMatchObject({ code, kind: 'config' });
+  });
+
+  it('says who is not let in, and that nobody answers, without the password', async () => {
+    const url = new URL(db.url);
+    url.password = 'wr0ng-Zq9';
+    url.username = 'nobody_here';
+    project.env.BAD = url.href;
+    const denied = (await project.run(job('denied', 'table: ev').replace('env:DB', 'env:BAD'))).error;
+    expect(denied).toMatchObject({ code: 'source/access-denied', kind: 'config' });
+    expect(JSON.stringify(denied)).not.toContain('wr0ng');
+    project.env.BAD = 'mysql://root:wr0ng-Zq9@127.0.0.1:1/x';
+    const lost = (await project.run(job('lost', 'table: ev').replace('env:DB', 'env:BAD'))).error;
+    expect(lost).toMatchObject({ code: 'source/unreachable', kind: 'transient' });
+  });
+
+  it('gives up where the connection is lost in the middle, and doubles nothing later', async () => {
+    const cut = `query: "SELECT seq, repeat('x', 200) AS pad, if(seq = 25000, sleep(30), 0) AS cut FROM seq_1_to_30000"`;
+    const asleep = `SELECT id FROM information_schema.processlist WHERE info LIKE '%sleep(30)%' AND state LIKE '%sleep%'`;
+    let running = true;
+    const failed = project.run(job('cut', cut)).finally(() => {
+      running = false;
+    });
+    for (let ids: string[] = []; running && ids.length === 0; ) {
+      ids = (await db.query(asleep)).map(({ id }) => String(id));
+      for (const id of ids) await db.query(`KILL ${id}`);
+    }
+    const { error } = await failed;
+    expect(error).toMatchObject({ code: 'source/connection-lost', kind: 'transient' });
+    const healed = job('cut', cut.replace('30), 0)', '0), 0)'));
+    expect((await project.ok(healed)).counts.rows_written).toBe(30_000);
+  });
+
+  it('discovers tables and views', async () => {
+    await db.query('CREATE VIEW seen AS SELECT 1 AS one');
+    const source = await registry.sources.mysql?.load();
+    const context = { projectDir: project.dir, signal: new AbortController().signal, log: () => {} };
+    const found = await source?.discover?.({ settings: { url: db.url }, ...context });
+    expect(found).toEqual(
+      expect.arrayContaining([
+        expect.objectContaining({ settings: { table: '"odd `name"' }, primary_key: ['a', 'b"'] }),
+        expect.objectContaining({ name: 'seen', view: true }),
+      ]),
+    );
+  });
+});
