@@ -191,6 +191,11 @@ function indentOf(line: string): number {
 function badIndent(text: string, range: Range): Diagnostic {
   const line = lineAt(text, range.start);
   const own = indentOf(line.text);
+  const tabs = /^ *(\t+)/.exec(line.text)?.[1];
+  if (tabs !== undefined) {
+    const at = line.start + line.text.indexOf('\t');
+    return tabFault(text, at, at + tabs.length);
+  }
   const expected = levelsAbove(text, line.start);
   const nearest = expected.sort((a, b) => Math.abs(a - own) - Math.abs(b - own))[0];
   const spaces = own === 1 ? '1 space' : `${own} spaces`;
