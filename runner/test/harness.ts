@@ -197,7 +197,7 @@ export class TestProject {
       const [row] = await this.db.query(`SELECT count(*) AS n FROM "${nspname}"._sluice_staging`);
       if (row?.n !== '0') found.push(`${row?.n} tokens in ${nspname}`);
     }
-    const own = await this.mariadb?.query(`SHOW TABLES LIKE '\\_sluice\\_stage%'`);
+    const own = await this.mariadb?.query(`SHOW TABLES LIKE '_sluice_stage%'`);
     found.push(...(own ?? []).map((row) => String(Object.values(row)[0])));
     return found;
   }

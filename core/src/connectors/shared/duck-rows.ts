@@ -15,8 +15,27 @@ export async function readRows(
   const columns = reader
     .deduplicatedColumnNames()
     .map((name, i) => ({ name, type: types[i] ?? { kind: 'text' as const } }));
-  const rows = reader.getRowsJson().map((row) => row.map((value, i) => toCell(value, types[i] ?? { kind: 'text' })));
+  // What the driver writes for infinite dates is a day like any other, and what it writes for bytes cannot be read back.
+  const special = types.some((type) => SPECIAL.has(type.kind)) ? reader.getRows() : null;
+  const rows = reader.getRowsJson().map((row, n) =>
+    row.map((value, i) => {
+      const type = types[i] ?? { kind: 'text' };
+      const own = SPECIAL.has(type.kind) ? specialText(special?.[n]?.[i]) : null;
+      return own ?? toCell(value, type);
+    }),
+  );
   return { columns, rows };
+}
+
+const SPECIAL: ReadonlySet<DataType['kind']> = new Set(['date', 'timestamp', 'timestamptz', 'binary']);
+
+/** The text of a value that is infinite or bytes; null for any other. */
+function specialText(value: unknown): string | null {
+  if (value === null || typeof value !== 'object') return null;
+  if ('bytes' in value) return `\\x${Buffer.from(value.bytes as Uint8Array).toString('hex')}`;
+  if (!('isFinite' in value) || value.isFinite) return null;
+  const amount = 'days' in value ? value.days : (value as { micros?: bigint }).micros;
+  return Number(amount ?? 0) > 0 ? 'infinity' : '-infinity';
 }
 
 function toCell(value: unknown, type: DataType): Cell {

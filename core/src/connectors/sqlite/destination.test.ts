@@ -175,6 +175,7 @@ describe('sqlite alone', () => {
       kind: 'config',
     });
     await expect(at(':memory:')).rejects.toMatchObject({ code: 'destination/bad-path' });
+    await expect(opened(path, 'SQLite_own')).rejects.toMatchObject({ code: 'destination/bad-name', kind: 'config' });
     new Sqlite(path).exec('CREATE VIEW a_view AS SELECT 1 AS id').close();
     await expect(opened(path, 'a_view')).rejects.toMatchObject({ code: 'destination/not-a-table' });
   });

@@ -83,6 +83,7 @@ class SqliteSession implements DestinationSession {
   }
 
   async open(addresses: Addresses, renamedFrom: readonly string[]): Promise<Opened> {
+    this.#check([]);
     await faultPoint('destination.open.before');
     const opened = await this.#open(false, (db) =>
       transaction(db, this.#ctx.signal, async () => {
@@ -280,6 +281,10 @@ class SqliteSession implements DestinationSession {
     if (schema !== null && schema !== 'main')
       throw new SluiceError('destination/schema', 'config', `An SQLite file has no schema "${schema}".`, {
         hint: 'Leave `schema` out.',
+      });
+    if (fold(this.#table).startsWith('sqlite_'))
+      throw new SluiceError('destination/bad-name', 'config', `SQLite keeps names like "${this.#table}" for itself.`, {
+        hint: 'Give the destination a `table` whose name does not begin with sqlite_.',
       });
     checkNames(
       columns.map((c) => ({ kind: 'column', name: c.name })),
