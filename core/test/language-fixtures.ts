@@ -26,7 +26,7 @@ export interface LanguageFixture {
 }
 
 export const folder = new URL('./fixtures/language/', import.meta.url);
-const project = readFileSync(new URL('./fixtures/project.yaml', import.meta.url), 'utf8');
+const project = readFileSync(new URL('project.yaml', folder), 'utf8');
 
 export function fixtures(feature: string): string[] {
   return readdirSync(folder)

@@ -2,8 +2,9 @@ import { mkdir, rm } from 'node:fs/promises';
 import type { Engine } from '../model/component.ts';
 import type { JsonObject } from '../model/json.ts';
 import { ident } from '../model/sql.ts';
-import { type DataType, formatType } from '../model/type.ts';
+import { type Column, type DataType, formatType } from '../model/type.ts';
 import * as registry from '../registry.ts';
+import { boundSteps } from './bound-steps.ts';
 import { COLUMNS } from './columns.ts';
 import { pick, readerOf } from './components.ts';
 import { engineFailure } from './failures.ts';
@@ -50,6 +51,8 @@ export interface Inferred {
   columns: InferredColumnReport[];
   evidence: string[];
   warnings: string[];
+  /** Columns after each step of `transform`; null where a step cannot be bound. */
+  steps: (Column[] | null)[];
 }
 
 /** Says what a stream's source holds and why it is read so. Nothing is written but the spool, which goes again. */
@@ -67,7 +70,8 @@ export async function inferStream(input: SampleInput): Promise<Inferred> {
       (own) => ({ ...own, transform: [], checks: [], incremental: { type: 'none' } }),
       async (engine, sampled) => {
         await prepareMasks(engine, stream);
-        found = await reportOf(engine, sampled);
+        const steps = await boundSteps(engine, stream, sampled.plan.columns);
+        found = { ...(await reportOf(engine, sampled)), steps };
       },
     );
   } catch (error) {
@@ -80,7 +84,7 @@ export async function inferStream(input: SampleInput): Promise<Inferred> {
   return found;
 }
 
-async function reportOf(engine: Engine, { stream, files, splits, plan }: Sampled): Promise<Inferred> {
+async function reportOf(engine: Engine, { stream, files, splits, plan }: Sampled): Promise<Omit<Inferred, 'steps'>> {
   const masked = new Set(stream.columns.flatMap((column) => (column.mask === null ? [] : [column.name])));
   const own = plan.columns.filter((column) => column.from !== null);
   const common = {

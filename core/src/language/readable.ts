@@ -40,7 +40,10 @@ function blocksOf(text: string): string[] {
 }
 
 function isWhole(text: string, file: string): boolean {
-  return text.trim() === '' || !parseDocument(text, file).broken;
+  if (text.trim() === '') return true;
+  const { broken, root } = parseDocument(text, file);
+  // A word alone is YAML, but no part of a mapping.
+  return !broken && (root === null || root.kind === 'map');
 }
 
 /** More tries than this cost more than a block is worth. */
@@ -50,7 +53,7 @@ function mended(block: string, file: string): string {
   let text = block;
   for (let i = 0; i < MOST_TRIES; i++) {
     const document = parseDocument(text, file);
-    if (!document.broken) return text;
+    if (!document.broken) return isWhole(text, file) ? text : blank(block);
     const at = document.diagnostics[0]?.range.start ?? 0;
     const start = text.lastIndexOf('\n', Math.max(0, at - 1)) + 1;
     const end = text.indexOf('\n', start);

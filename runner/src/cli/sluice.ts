@@ -22,6 +22,10 @@ const COMMANDS: Readonly<Record<string, CommandEntry>> = {
   import: { summary: 'make job files of the origin’s API JSON', load: () => import('./import.ts') },
   schema: { summary: 'print the JSON Schema of job or project files', load: () => import('./schema.ts') },
   completion: { summary: 'print a script by which a shell completes', load: () => import('./completion.ts') },
+  'columns-worker': {
+    summary: 'read names and types of columns for an editor',
+    load: () => import('./columns-worker.ts'),
+  },
   lsp: { summary: 'start the language server on stdin and stdout, for editors', load: () => import('./lsp.ts') },
   state: { summary: 'show, set back, export and import checkpoints and history', load: () => import('./state.ts') },
 };

@@ -1,0 +1,131 @@
+import { randomUUID } from 'node:crypto';
+import { mkdir, readdir, rename, rm, stat, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import {
+  type ColumnRecord,
+  compile,
+  type Document,
+  formatType,
+  type Job,
+  type JsonObject,
+  mergedJob,
+  type Project,
+  parseDocument,
+  type RecordKeys,
+  readable,
+  recordKeys,
+  SluiceError,
+  stepsHash,
+  writeYaml,
+} from '@sluice/core';
+import { sources } from '@sluice/core/specs';
+import { infer } from './preview.ts';
+
+/** Memory of one look at a source. */
+const MEMORY = 512_000_000;
+/** Records of a project; the oldest ones go. */
+const MOST_RECORDS = 500;
+
+interface LookRequest {
+  projectDir: string;
+  project: Project;
+  /** The job file as it is now, saved or not; it may be half written. */
+  document: Document;
+  env: Record<string, string>;
+  /** null: the first one. */
+  stream: string | null;
+  /** Whether sources that do not lie on this machine may be asked. */
+  remote: boolean;
+}
+
+/**
+ * Reads names and types of the columns of a stream's own source, and what its steps make of them. Only its `source`,
+ * `columns` and `transform` have to be right, and the last two only as far as they are of use.
+ * Throws `columns/invalid`, `columns/remote`, and what `infer` throws.
+ */
+export async function lookAtColumns(
+  request: LookRequest,
+  signal: AbortSignal,
+): Promise<{ keys: RecordKeys; record: ColumnRecord }> {
+  const { project, document, projectDir, env } = request;
+  const scope = project.scope();
+  const view = project.view(readable(document), scope);
+  const index = request.stream === null ? 0 : view.streams.findIndex(({ name }) => name === request.stream);
+  const stream = view.streams[index];
+  const written = mergedJob(view)?.streams[index]?.value;
+  if (!stream || !written) throw invalid(document, 'there is no such stream');
+  const job = probe(written, document, project);
+  const spec = sources[job.streams[0]?.source.type ?? ''];
+  if (spec?.capabilities.placement !== 'node' && !request.remote) {
+    throw new SluiceError('columns/remote', 'config', 'The source does not lie on this machine', {
+      hint: 'Its columns are read when that is asked for.',
+    });
+  }
+  const found = await infer({ projectDir, job, env, stream: null }, signal);
+  const kept = (name: string, type: string, nulls: number, rows: number) => ({
+    name,
+    type,
+    nullable: nulls > 0 || rows === 0,
+    null_share: rows === 0 ? null : nulls / rows,
+  });
+  const record: ColumnRecord = {
+    version: 1,
+    job: view.name ?? '',
+    stream: stream.name,
+    columns: found.columns.map(({ from, type, nulls }) => kept(from, type, nulls, found.sampled_rows)),
+    steps: found.steps.map((columns) => columns?.map(({ name, type }) => kept(name, formatType(type), 0, 0)) ?? null),
+    steps_hash: stepsHash(stream.node),
+    rows: found.sampled_files === found.files && found.sampled_rows < SMALL ? found.sampled_rows : null,
+    at: new Date().toISOString(),
+    format: found.format === null ? null : { type: found.format, settings: found.pinned },
+  };
+  return { keys: recordKeys(stream.node, scope), record };
+}
+
+/** A sample below this holds every row of its files. */
+const SMALL = 1000;
+
+/** A job that only reads: what is wrong elsewhere in the file is not in the way. */
+function probe(written: JsonObject, document: Document, project: Project): Job {
+  const { source, columns, transform } = written;
+  const base = {
+    name: 'columns_probe',
+    ...(source === undefined ? {} : { source }),
+    compute: { memory: `${MEMORY / 1e6}MB` },
+  };
+  const more = [
+    { ...(columns === undefined ? {} : { columns }), ...(transform === undefined ? {} : { transform }) },
+    columns === undefined ? {} : { columns },
+    {},
+  ];
+  let why = '';
+  for (const extra of more) {
+    const text = writeYaml({ ...base, ...extra });
+    const { job, diagnostics } = compile(parseDocument(text, document.file), project);
+    if (job) return job;
+    why = diagnostics.find(({ severity }) => severity === 'error')?.message ?? '';
+  }
+  throw invalid(document, why);
+}
+
+function invalid({ file }: Document, why: string): SluiceError {
+  return new SluiceError('columns/invalid', 'config', `The source of ${file} cannot be read: ${why}`, {
+    hint: 'Mend what `sluice validate` shows under `source`.',
+  });
+}
+
+/** Writes a record into `.sluice/columns`, in one step, and lets the oldest ones go beyond a few hundred. */
+export async function keepRecord(projectDir: string, { exact }: RecordKeys, record: ColumnRecord): Promise<void> {
+  const folder = join(projectDir, '.sluice', 'columns');
+  await mkdir(folder, { recursive: true });
+  const draft = join(folder, `${exact}.${randomUUID()}.partial`);
+  await writeFile(draft, `${JSON.stringify(record, null, 1)}\n`);
+  await rename(draft, join(folder, `${exact}.json`));
+  const names = (await readdir(folder)).filter((name) => name.endsWith('.json'));
+  if (names.length <= MOST_RECORDS) return;
+  const aged = await Promise.all(
+    names.map(async (name) => ({ name, at: (await stat(join(folder, name)).catch(() => null))?.mtimeMs ?? 0 })),
+  );
+  aged.sort((a, b) => a.at - b.at);
+  for (const { name } of aged.slice(0, names.length - MOST_RECORDS)) await rm(join(folder, name), { force: true });
+}
