@@ -55,7 +55,15 @@ export { formatLocal, localInstant } from './schedule/zone.ts';
 export type { Schema } from './spec/schema.ts';
 export { formatYaml } from './text/format.ts';
 export { renderFrame } from './text/frame.ts';
-export type { Document, Entry, ListNode, MapNode, Node, ScalarNode } from './text/node.ts';
+export {
+  type Document,
+  type Entry,
+  type ListNode,
+  type MapNode,
+  type Node,
+  type ScalarNode,
+  textOf as textIn,
+} from './text/node.ts';
 export { parseDocument } from './text/parse.ts';
 export { type Pinned, type Pins, pinInto } from './text/pin.ts';
 export { offsetAt, type Position, positionAt } from './text/position.ts';

@@ -7,6 +7,7 @@ import {
   documentLinks,
   documentSymbols,
   foldingRanges,
+  formatYaml,
   hover,
   inlayHints,
   type LanguageContext,
@@ -50,6 +51,7 @@ export function answerFeatures(server: Server): void {
   answerTyping(server);
   answerNames(server);
   answerStructure(server);
+  answerWhole(server);
 }
 
 /** Wraps a handler: waits for the document, and answers null for one that is not ours. */
@@ -109,6 +111,26 @@ function answerTyping(server: Server): void {
         .filter((action) => !only || only.some((kind) => action.kind === kind || action.kind?.startsWith(`${kind}.`)));
     }),
   );
+}
+
+/** Laying out a file, and the commands that the server itself knows. */
+function answerWhole(server: Server): void {
+  const { connection, workspace } = server;
+  connection.onDocumentFormatting(
+    about(server, ({ context: { document } }) => {
+      const text = formatYaml(document.text);
+      if (text === null || text === document.text) return [];
+      return [{ range: rangeOf(document, { start: 0, end: document.text.length }), newText: text }];
+    }),
+  );
+  connection.onExecuteCommand(async ({ command, arguments: [uri] = [] }) => {
+    if (command !== 'sluice.readColumns' || typeof uri !== 'string') return null;
+    await server.ready(uri);
+    const opened = workspace.find(uri);
+    if (!opened || !server.columns) return null;
+    const answers = await server.columns.read(opened);
+    return answers.map(({ result, error }) => ({ columns: result?.record.columns.length ?? 0, error: error ?? null }));
+  });
 }
 
 function answerNames(server: Server): void {

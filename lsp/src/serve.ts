@@ -8,6 +8,7 @@ import {
   TextDocumentSyncKind,
 } from 'vscode-languageserver/node';
 import { TextDocument } from 'vscode-languageserver-textdocument';
+import { ColumnsReader } from './columns.ts';
 import { answerDiagnostics, Pusher } from './diagnostics.ts';
 import { COLUMNS_FOLDER } from './disk.ts';
 import { answerFeatures } from './features.ts';
@@ -19,12 +20,14 @@ import { Workspace } from './workspace.ts';
 interface InitOptions {
   /** Findings of files that are not open, where the client asks for them. */
   workspaceDiagnostics?: boolean;
+  /** Program and arguments of the worker that reads columns of sources on this machine; false: none is started. */
+  columnsWorker?: string[] | false;
   /** false: no code lenses; for clients that have no commands `sluice.run` and `sluice.preview`. */
   codeLenses?: boolean;
 }
 
 /** Answers a client on a connection until it ends. */
-export function serve(connection: Connection): void {
+export function serve(connection: Connection, own: { columnsWorker?: readonly string[] } = {}): void {
   const server: Server = {
     connection,
     workspace: new Workspace(),
@@ -32,6 +35,7 @@ export function serve(connection: Connection): void {
     pulls: false,
     refreshes: false,
     workspaceDiagnostics: false,
+    columns: null,
     ready: async (uri) => await opening.get(uri),
   };
   const opening = new Map<string, Promise<void>>();
@@ -39,6 +43,9 @@ export function serve(connection: Connection): void {
   let client: InitializeParams['capabilities'] = {};
   connection.onInitialize((params) => {
     client = params.capabilities;
+    const command =
+      (params.initializationOptions as InitOptions | undefined)?.columnsWorker ?? own.columnsWorker ?? false;
+    if (command) server.columns = new ColumnsReader(command, (files) => pusher.whole(files));
     return initialize(server, params);
   });
   connection.onInitialized(() => registerWatchers(server, client));
@@ -47,6 +54,7 @@ export function serve(connection: Connection): void {
   followFolders(server, client, pusher);
   answerDiagnostics(server);
   answerFeatures(server);
+  connection.onShutdown(() => server.columns?.stop());
   connection.listen();
 }
 
@@ -79,6 +87,8 @@ function initialize(server: Server, params: InitializeParams): InitializeResult 
       workspaceSymbolProvider: true,
       documentLinkProvider: {},
       foldingRangeProvider: true,
+      documentFormattingProvider: true,
+      executeCommandProvider: { commands: ['sluice.readColumns'] },
       inlayHintProvider: true,
       codeActionProvider: { codeActionKinds: ['quickfix', 'refactor.rewrite'] },
       ...(options.codeLenses === false ? {} : { codeLensProvider: {} }),
@@ -102,7 +112,9 @@ function followDocuments(server: Server, opening: Map<string, Promise<void>>, pu
   const texts = new Map<string, TextDocument>();
   const take = async (text: TextDocument): Promise<void> => {
     const opened = await workspace.put(text.uri, text.languageId, text.version, text.getText());
-    if (opened) pusher.changed(opened.files);
+    if (!opened) return;
+    pusher.changed(opened.files);
+    server.columns?.touched(opened);
   };
   connection.onDidOpenTextDocument(({ textDocument: { uri, languageId, version, text } }) => {
     const document = TextDocument.create(uri, languageId, version, text);
@@ -121,6 +133,7 @@ function followDocuments(server: Server, opening: Map<string, Promise<void>>, pu
     opened.version = version;
     opened.files.open(opened.file, document.getText());
     pusher.changed(opened.files);
+    server.columns?.touched(opened);
   });
   connection.onDidCloseTextDocument(({ textDocument: { uri } }) => {
     texts.delete(uri);
@@ -128,6 +141,7 @@ function followDocuments(server: Server, opening: Map<string, Promise<void>>, pu
       if (texts.has(uri)) return;
       opening.delete(uri);
       const opened = workspace.drop(uri);
+      server.columns?.closed(uri);
       if (opened) pusher.closed(uri, opened.files);
     });
     opening.set(uri, closed);

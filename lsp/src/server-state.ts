@@ -1,4 +1,5 @@
 import type { Connection } from 'vscode-languageserver/node';
+import type { ColumnsReader } from './columns.ts';
 import type { ClientAbilities } from './convert.ts';
 import type { Workspace } from './workspace.ts';
 
@@ -12,6 +13,8 @@ export interface Server {
   /** The client can be told to ask for findings again. */
   refreshes: boolean;
   workspaceDiagnostics: boolean;
+  /** null: no columns are read. */
+  columns: ColumnsReader | null;
   /** Waits until a document was taken in. */
   ready(uri: string): Promise<void>;
 }

@@ -1,0 +1,102 @@
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { afterEach, expect, it } from 'vitest';
+import { type Any, Client, folderWith } from './client.ts';
+
+const SLUICE = fileURLToPath(new URL('../../runner/dist/sluice.js', import.meta.url));
+const FILES = {
+  'sluice.yaml': 'version: 1\nname: p\n',
+  'in/orders.csv': 'order_id;Kunden-Nr.;amount\n1;K-77;10,50\n2;K-78;\n3;;7,00\n',
+};
+const JOB = [
+  'name: orders',
+  'source:',
+  '  type: local',
+  '  path: in/orders.csv',
+  'transform:',
+  '  - sql: select order_id, count(*) as n from input group by order_id',
+  '  - drop: [amont]',
+  'destination:',
+  '  primary_key: []',
+  '',
+].join('\n');
+
+let client: Client;
+afterEach(async () => {
+  await client.stop();
+});
+
+it('columns of the own source are read, completed, hovered and checked', async () => {
+  client = new Client([SLUICE, 'lsp']);
+  const { dir, uri } = folderWith({ ...FILES, 'jobs/a.yaml': JOB });
+  await client.start(dir);
+  const at = uri('jobs/a.yaml');
+  const warned = client.next(
+    ({ method, params }) =>
+      method === 'textDocument/publishDiagnostics' &&
+      params.diagnostics.some((d: Any) => d.code.startsWith('observed/')),
+  );
+  client.open(at, JOB);
+  const { params } = await warned;
+  const [found] = params.diagnostics.filter((d: Any) => d.code === 'observed/unknown-column');
+  expect(found).toMatchObject({
+    severity: 2,
+    range: { start: { line: 6, character: 11 }, end: { line: 6, character: 16 } },
+  });
+  // Behind a query only its own columns are there.
+  const keys = await client.request('textDocument/completion', client.at(at, 8, 16));
+  expect(keys.items.map(({ label }: Any) => label)).toEqual(['order_id', 'n']);
+  client.change(at, 2, [{ text: JOB.replace('transform:', 'columns:\n  - name: \ntransform:') }]);
+  const names = await client.request('textDocument/completion', client.at(at, 5, 10));
+  expect(names.items.map(({ label }: Any) => label)).toEqual(['order_id', 'Kunden-Nr.', 'amount']);
+  client.change(at, 3, [
+    { text: JOB.replace(/transform:[\s\S]*destination/, 'checks:\n  - not_null: [amount]\ndestination') },
+  ]);
+  const hover = await client.request('textDocument/hover', client.at(at, 5, 16));
+  expect(hover.contents.value).toMatch(/`amount`: .*33% null/);
+  const records = readdirSync(join(dir, '.sluice/columns'));
+  const text = records.map((name) => readFileSync(join(dir, '.sluice/columns', name), 'utf8')).join('');
+  // Names and types are kept, and no value.
+  expect(text).toContain('Kunden-Nr.');
+  expect(text).not.toContain('K-77');
+});
+
+it('nothing is read where the client forbids it', async () => {
+  client = new Client([SLUICE, 'lsp']);
+  const { dir, uri } = folderWith({ ...FILES, 'jobs/a.yaml': JOB });
+  await client.start(dir, {}, { columnsWorker: false });
+  const at = uri('jobs/a.yaml');
+  client.open(at, JOB);
+  await client.pushed(at, 1);
+  expect(
+    await client.request('workspace/executeCommand', { command: 'sluice.readColumns', arguments: [at] }),
+  ).toBeNull();
+  expect(existsSync(join(dir, '.sluice'))).toBe(false);
+});
+
+it('reads when it is asked to, and says why it cannot', async () => {
+  client = new Client([SLUICE, 'lsp']);
+  const { dir, uri } = folderWith({ ...FILES, 'jobs/a.yaml': JOB.replace('orders.csv', 'nothing.csv') });
+  await client.start(dir);
+  const at = uri('jobs/a.yaml');
+  client.open(at, JOB.replace('orders.csv', 'nothing.csv'));
+  const [failed] = await client.request('workspace/executeCommand', { command: 'sluice.readColumns', arguments: [at] });
+  expect(failed).toMatchObject({ columns: 0, error: { code: 'source/no-data' } });
+  client.change(at, 2, [{ text: JOB }]);
+  const [read] = await client.request('workspace/executeCommand', { command: 'sluice.readColumns', arguments: [at] });
+  expect(read).toEqual({ columns: 3, error: null });
+});
+
+it('lays a file out', async () => {
+  client = new Client();
+  const { dir, uri } = folderWith(FILES);
+  await client.start(dir);
+  const at = uri('jobs/a.yaml');
+  client.open(at, 'name:   orders # kept\r\nsource:\r\n    type: local\r\n    path: a.csv\r\n');
+  const [edit] = await client.request('textDocument/formatting', {
+    textDocument: { uri: at },
+    options: { tabSize: 2, insertSpaces: true },
+  });
+  expect(edit.newText.replaceAll('\r\n', '\n')).toBe('name: orders # kept\nsource:\n  type: local\n  path: a.csv\n');
+});
