@@ -142,6 +142,15 @@ describe('a zip archive', () => {
     expect((await project.ok(yaml)).counts.rows_written).toBe(1000);
   });
 
+  it('is what every file has to be where that is declared', async () => {
+    await project.file('zip_not/a.csv', rows(0, 1));
+    const yaml = job('zip_not', { source: '  compression: zip\n' });
+    expect((await project.run(yaml)).error).toMatchObject({
+      code: 'format/compression',
+      where: { path: 'zip_not/a.csv' },
+    });
+  });
+
   it('without a member is loaded once, as nothing', async () => {
     await project.file('zip_empty/a.zip', zipOf({}));
     expect((await project.ok(job('zip_empty'))).outcome?.empty).toBe(true);

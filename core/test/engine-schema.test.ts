@@ -241,3 +241,28 @@ describe('a value beyond the sample', () => {
     ]);
   });
 });
+
+describe('a header that moves', () => {
+  it.each([1, 3])('in files that were not looked at first (%d tasks)', async (workers) => {
+    const name = `moved_${workers}`;
+    for (let i = 0; i < 40; i++) {
+      const late = i === 17 || i === 30;
+      await project.file(`${name}/${String(i).padStart(2, '0')}.csv`, late ? `t${i},ID\nx,${i}\n` : `id\n${i}\n`);
+    }
+    const yaml = `name: ${name}
+source:
+  type: local
+  path: ${name}/*.csv
+destination:
+  type: duckdb
+  path: ${name}.duckdb
+compute:
+  workers:
+    min: ${workers}
+    max: ${workers}
+`;
+    await project.ok(yaml);
+    const [row] = await project.rows(yaml, `SELECT count(*), sum(id), count(t17), count(t30) FROM ${name}`);
+    expect(row).toEqual(['40', '780', '1', '1']);
+  });
+});

@@ -2,8 +2,8 @@ import picomatch from 'picomatch/posix.js';
 import type { LocalFile, SourceSession, Split, SplitsRequest } from '../model/component.ts';
 import type { JsonObject } from '../model/json.ts';
 import type { FileIdentity } from '../model/run.ts';
-import { HEAD, kindOf } from './compression/magic.ts';
-import { unpacked, unpackedMember } from './compression/unpack.ts';
+import { HEAD, kindOf, kindOfFile } from './compression/magic.ts';
+import { otherKind, unpacked, unpackedMember } from './compression/unpack.ts';
 import { INSIDE, membersOf } from './compression/zip.ts';
 import { MEMBER_TAG, sameFile } from './splits.ts';
 
@@ -28,6 +28,7 @@ export async function* splitsOf({ session, settings }: Listing, request: SplitsR
     const known = request.known.get(split.file.path);
     if (known && sameFile(known, split.file)) continue;
     const archive = await session.fetch(split, request.spool);
+    if ((await kindOfFile(archive)) !== 'zip') throw otherKind(archive, 'zip');
     for (const member of await membersOf(archive)) {
       const path = `${split.file.path}${INSIDE}${member.name}`;
       if (unwanted(path)) continue;

@@ -24,8 +24,9 @@ import { idle, noData } from './no-data.ts';
 import type { EpochPorts, StreamOutcome, StreamRun } from './ports.ts';
 import { wantedRange } from './range.ts';
 import { abortStream, adopt, connectTo, outcomeOf, requireUnchanged, storedCounts } from './recover.ts';
+import { Sampler } from './sampler.ts';
 import { keyed } from './source-key.ts';
-import { affordable, newSplits, sampleOf, taskChunks } from './splits.ts';
+import { affordable, newSplits, taskChunks } from './splits.ts';
 import { clearSpool, spoolFolder } from './spool.ts';
 import type { StreamPlan } from './stream-plan.ts';
 import { type TaskCommon, type TaskInput, type TaskOutput, widened } from './task-types.ts';
@@ -173,26 +174,28 @@ class Epoch {
     const pieces = await divided(splits, this.#source, this.#stream, workers.max);
     const chunks = taskChunks(pieces, workers);
     await this.#ports.recordTasks(this.#stream.name, EPOCH, chunks);
-    let plan = await this.#prepare(pieces, table);
+    const sampler = new Sampler(pieces, this.#stream, this.#ports.log);
+    let plan = await this.#prepare(sampler.splits, table);
     await faultPoint('protocol.intent.before');
     const { type, connection, schema, table: name } = this.#stream.destination;
     await this.#ports.recordIntent(this.#stream.name, EPOCH, { type, connection, schema, table: name });
     await faultPoint('protocol.intent.after');
-    // Each round either commits or ends with wider types; types only widen, towards text, so the rounds are few.
+    // Each round commits or ends with wider types or a larger sample; both have an end, so the rounds are few.
     for (;;) {
       const position = this.#source.position?.() ?? null;
       const commit = commitOf(this.#run, opened, { splits, plan, fresh, position });
-      const outcome = await this.#round(plan, chunks, commit, opened);
-      if (!('widen' in outcome)) return outcome;
+      const outcome = await this.#round(plan, chunks, commit, opened).catch((error: unknown) => sampler.grow(error));
+      if (outcome && !('widen' in outcome)) return outcome;
       await this.#locked(() => this.#session.abort(this.#run.runId));
-      plan = await this.#widen(plan, outcome.widen, table);
+      const { splits: sample } = sampler;
+      plan = outcome ? await this.#widen(plan, outcome.widen, table) : await this.#prepare(sample, table);
     }
   }
 
   async #prepare(splits: Split[], table: Column[] | null): Promise<StreamPlan> {
     this.#ports.phase(this.#stream.name, 'sniff');
     const output = await this.#ports.runTask(
-      { ...this.#common(1), type: 'prepare', splits: sampleOf(splits), table, source: this.#described },
+      { ...this.#common(1), type: 'prepare', splits, table, source: this.#described },
       () => {},
     );
     if (output.type !== 'planned') throw new Error(`prepare gave ${output.type}`);

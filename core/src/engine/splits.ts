@@ -5,7 +5,7 @@ import type { FileIdentity } from '../model/run.ts';
 
 /** A worker more is worth its start from about this much input on. */
 const BYTES_PER_WORKER = 16_000_000;
-const SAMPLE_FILES = 8;
+export const SAMPLE_FILES = 8;
 /** How the mark of a file begins that is a member of an archive. */
 export const MEMBER_TAG = 'crc32:';
 /** A task needs this much for its buffers alone, whatever it does. */
@@ -63,10 +63,10 @@ export function sameFile(a: FileIdentity, b: FileIdentity): boolean {
 }
 
 /** Some splits spread over all of them, the first and the last among them. */
-export function sampleOf(splits: readonly Split[]): Split[] {
-  if (splits.length <= SAMPLE_FILES) return [...splits];
-  const step = (splits.length - 1) / (SAMPLE_FILES - 1);
-  const picked = new Set(Array.from({ length: SAMPLE_FILES }, (_, i) => Math.round(i * step)));
+export function sampleOf(splits: readonly Split[], most = SAMPLE_FILES): Split[] {
+  if (splits.length <= most) return [...splits];
+  const step = (splits.length - 1) / (most - 1);
+  const picked = new Set(Array.from({ length: most }, (_, i) => Math.round(i * step)));
   return splits.filter((_, i) => picked.has(i));
 }
 

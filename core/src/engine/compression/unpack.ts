@@ -134,7 +134,7 @@ async function write(
   }
 }
 
-function otherKind(file: LocalFile, wanted: string): SluiceError {
+export function otherKind(file: LocalFile, wanted: string): SluiceError {
   return new SluiceError('format/compression', 'data', `${file.name} is not compressed by ${wanted}`, {
     where: { path: file.name },
     hint: 'Leave `compression` out: files are then known by their first bytes.',

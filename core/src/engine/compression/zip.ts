@@ -25,16 +25,17 @@ export interface Member {
  */
 export async function membersOf(archive: LocalFile): Promise<Member[]> {
   const members: Member[] = [];
+  const names = new Set<string>();
   await eachEntry(archive, async (entry) => {
     if (!isFile(entry)) return false;
     if (entry.fileName === '[Content_Types].xml')
       throw refused(archive, 'is an Office document, not an archive of data files');
     if (members.length >= MOST_MEMBERS) throw refused(archive, `has more than ${MOST_MEMBERS} members`);
+    if (names.has(entry.fileName)) throw refused(archive, `has two members named ${entry.fileName}`);
+    names.add(entry.fileName);
     members.push({ name: entry.fileName, size: entry.uncompressedSize, crc: hex(entry.crc32) });
     return false;
   });
-  const twice = members.find((m, i) => members.findIndex((other) => other.name === m.name) !== i);
-  if (twice) throw refused(archive, `has two members named ${twice.name}`);
   return members;
 }
 

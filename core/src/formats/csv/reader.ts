@@ -191,7 +191,7 @@ function unknownColumns(file: LocalFile, names: readonly string[]): SluiceError 
     `${file.name} has columns that the run did not see before: ${names.join(', ')}`,
     {
       where: { path: file.name },
-      hint: 'Run again: the columns are then found before the first row is read.',
+      hint: 'Run again with fewer files at a time: the columns are then found before the first row is read.',
     },
   );
 }

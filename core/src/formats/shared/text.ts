@@ -21,7 +21,7 @@ const CHUNK = 1024 * 1024;
 const LF = 10;
 const CR = 13;
 /** Enough to tell an encoding by. */
-const HEAD = 256 * 1024;
+const HEAD = 2 * 1024 * 1024;
 
 /** What a file's head says of its encoding, beside what is declared. */
 export interface FoundEncoding {
