@@ -7,6 +7,7 @@ export const sources: Readonly<Record<string, { load: () => Promise<Source> }>> 
   duckdb: { load: async () => (await import('./connectors/duckdb/source.ts')).source },
   postgres: { load: async () => (await import('./connectors/postgres/source.ts')).source },
   sqlite: { load: async () => (await import('./connectors/sqlite/source.ts')).source },
+  ftp: { load: async () => (await import('./connectors/ftp/source.ts')).source },
   sftp: { load: async () => (await import('./connectors/sftp/source.ts')).source },
   mysql: { load: async () => (await import('./connectors/mysql/source.ts')).source },
   http: { load: async () => (await import('./connectors/http/source.ts')).source },

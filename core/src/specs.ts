@@ -7,6 +7,7 @@ import { rangeSpec } from './checks/range/spec.ts';
 import { rowCountSpec } from './checks/row_count/spec.ts';
 import { uniqueSpec } from './checks/unique/spec.ts';
 import { destinationSpec as duckdbDestination, sourceSpec as duckdbSource } from './connectors/duckdb/spec.ts';
+import { sourceSpec as ftpSource } from './connectors/ftp/spec.ts';
 import { sourceSpec as httpSource } from './connectors/http/spec.ts';
 import { destinationSpec as localDestination, sourceSpec as localSource } from './connectors/local/spec.ts';
 import { destinationSpec as mysqlDestination, sourceSpec as mysqlSource } from './connectors/mysql/spec.ts';
@@ -35,6 +36,7 @@ export const sources: Readonly<Record<string, Spec>> = {
   s3: s3Source,
   http: httpSource,
   sftp: sftpSource,
+  ftp: ftpSource,
   duckdb: duckdbSource,
   postgres: postgresSource,
   sqlite: sqliteSource,

@@ -88,10 +88,10 @@ ${way.more ?? ''}`;
 
   it.each([
     ['an OpenSSH Ed25519 key', ['-t', 'ed25519', '-N', ''], null],
-    ['a PEM RSA key', ['-t', 'rsa', '-b', '3072', '-m', 'PEM', '-N', ''], null],
-    ['an encrypted OpenSSH RSA key', ['-t', 'rsa', '-b', '3072', '-N', 'pass phrase#1'], 'PHRASE'],
+    ['a PEM RSA key', ['-t', 'rsa', '-b', '2048', '-m', 'PEM', '-N', ''], null],
+    ['an encrypted OpenSSH RSA key', ['-t', 'rsa', '-b', '2048', '-N', 'pass phrase#1'], 'PHRASE'],
     ['an encrypted OpenSSH ECDSA key', ['-t', 'ecdsa', '-b', '256', '-N', 'pass phrase#1'], 'PHRASE'],
-    ['an encrypted PEM RSA key', ['-t', 'rsa', '-b', '3072', '-m', 'PEM', '-N', 'pass phrase#1'], 'PHRASE'],
+    ['an encrypted PEM RSA key', ['-t', 'rsa', '-b', '2048', '-m', 'PEM', '-N', 'pass phrase#1'], 'PHRASE'],
     ['an encrypted PKCS#8 ECDSA key', ['-t', 'ecdsa', '-b', '384', '-m', 'PKCS8', '-N', 'pass phrase#1'], 'PHRASE'],
   ])('%s logs in', async (title, options, phrase) => {
     await file('k/a.csv', 'id\n1\n');

@@ -6,6 +6,7 @@ import { HttpServer, json } from './http-server.ts';
 import { startMoto } from './moto.ts';
 import { testDatabase } from './postgres.ts';
 import { startSshd } from './sshd.ts';
+import { startVsftpd } from './vsftpd.ts';
 
 /** What an example talks to, with the environment that leads to it. */
 export interface ExampleServer {
@@ -108,4 +109,11 @@ async function invoices(folder: string): Promise<void> {
     await writeFile(path, text);
     await utimes(path, 1_760_000_000, 1_760_000_000);
   }
+}
+
+/** The same files on a vsftpd. */
+export async function ftpExample(): Promise<ExampleServer> {
+  const server = await startVsftpd();
+  await invoices(server.files);
+  return { env: { PARTNER_HOST: '127.0.0.1', PARTNER_PORT: String(server.port) }, stop: server.stop };
 }

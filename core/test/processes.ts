@@ -103,3 +103,22 @@ export class TcpProxy {
     return this.#close();
   }
 }
+
+/** Waits until somebody listens on a port of the loopback. Rejects with what `ended` says where that comes first. */
+export async function listens(port: number, ended: Promise<Error>): Promise<void> {
+  let over: Error | null = null;
+  ended.then((error) => {
+    over = error;
+  });
+  for (;;) {
+    if (over) throw over;
+    const reached = await new Promise<boolean>((resolve) => {
+      const socket = connect(port, '127.0.0.1', () => {
+        socket.destroy();
+        resolve(true);
+      });
+      socket.on('error', () => setTimeout(resolve, 20, false));
+    });
+    if (reached) return;
+  }
+}

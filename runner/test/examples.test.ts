@@ -7,6 +7,7 @@ import { DuckDBInstance } from '@duckdb/node-api';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import {
   type ExampleServer,
+  ftpExample,
   httpExample,
   manyTablesExample,
   s3Example,
@@ -78,6 +79,7 @@ const expectations: Record<string, Expectation> = {
     ],
   },
   sftp: { ...invoices, server: sftpExample, missing: missing('sshd') },
+  ftp: { ...invoices, server: ftpExample, missing: missing('vsftpd') },
   http: {
     vars: [],
     server: httpExample,

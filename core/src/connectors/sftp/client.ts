@@ -33,6 +33,8 @@ export async function openSftp(settings: SftpSettings, ctx: Pick<SourceContext, 
   let refused: SluiceError | null = null;
   const quiet = () => undefined;
   const client = new SftpClient('sluice', { error: quiet, end: quiet, close: quiet });
+  // A connection that breaks says so wherever it is used; by itself it would end the process.
+  client.on('error', quiet);
   if (password !== undefined) {
     // Servers that want the password this way ask for it in words of their own.
     client.on(

@@ -127,6 +127,8 @@ class SftpSession implements SourceSession {
     const client = await this.#connected();
     const end = to === null ? {} : { end: to - 1 };
     const stream = client.createReadStream(path, { start: from, ...end, autoClose: true });
+    // It may fail once more after its first failure was told.
+    stream.on('error', () => undefined);
     try {
       yield* stream as AsyncIterable<Uint8Array>;
     } catch (error) {

@@ -1,0 +1,213 @@
+import { PassThrough } from 'node:stream';
+import { type Client, type FileInfo, FTPError } from 'basic-ftp';
+import type { LocalFile, Source, SourceContext, SourceSession, Split } from '../../model/component.ts';
+import { groupFiles } from '../shared/discover.ts';
+import { download } from '../shared/download.ts';
+import { selection } from '../shared/select.ts';
+import { below, type Entry, type FoundFile, splitOf, wantedFiles } from '../shared/walk.ts';
+import { explainFtp, type FtpSettings, isBroken, openFtp } from './client.ts';
+
+/** Servers allow few connections of one user. */
+const CONNECTIONS = 2;
+const DISCOVER_FILES = 20_000;
+
+export const source: Source = {
+  async connect(ctx) {
+    return new FtpSession(ctx);
+  },
+  async discover(ctx) {
+    const session = new FtpSession({ ...ctx, settings: { ...ctx.settings, path: '**' } });
+    try {
+      const files: FoundFile[] = [];
+      for await (const file of session.files()) {
+        if (files.push(file) >= DISCOVER_FILES) break;
+      }
+      return groupFiles(files);
+    } finally {
+      await session.close();
+    }
+  },
+};
+
+class FtpSession implements SourceSession {
+  readonly transfers = CONNECTIONS;
+  readonly #ctx: SourceContext;
+  readonly #settings: FtpSettings;
+  /** Connections that nobody uses now: one does one thing at a time. */
+  readonly #idle: Client[] = [];
+  readonly #all = new Set<Client>();
+  /** Whether listings hold exact times, and whether the server tells the time of a file. */
+  #exactTimes = false;
+  #tellsTimes = true;
+
+  constructor(ctx: SourceContext) {
+    this.#ctx = ctx;
+    this.#settings = ctx.settings as unknown as FtpSettings;
+    ctx.signal.addEventListener('abort', () => this.#closeAll());
+  }
+
+  async test(): Promise<void> {
+    await this.#with(below(this.#settings.root, ''), (client) => client.list(below(this.#settings.root, '')));
+  }
+
+  files(): AsyncIterable<FoundFile> {
+    return wantedFiles(
+      { list: (folder) => this.#list(folder), look: (path) => this.#look(path), signal: this.#ctx.signal },
+      this.#ctx.settings,
+    );
+  }
+
+  async *splits(): AsyncIterable<Split> {
+    const { isSettled } = selection(this.#ctx.settings);
+    let ordinal = 0;
+    for await (const file of this.files()) {
+      const modified = file.modified ?? (await this.#timeOf(file.path));
+      if (!isSettled(modified)) continue;
+      yield splitOf({ ...file, modified }, ordinal++);
+    }
+  }
+
+  async #list(folder: string): Promise<Entry[]> {
+    const path = below(this.#settings.root, folder);
+    const entries = await this.#with(path, (client) => client.list(path));
+    return (entries ?? []).flatMap((entry) => {
+      const kind = kindOf(entry);
+      if (kind === null || entry.name === '.' || entry.name === '..') return [];
+      // The times of LIST have no seconds and change their form with their age: they tell nothing.
+      this.#exactTimes ||= entry.modifiedAt !== undefined;
+      return [{ name: entry.name, kind, size: entry.size, modified: entry.modifiedAt ?? null }];
+    });
+  }
+
+  /** null where nothing is there. */
+  async #look(path: string): Promise<Entry | null> {
+    const full = below(this.#settings.root, path);
+    const size = await this.#with(full, async (client) => {
+      const size = await client.size(full).catch((error: unknown) => unknownSize(error));
+      if (size !== null) return size;
+      // A folder has no size; going there tells whether it is one.
+      const here = await client.pwd();
+      await client.cd(full);
+      await client.cd(here);
+      return 'folder' as const;
+    });
+    if (size === null) return null;
+    if (size === 'folder') return { name: path, kind: 'folder', size: 0, modified: null };
+    return { name: path, kind: 'file', size, modified: await this.#timeOf(path) };
+  }
+
+  async #timeOf(path: string): Promise<Date | null> {
+    if (this.#exactTimes || !this.#tellsTimes) return null;
+    const full = below(this.#settings.root, path);
+    return this.#with(full, (client) =>
+      client.lastMod(full).catch((error: unknown) => {
+        if (!(error instanceof FTPError)) throw error;
+        if (error.code === 500 || error.code === 502) this.#tellsTimes = false;
+        return null;
+      }),
+    );
+  }
+
+  /** Runs `work` on a connection of its own; a lost one is replaced. null where nothing is at the path. */
+  async #with<T>(path: string, work: (client: Client) => Promise<T>): Promise<T | null> {
+    for (let attempt = 1; ; attempt++) {
+      let client: Client | null = null;
+      try {
+        client = await this.#take();
+        const result = await work(client);
+        this.#give(client);
+        return result;
+      } catch (error) {
+        if (client === null) {
+          if (attempt >= 3 || !isBroken(error)) throw error;
+          continue;
+        }
+        if (error instanceof FTPError && !isBroken(error)) {
+          this.#give(client);
+          const told = explainFtp(error, this.#settings, path) as Error & { code?: string };
+          if (told.code === 'source/gone') return null;
+          throw told;
+        }
+        this.#drop(client);
+        if (attempt >= 3 || this.#ctx.signal.aborted || !isBroken(error)) throw explainFtp(error, this.#settings, path);
+      }
+    }
+  }
+
+  async #take(): Promise<Client> {
+    for (let client = this.#idle.pop(); client; client = this.#idle.pop()) {
+      if (!client.closed) return client;
+      this.#all.delete(client);
+    }
+    const client = await openFtp(this.#settings, this.#ctx.projectDir);
+    this.#all.add(client);
+    return client;
+  }
+
+  #give(client: Client): void {
+    this.#idle.push(client);
+  }
+
+  #drop(client: Client): void {
+    client.close();
+    this.#all.delete(client);
+  }
+
+  async fetch(split: Split, spool: string): Promise<LocalFile> {
+    const path = split.file?.path ?? '';
+    return download({
+      split,
+      spool,
+      signal: this.#ctx.signal,
+      read: (from) => this.#bytes(below(this.#settings.root, path), from),
+      explain: (error) => explainFtp(error, this.#settings, path),
+      again: isBroken,
+    });
+  }
+
+  async *#bytes(path: string, from: number): AsyncIterable<Uint8Array> {
+    const client = await this.#take();
+    const pipe = new PassThrough({ highWaterMark: 1024 * 1024 });
+    const done = client.downloadTo(pipe, path, from).then(
+      () => this.#give(client),
+      (error: unknown) => {
+        // A refusal leaves the connection as it was.
+        if (error instanceof FTPError && !client.closed) this.#give(client);
+        else this.#drop(client);
+        pipe.destroy(error as Error);
+        throw error;
+      },
+    );
+    done.catch(() => undefined);
+    try {
+      yield* pipe as AsyncIterable<Uint8Array>;
+      await done;
+    } finally {
+      if (!pipe.readableEnded) this.#drop(client);
+    }
+  }
+
+  async committed(): Promise<void> {}
+
+  async close(): Promise<void> {
+    this.#closeAll();
+  }
+
+  #closeAll(): void {
+    for (const client of this.#all) client.close();
+    this.#all.clear();
+    this.#idle.length = 0;
+  }
+}
+
+function kindOf(entry: FileInfo): Entry['kind'] | null {
+  if (entry.isDirectory) return 'folder';
+  if (entry.isFile) return 'file';
+  return entry.isSymbolicLink ? 'link' : null;
+}
+
+/** A server that tells no size of this path; other errors go on. */
+function unknownSize(error: unknown): null {
+  if (error instanceof FTPError && !isBroken(error)) return null;
+  throw error;
+}
