@@ -138,7 +138,7 @@ it('a column that is no time, or that is lost on the way, is refused', async () 
   const text = job('duckdb', 'text').replace('    type: timestamptz\n', '');
   await project.file('text/duckdb/dt=2026-03-01/a.csv', 'id,event_time\n1,soon\n');
   expect((await project.run(text, { window: day(1) })).error?.code).toBe('window/type');
-  const dropped = job('duckdb', 'dropped', { rest: 'transform:\n  - select: [id]\n' });
+  const dropped = job('duckdb', 'dropped', { rest: 'transform:\n  - sql: select id from input\n' });
   await project.file('dropped/duckdb/dt=2026-03-01/a.csv', 'id,event_time\n1,2026-03-01T10:00:00Z\n');
   expect((await project.run(dropped, { window: day(1) })).error?.code).toBe('window/column');
 });
@@ -175,5 +175,43 @@ destination:
     expect(fill.counts).toMatchObject({ rows_written: 2, rows_filtered: 2 });
     expect(fill.checkpoint).toEqual(first.checkpoint);
     expect(await project.rows(yaml, 'SELECT id FROM cursor_fill ORDER BY id')).toEqual([['1'], ['2'], ['3']]);
+  });
+});
+
+describe('a database', () => {
+  const yaml = (rest: string) => `name: web
+source:
+  type: postgres
+  url: \${env:WAREHOUSE_URL}
+  table: raw_events
+${rest}destination:
+  type: duckdb
+  path: out.duckdb
+`;
+  const windowed = `${yaml('incremental:\n  type: window\n  column: at\n  every: day\nschedule:\n  cron: "@daily"\n  timezone: Europe/Berlin\n')}  write_disposition: replace\n`;
+
+  beforeAll(async () => {
+    await db.query(`CREATE TABLE raw_events (id int, at timestamptz);
+      INSERT INTO raw_events VALUES (1, '2026-03-01 22:59:59.999999Z'), (2, '2026-03-01 23:00:00Z'), (3, '2026-03-02 22:59:59Z'),
+        (4, '2026-03-02 23:00:00Z'), (5, NULL)`);
+  });
+
+  it('is asked for the window’s rows alone', async () => {
+    const window = { from: '2026-03-01T23:00:00Z', to: '2026-03-02T23:00:00Z' };
+    const first = await project.ok(windowed, { window });
+    expect(first.counts).toMatchObject({ rows_read: 2, rows_written: 2, rows_filtered: 0 });
+    await project.ok(windowed, { window: { ...window, again: true } });
+    expect(await project.rows(windowed, 'SELECT id FROM web ORDER BY id')).toEqual([['2'], ['3']]);
+  });
+
+  it('and for the stretch of a backfill', async () => {
+    const cursor = `${yaml('incremental:\n  type: cursor\n  column: at\n')}  table: by_cursor\n  write_disposition: merge\n  primary_key: [id]\n`;
+    const window = { from: '2026-03-01 23:00:00+00', to: '2026-03-02T23:00:00Z' };
+    const fill = await project.ok(cursor, { window, backfill: true });
+    expect(fill.counts).toMatchObject({ rows_read: 2, rows_written: 2 });
+    // The cursor has not moved: the first run still loads everything.
+    expect((await project.ok(cursor)).counts.rows_read).toBe(5);
+    const bad = await project.run(cursor, { window: { from: 'soon', to: 'later' }, backfill: true });
+    expect(bad.error?.code).toBe('cursor/initial-value');
   });
 });

@@ -81,6 +81,12 @@ function wholeNumbers(guess: DataType | undefined): DataType | null {
   return guess?.kind === 'int' || guess?.kind === 'bigint' ? guess : null;
 }
 
+/** Throws `cursor/initial-value` where a text that the job or a backfill gives is no value of the cursor's type. */
+export async function requireCursorValue(engine: Engine, stream: Stream, text: string, type: DataType): Promise<void> {
+  const [row] = await engine.rows(`SELECT try_cast(${literal(text)} AS ${toDuckType(type)}) IS NULL AS bad`);
+  if (row?.bad === true) throw badStart(stream, text);
+}
+
 function badStart(stream: Stream, start: string): SluiceError {
   return new SluiceError('cursor/initial-value', 'config', `The cursor has no value "${start}"`, {
     where: { stream: stream.name },

@@ -8,6 +8,7 @@ import { goodRows } from './land.ts';
 import { markRows, needsMarks, quarantineSql, type ReadyInput, type State } from './marks.ts';
 import { materialise } from './partitions.ts';
 import { type LoadedStep, stepSql, stepsSql, visible, withHidden } from './pipeline.ts';
+import { requireCursorValue } from './range.ts';
 import { between, windowFilter } from './window.ts';
 
 export interface Ready {
@@ -81,13 +82,16 @@ async function startRows(
   if (incremental.type === 'window') {
     return { state: window ? await select(windowFilter(incremental, column, window)) : state, cursor: null };
   }
+  const before = cursorState(input.checkpoint);
+  const given = window ? [window.from, window.to] : before === null ? [incremental.initial_value] : [];
+  for (const text of given) if (text !== null) await requireCursorValue(engine, stream, text, column.type);
   // A backfill leaves the cursor where it is.
-  if (window) return { state: await select(between(column, window)), cursor: cursorState(input.checkpoint) };
+  if (window) return { state: await select(between(column, window)), cursor: before };
   const cursorInput: CursorInput = {
     rule: incremental,
     column,
     columns: visible(columns).filter((c) => plan.columns.some((p) => p.name === c.name && p.from !== null)),
-    state: cursorState(input.checkpoint),
+    state: before,
     disposition: stream.destination.write_disposition,
   };
   return { state: await select(cursorFilter(cursorInput)), cursor: await nextCursor(engine, good, cursorInput) };
