@@ -23,6 +23,7 @@ export const csvSpec = defineSpec({
         pattern: '^[\\x21-\\x7e]?$',
         default: '"',
         description: 'One character around values that hold a delimiter or a line end. Empty: no value is quoted.',
+        examples: ["'", ''],
       },
       escape: {
         type: 'string',
@@ -36,6 +37,7 @@ export const csvSpec = defineSpec({
         default: 'auto',
         description:
           'Whether the first line holds the names of the columns: true, false (columns are column_1, column_2 …) or auto: it does unless it looks like data.',
+        examples: [true, false],
       },
       skip_rows: {
         type: 'integer',
@@ -58,6 +60,7 @@ export const csvSpec = defineSpec({
         'x-enum-text': ['The second of two like names gets `_2`, the third `_3` …', 'The file is refused.'],
         default: 'rename',
         description: 'What happens where two columns have the same name, letter case aside.',
+        examples: ['fail'],
       },
       comment: {
         type: 'string',
@@ -78,6 +81,7 @@ export const csvSpec = defineSpec({
         enum: ['.', ','],
         default: '.',
         description: 'The decimal mark of numbers.',
+        examples: [','],
       },
       thousands: {
         type: 'string',
