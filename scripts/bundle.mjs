@@ -18,6 +18,8 @@ export const bundle = {
     'pg-native',
     'better-sqlite3',
     'mysql2',
+    'oracledb',
+    'tedious',
     'cpu-features',
     '*.node',
   ],

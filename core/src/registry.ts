@@ -10,6 +10,8 @@ export const sources: Readonly<Record<string, { load: () => Promise<Source> }>> 
   ftp: { load: async () => (await import('./connectors/ftp/source.ts')).source },
   sftp: { load: async () => (await import('./connectors/sftp/source.ts')).source },
   mysql: { load: async () => (await import('./connectors/mysql/source.ts')).source },
+  sqlserver: { load: async () => (await import('./connectors/sqlserver/source.ts')).source },
+  oracle: { load: async () => (await import('./connectors/oracle/source.ts')).source },
   http: { load: async () => (await import('./connectors/http/source.ts')).source },
 };
 export const destinations: Readonly<Record<string, { load: () => Promise<Destination> }>> = {

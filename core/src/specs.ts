@@ -11,10 +11,12 @@ import { sourceSpec as ftpSource } from './connectors/ftp/spec.ts';
 import { sourceSpec as httpSource } from './connectors/http/spec.ts';
 import { destinationSpec as localDestination, sourceSpec as localSource } from './connectors/local/spec.ts';
 import { destinationSpec as mysqlDestination, sourceSpec as mysqlSource } from './connectors/mysql/spec.ts';
+import { sourceSpec as oracleSource } from './connectors/oracle/spec.ts';
 import { destinationSpec as postgresDestination, sourceSpec as postgresSource } from './connectors/postgres/spec.ts';
 import { sourceSpec as s3Source } from './connectors/s3/spec.ts';
 import { sourceSpec as sftpSource } from './connectors/sftp/spec.ts';
 import { destinationSpec as sqliteDestination, sourceSpec as sqliteSource } from './connectors/sqlite/spec.ts';
+import { sourceSpec as sqlserverSource } from './connectors/sqlserver/spec.ts';
 import { csvSpec } from './formats/csv/spec.ts';
 import { fixedWidthSpec } from './formats/fixed_width/spec.ts';
 import { jsonSpec } from './formats/json/spec.ts';
@@ -41,6 +43,8 @@ export const sources: Readonly<Record<string, Spec>> = {
   postgres: postgresSource,
   sqlite: sqliteSource,
   mysql: mysqlSource,
+  sqlserver: sqlserverSource,
+  oracle: oracleSource,
 };
 export const destinations: Readonly<Record<string, Spec>> = {
   duckdb: duckdbDestination,

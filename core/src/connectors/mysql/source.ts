@@ -1,25 +1,10 @@
-import { randomUUID } from 'node:crypto';
-import { mkdir } from 'node:fs/promises';
-import { join } from 'node:path';
 import type { Connection, FieldPacket, QueryOptions } from 'mysql2';
-import type {
-  Discovered,
-  Engine,
-  LocalFile,
-  RowRange,
-  Source,
-  SourceContext,
-  SourceSession,
-  SourceTable,
-  Split,
-  SplitsRequest,
-} from '../../model/component.ts';
+import type { Discovered, RowRange, Source, SourceContext } from '../../model/component.ts';
 import { SluiceError } from '../../model/error.ts';
 import { literal } from '../../model/sql.ts';
-import { requireDistinct, spoolCsv } from '../shared/columns.ts';
-import { type CsvValue, csvRows } from '../shared/csv-rows.ts';
+import type { CsvValue } from '../shared/csv-rows.ts';
 import { ofSource } from '../shared/errors.ts';
-import { requireShape, shapeOf } from '../shared/shape.ts';
+import { type RowDriver, RowSession } from '../shared/row-session.ts';
 import { tableName, tableOrQuery, tableParts } from '../shared/table-name.ts';
 import { toAddress } from './address.ts';
 import { type MyDb, openSession } from './connection.ts';
@@ -34,7 +19,7 @@ interface Settings {
 
 export const source: Source = {
   async connect(ctx) {
-    return new MySession(ctx);
+    return new RowSession(ctx, new MyDriver(ctx));
   },
 
   async discover(ctx) {
@@ -108,66 +93,51 @@ function quoted(...parts: string[]): string {
   return parts.map((part) => `\`${part.replaceAll('`', '``')}\``).join('.');
 }
 
-interface Described {
-  table: SourceTable;
-  columns: ReadColumn[];
-}
-
-class MySession implements SourceSession {
-  readonly transfers = 1;
+class MyDriver implements RowDriver<ReadColumn> {
+  readonly name: string;
   readonly #ctx: SourceContext;
   readonly #settings: Settings;
   #opened: Promise<MyDb> | null = null;
-  #described: Promise<Described> | null = null;
 
   constructor(ctx: SourceContext) {
     this.#ctx = ctx;
     this.#settings = ctx.settings as Settings;
+    this.name = this.#settings.table ?? 'query';
   }
 
-  async test(): Promise<void> {
-    await this.describe();
-  }
-
-  async describe(): Promise<SourceTable> {
-    return (await this.#describe()).table;
-  }
-
-  async *splits(request: SplitsRequest): AsyncIterable<Split> {
-    const described = await this.#describe();
-    const range = request.range ?? null;
-    if (range && !range.nulls && range.from !== null) await this.#warnOfNulls(range.column, described);
-    const shape = shapeOf(described.table);
-    const detail = { read: randomUUID(), shape, range: range as never, limit: request.rows ?? null };
-    yield { ordinal: 0, bytes: null, file: null, detail };
-  }
-
-  async fetch(split: Split, spool: string, engine?: Engine): Promise<LocalFile> {
-    if (!engine) throw new Error('columns are read with an engine');
-    const { read, shape, range, limit } = split.detail;
+  async describe(): Promise<{ columns: ReadColumn[]; primary_key: string[] }> {
     const db = await this.#db();
-    const { table, columns } = await this.#describe();
-    requireShape(table, shape);
-    const { where, values } = this.#conditions(range as unknown as RowRange | null, columns);
-    const select = columns.map((column) => column.select(quoted(column.name))).join(', ');
-    const bound = typeof limit === 'number' ? ` LIMIT ${limit}` : '';
-    const sql = `SELECT ${select} FROM ${this.#from()}${where}${bound}`;
-    await mkdir(spool, { recursive: true });
-    const path = join(spool, `part-${read}-${split.ordinal}.parquet`);
-    const zeros = new Map<string, number>();
-    const { bytes } = await spoolCsv(engine, path, columns, csvRows(this.#texts(db, { sql, values }, columns, zeros)));
-    for (const [column, rows] of zeros) {
-      this.#ctx.log('warn', `${rows} values of ${column} are dates with a day or month of zero, and are read as null`, {
-        column,
-        rows,
-      });
-    }
-    const format = { type: 'columns', settings: {} };
-    const name = this.#settings.table ?? 'query';
-    return { path, name, size: bytes, modified_at: null, ordinal: split.ordinal, format };
+    const { where } = this.#conditions(null, []);
+    const { fields } = await db.table(`SELECT * FROM ${this.#from()}${where} LIMIT 0`).catch(rethrow);
+    const what = tableOrQuery(this.#settings);
+    const primary_key = 'table' in what ? await keyOf(db, what.table).catch(rethrow) : [];
+    return { columns: (fields as FieldPacket[]).map(readColumn), primary_key };
   }
 
-  async committed(): Promise<void> {}
+  async countNulls(column: string): Promise<number> {
+    const db = await this.#db();
+    const own = this.#settings.where === undefined ? '' : ` AND (\n${this.#settings.where}\n)`;
+    const sql = `SELECT count(*) AS n FROM ${this.#from()} WHERE ${quoted(column)} IS NULL${own}`;
+    const [row] = await db.rows(sql).catch(rethrow);
+    return Number(row?.n ?? 0);
+  }
+
+  async *rows(
+    columns: readonly ReadColumn[],
+    range: RowRange | null,
+    limit: number | null,
+  ): AsyncGenerator<CsvValue[]> {
+    const db = await this.#db();
+    const { where, values } = this.#conditions(range, columns);
+    const select = columns.map((column) => column.select(quoted(column.name))).join(', ');
+    const bound = limit === null ? '' : ` LIMIT ${limit}`;
+    const zeros = new Map<string, number>();
+    yield* this.#texts(db, { sql: `SELECT ${select} FROM ${this.#from()}${where}${bound}`, values }, columns, zeros);
+    for (const [column, rows] of zeros) {
+      const message = `${rows} values of ${column} are dates with a day or month of zero, and are read as null`;
+      this.#ctx.log('warn', message, { column, rows });
+    }
+  }
 
   async close(): Promise<void> {
     const db = await this.#opened?.catch(() => null);
@@ -238,36 +208,6 @@ class MySession implements SourceSession {
       all.push(range.nulls ? `((${within}) OR ${quoted(range.column)} IS NULL)` : within);
     }
     return { where: all.length > 0 ? ` WHERE ${all.join(' AND ')}` : '', values };
-  }
-
-  #describe(): Promise<Described> {
-    this.#described ??= this.#look();
-    return this.#described;
-  }
-
-  async #look(): Promise<Described> {
-    const db = await this.#db();
-    const { where } = this.#conditions(null, []);
-    const { fields } = await db.table(`SELECT * FROM ${this.#from()}${where} LIMIT 0`).catch(rethrow);
-    const columns = (fields as FieldPacket[]).map(readColumn);
-    requireDistinct(columns);
-    const what = tableOrQuery(this.#settings);
-    const primary_key = 'table' in what ? await keyOf(db, what.table).catch(rethrow) : [];
-    const plain = columns.map(({ name, type, guess }) => ({ name, type, ...(guess ? { guess } : {}) }));
-    return { table: { columns: plain, primary_key }, columns };
-  }
-
-  /** Rows without a cursor are never new: after the first load they stay behind, and that is said. */
-  async #warnOfNulls(name: string, { columns }: Described): Promise<void> {
-    if (columns.find((column) => column.name === name)?.nullable === false) return;
-    const db = await this.#db();
-    const own = this.#settings.where === undefined ? '' : ` AND (\n${this.#settings.where}\n)`;
-    const sql = `SELECT count(*) AS n FROM ${this.#from()} WHERE ${quoted(name)} IS NULL${own}`;
-    const [row] = await db.rows(sql).catch(rethrow);
-    const rows = Number(row?.n ?? 0);
-    if (rows === 0) return;
-    const message = `${rows} rows have no value in ${name} and are left out: only the first load takes them`;
-    this.#ctx.log('warn', message, { column: name, rows });
   }
 }
 

@@ -1,0 +1,97 @@
+import { randomUUID } from 'node:crypto';
+import { mkdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import type {
+  Context,
+  Engine,
+  LocalFile,
+  RowRange,
+  SourceSession,
+  SourceTable,
+  Split,
+  SplitsRequest,
+} from '../../model/component.ts';
+import { requireDistinct, spoolCsv, type TextColumn } from './columns.ts';
+import { type CsvValue, csvRows } from './csv-rows.ts';
+import { requireShape, shapeOf } from './shape.ts';
+
+/** What a session asks a driver for that hands out rows as JavaScript values. Each throws `source/*` errors. */
+export interface RowDriver<C extends TextColumn & { nullable: boolean }> {
+  /** For messages and the rows' metadata. */
+  readonly name: string;
+  /** Columns and key, without reading a row; asked once a session. */
+  describe(): Promise<{ columns: C[]; primary_key: string[] }>;
+  /** Rows without a value in a column. */
+  countNulls(column: string): Promise<number>;
+  /** The rows, as the server sends them; it has to wait while nobody takes them. */
+  rows(columns: readonly C[], range: RowRange | null, limit: number | null): AsyncIterable<CsvValue[]>;
+  close(): Promise<void>;
+}
+
+/** A source of columns in one part: one statement, in whatever snapshot the driver's session has. */
+export class RowSession<C extends TextColumn & { nullable: boolean }> implements SourceSession {
+  readonly transfers = 1;
+  readonly #ctx: Context;
+  readonly #driver: RowDriver<C>;
+  #described: Promise<{ table: SourceTable; columns: C[] }> | null = null;
+
+  constructor(ctx: Context, driver: RowDriver<C>) {
+    this.#ctx = ctx;
+    this.#driver = driver;
+  }
+
+  async test(): Promise<void> {
+    await this.describe();
+  }
+
+  async describe(): Promise<SourceTable> {
+    return (await this.#describe()).table;
+  }
+
+  async *splits(request: SplitsRequest): AsyncIterable<Split> {
+    const { table, columns } = await this.#describe();
+    const range = request.range ?? null;
+    if (range && !range.nulls) await this.#warnOfNulls(range.column, columns);
+    const shape = shapeOf(table);
+    const detail = { read: randomUUID(), shape, range: range as never, limit: request.rows ?? null };
+    yield { ordinal: 0, bytes: null, file: null, detail };
+  }
+
+  async fetch(split: Split, spool: string, engine?: Engine): Promise<LocalFile> {
+    if (!engine) throw new Error('columns are read with an engine');
+    const { read, shape, range, limit } = split.detail;
+    const { table, columns } = await this.#describe();
+    requireShape(table, shape);
+    await mkdir(spool, { recursive: true });
+    const path = join(spool, `part-${read}-${split.ordinal}.parquet`);
+    const wanted = range as unknown as RowRange | null;
+    const rows = this.#driver.rows(columns, wanted, typeof limit === 'number' ? limit : null);
+    const { bytes } = await spoolCsv(engine, path, columns, csvRows(rows));
+    const format = { type: 'columns', settings: {} };
+    return { path, name: this.#driver.name, size: bytes, modified_at: null, ordinal: split.ordinal, format };
+  }
+
+  async committed(): Promise<void> {}
+
+  close(): Promise<void> {
+    return this.#driver.close();
+  }
+
+  #describe(): Promise<{ table: SourceTable; columns: C[] }> {
+    this.#described ??= this.#driver.describe().then(({ columns, primary_key }) => {
+      requireDistinct(columns);
+      const plain = columns.map(({ name, type, guess }) => ({ name, type, ...(guess ? { guess } : {}) }));
+      return { table: { columns: plain, primary_key }, columns };
+    });
+    return this.#described;
+  }
+
+  /** Rows without a cursor are never new: after the first load they stay behind, and that is said. */
+  async #warnOfNulls(name: string, columns: readonly C[]): Promise<void> {
+    if (columns.find((column) => column.name === name)?.nullable === false) return;
+    const rows = await this.#driver.countNulls(name);
+    if (rows === 0) return;
+    const message = `${rows} rows have no value in ${name} and are left out: only the first load takes them`;
+    this.#ctx.log('warn', message, { column: name, rows });
+  }
+}
