@@ -30,12 +30,12 @@ export function decideContract(
     }));
     return { contract, addColumns: [], alterColumns: [] };
   }
-  const byName = new Map(table.map((c) => [c.name, c.type]));
+  const byName = new Map(table.map((c) => [c.name, c]));
   const decision: ContractDecision = { contract: [], addColumns: [], alterColumns: [] };
   for (const column of output) {
     const existing = byName.get(column.name);
     if (existing === undefined) addNew(column, stream, decision);
-    else addKnown(column, existing, stream, decision);
+    else addKnown(column, existing.loose && isNumber(column.type) ? column.type : existing.type, stream, decision);
   }
   return decision;
 }
@@ -86,4 +86,8 @@ function frozen(stream: Stream, what: string, column: string, part: string): Slu
     where: { stream: stream.name, column },
     hint: `Declare the column's type under \`columns\`, or set \`schema_contract: {${part}: evolve}\` to let the table change.`,
   });
+}
+
+function isNumber({ kind }: DataType): boolean {
+  return kind === 'int' || kind === 'bigint' || kind === 'double' || kind === 'decimal';
 }

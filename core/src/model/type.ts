@@ -27,6 +27,8 @@ export interface Column {
   name: string;
   type: DataType;
   nullable?: boolean;
+  /** A table's column that takes every number, of any digits: `type` says only what it is like. */
+  loose?: boolean;
   /** The name of its type in a system that both ends of a stream speak; see `Capabilities.native`. */
   native?: string;
 }

@@ -338,12 +338,13 @@ function known(table: PgTable | null, { columns }: StateRow): Column[] | null {
   return table && remembered(table.columns, columns, (c) => c.pgType, toPgType).map(toColumn);
 }
 
-function toColumn({ name, type, nullable, native }: Column): Column {
+function toColumn({ name, type, nullable, native, loose }: Column): Column {
   return {
     name,
     type,
     ...(nullable === undefined ? {} : { nullable }),
     ...(native === undefined ? {} : { native }),
+    ...(loose ? { loose } : {}),
   };
 }
 

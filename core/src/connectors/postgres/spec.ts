@@ -132,7 +132,7 @@ export const destinationSpec = defineSpec({
 | list<…> | an array of the item's type | a list of lists, structs or json: jsonb |
 
 A column that is there already keeps its type: text goes into varchar, enum, inet and the like as PostgreSQL reads it.
-A numeric column without precision is taken for decimal(38,10).
+A numeric column without precision takes every number with the digits that it has.
 
 - \`append\` with one task copies straight into the table, inside the commit's transaction.
 - \`replace\` loads a new table and puts it in the old one's place; owner, grants and comments are carried over. Where the old table has

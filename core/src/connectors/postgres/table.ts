@@ -38,6 +38,7 @@ export async function readTable(db: PgDb, schema: string, name: string): Promise
     type: fromPgType(String(row.base)),
     ...(row.builtin === 't' ? { native: String(row.type) } : {}),
     nullable: row.attnotnull !== 't',
+    ...(row.base === 'numeric' ? { loose: true } : {}),
     pgType: String(row.type),
   }));
   return { oid: String(table.oid), columns };

@@ -92,6 +92,9 @@ function renderValue(value: string, type: DataType, pgType: string): string {
   switch (type.kind) {
     case 'binary':
       return `'\\x' || hex(${value})`;
+    // A numeric without precision keeps the zeros that it is given.
+    case 'decimal':
+      return pgType === 'numeric' && type.scale > 0 ? `rtrim(rtrim(CAST(${value} AS VARCHAR), '0'), '.')` : value;
     case 'json':
       return `CAST(${value} AS VARCHAR)`;
     case 'date':
