@@ -107,7 +107,7 @@ export const destinationSpec = defineSpec({
   },
   examples: [
     'type: mysql\nurl: ${env:SHOP_URL}\ntable: orders\n',
-    'type: mysql\nconnection: shop\ntable: orders\nwrite_disposition: merge\nprimary_key: [order_id]\n',
+    'type: mysql\nurl: ${env:SHOP_URL}\ntable: orders\nwrite_disposition: merge\nprimary_key: [order_id]\n',
   ],
   notes: `| type | column of a new table | |
 |---|---|---|
