@@ -26,6 +26,9 @@ describe('renderFrame', () => {
   });
 
   it('shows one caret for an empty range and only the first line of a long one', () => {
+    expect(renderFrame({ text: 'key: s3cr # x' }, { start: 5, end: 9 }, true)).toBe(
+      '   1 | key: **** # x\n     |      ^^^^',
+    );
     expect(renderFrame({ text: 'a:\nb' }, { start: 2, end: 2 })).toBe('   1 | a:\n     |   ^');
     expect(renderFrame({ text: 'ab\ncd' }, { start: 0, end: 5 })).toBe('   1 | ab\n     | ^^');
   });

@@ -34,7 +34,9 @@ export function renderFinding(finding: Finding, findFile: FindFile, style: Style
   const at = positionAt(document, diagnostic.range.start);
   const place = style.bold(`${printableLine(file)}:${at.line + 1}:${at.character + 1}`);
   const lines = [`${place}: ${severity(diagnostic, style)}: ${printable(diagnostic.message)}`];
-  const [source = '', carets = ''] = renderFrame(document, diagnostic.range).split('\n');
+  // What is found here is on its way into the logs of a build.
+  const isSecret = diagnostic.code === 'secret/literal';
+  const [source = '', carets = ''] = renderFrame(document, diagnostic.range, isSecret).split('\n');
   lines.push(printable(source), style.red(carets));
   if (diagnostic.fix) lines.push(`     ${style.cyan('fix')} ${printable(diagnostic.fix.title)}`);
   for (const related of diagnostic.related ?? []) {

@@ -8,6 +8,7 @@ import type { Rule } from '../rule.ts';
 export const secrets: Rule = {
   stream({ stream, report }) {
     const source = child(stream.node, 'source');
+    if (source) freeText(source, textOf(stream.node, 'name') ?? 'source', report);
     const destination = child(stream.node, 'destination');
     checkNode(source, own(specs.sources, textOf(source, 'type')), textOf(stream.node, 'name') ?? 'source', report);
     checkNode(
@@ -23,6 +24,7 @@ export const secrets: Rule = {
       literalSecret('key', key, 'masking', report);
     for (const [name, connection] of scope.connections) {
       const type = connection.type;
+      freeText(connection.node, name, report);
       checkNode(connection.node, own(specs.sources, type), name, report);
       checkNode(connection.node, own(specs.destinations, type), name, report);
     }
@@ -39,6 +41,30 @@ function checkNode(node: Node | undefined, spec: Spec | undefined, owner: string
     const value = entryOf(child(node, ...path.slice(0, -1)), path.at(-1) ?? '')?.value;
     if (value?.kind !== 'scalar' || value.value === null || !holdsSecret(String(value.value))) continue;
     literalSecret(key, value, owner, report);
+  }
+}
+
+const SECRET_WORD = String.raw`(?:\w+[-_])*(?:(?:api|access|secret|private|subscription)[-_]?key|token|secret|password|passwd|pwd|signature|sig)`;
+const SECRET_NAME = new RegExp(`^(?:(?:proxy-)?authorization|cookie|${SECRET_WORD})$`, 'i');
+const SECRET_PARAMETER = new RegExp(String.raw`[?&]${SECRET_WORD}=[^&#\s$]+`, 'i');
+
+/** Headers, parameters and addresses are free text, in which credentials are told by their names. */
+function freeText(node: Node, owner: string, report: Report): void {
+  for (const bag of ['headers', 'params']) {
+    const found = child(node, bag);
+    for (const { key, value } of found?.kind === 'map' ? found.entries : []) {
+      const isLiteral = value.kind === 'scalar' && value.value !== null && !/^$|\$\{/.test(value.source);
+      if (isLiteral && SECRET_NAME.test(key.source)) literalSecret(key.source, value, owner, report);
+    }
+  }
+  for (const name of ['base_url', 'path', 'url']) {
+    const value = entryOf(node, name)?.value;
+    if (value?.kind !== 'scalar' || !SECRET_PARAMETER.test(value.source)) continue;
+    report(
+      'secret/literal',
+      value,
+      'A credential stands in this address: put it under `auth` or `params`, as a reference.',
+    );
   }
 }
 
