@@ -10,6 +10,7 @@ export default defineConfig({
       'runner/src/**/*.test.ts',
       'runner/test/**/*.test.ts',
       'lsp/**/*.test.ts',
+      'vscode-extension/test/**/*.test.ts',
     ],
     globalSetup: ['core/test/global-setup.ts'],
     testTimeout: 60_000,

@@ -28,8 +28,18 @@ await Promise.all([
     banner: {},
     define: {},
     external: ['vscode'],
+    minify: true,
+    sourcemap: false,
     outfile: 'vscode-extension/dist/extension.cjs',
     entryPoints: ['vscode-extension/src/extension.ts'],
+  }),
+  // The extension brings its own server.
+  build({
+    ...bundle,
+    minify: true,
+    sourcemap: false,
+    outfile: 'vscode-extension/dist/server.mjs',
+    entryPoints: ['lsp/src/server.ts'],
   }),
   cp('runner/src/store/migrations', 'runner/dist/migrations', { recursive: true }),
 ]);

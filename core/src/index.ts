@@ -20,6 +20,12 @@ export { hover } from './language/hover.ts';
 export { codeLenses } from './language/lenses.ts';
 export { observe } from './language/observed.ts';
 export { definition, references } from './language/occurrences.ts';
+export {
+  type ConnectionOverview,
+  type JobOverview,
+  type ProjectOverview,
+  projectOverview,
+} from './language/overview.ts';
 export { readable } from './language/readable.ts';
 export { type ColumnRecord, type RecordedColumn, type RecordKeys, recordKeys, stepsHash } from './language/record.ts';
 export { prepareRename, rename } from './language/rename.ts';

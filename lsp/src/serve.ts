@@ -12,6 +12,7 @@ import { ColumnsReader } from './columns.ts';
 import { answerDiagnostics, Pusher } from './diagnostics.ts';
 import { COLUMNS_FOLDER } from './disk.ts';
 import { answerFeatures } from './features.ts';
+import { answerOverview } from './overview.ts';
 import { pathOfUri } from './paths.ts';
 import type { Server } from './server-state.ts';
 import { Workspace } from './workspace.ts';
@@ -54,6 +55,7 @@ export function serve(connection: Connection, own: { columnsWorker?: readonly st
   followFolders(server, client, pusher);
   answerDiagnostics(server);
   answerFeatures(server);
+  answerOverview(server);
   connection.onShutdown(() => server.columns?.stop());
   connection.listen();
 }

@@ -54,6 +54,11 @@ export class Workspace {
     return named && file !== null ? { files: await this.#load(path, dirname(path), true), file } : null;
   }
 
+  /** Whether a file is a project's own: its sluice.yaml, or a job file by its patterns. */
+  async isOurs(uri: string): Promise<boolean> {
+    return this.#open.has(uri) || (await this.#placeOf(uri, false)) !== null;
+  }
+
   async #projectDir(path: string): Promise<string | null> {
     for (const folder of upward(path)) if (await isFile(join(folder, CONFIG))) return folder;
     // One that is only being written lies nowhere yet.
