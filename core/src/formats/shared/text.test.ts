@@ -128,6 +128,14 @@ describe('an encoding is found out', () => {
   });
 });
 
+it('UTF-16 is not taken for what it is declared as', async () => {
+  const wide = await file(Buffer.from('id,x\r\n1,2\r\n', 'utf16le'));
+  for (const declared of ['utf-8', 'windows-1252', 'utf-16be'])
+    await expect(encodingOf(wide, declared)).rejects.toMatchObject({ code: 'format/encoding' });
+  for (const declared of ['auto', 'utf-16', 'utf-16le'])
+    expect((await encodingOf(wide, declared)).encoding).toBe('utf-16le');
+});
+
 describe('a footer is left out', () => {
   const text = async (bytes: Buffer | string, footer: number, encoding = 'utf-8', size?: number) => {
     const parts: Buffer[] = [];

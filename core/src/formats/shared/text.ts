@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import type { ByteRange, Engine, LocalFile } from '../../model/component.ts';
 import { SluiceError } from '../../model/error.ts';
 import { toUtf8 } from './decode.ts';
-import { byMark, detect } from './detect.ts';
+import { byMark, byZeros, detect } from './detect.ts';
 import { readHead, type Sample } from './sample.ts';
 
 /** How the bytes of one file are text. */
@@ -46,7 +46,12 @@ export async function encodingOf(file: LocalFile, declared: string): Promise<Fou
     const reason = mark.encoding === 'utf-8' && against ? null : `${mark.encoding}, by its byte order mark`;
     return { encoding: mark.encoding, reason, guessed: false };
   }
-  if (declared !== 'auto' && declared !== 'utf-16') return { encoding: declared, reason: null, guessed: false };
+  if (declared !== 'auto' && declared !== 'utf-16') {
+    const seen = byZeros(head);
+    if (seen !== null && seen !== declared)
+      throw notRead(file, `it looks like ${seen}, not ${declared}`, `Set \`encoding: ${seen}\`, or leave it out.`);
+    return { encoding: declared, reason: null, guessed: false };
+  }
   const found = detect(head, head.length < HEAD);
   const wide = found.encoding === 'utf-16le' || found.encoding === 'utf-16be';
   if (declared === 'utf-16') {
