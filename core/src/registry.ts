@@ -7,6 +7,7 @@ export const sources: Readonly<Record<string, { load: () => Promise<Source> }>> 
   duckdb: { load: async () => (await import('./connectors/duckdb/source.ts')).source },
   postgres: { load: async () => (await import('./connectors/postgres/source.ts')).source },
   sqlite: { load: async () => (await import('./connectors/sqlite/source.ts')).source },
+  gdrive: { load: async () => (await import('./connectors/gdrive/source.ts')).source },
   ftp: { load: async () => (await import('./connectors/ftp/source.ts')).source },
   sftp: { load: async () => (await import('./connectors/sftp/source.ts')).source },
   mysql: { load: async () => (await import('./connectors/mysql/source.ts')).source },
@@ -27,6 +28,7 @@ export const formats: Readonly<Record<string, { load: () => Promise<FormatReader
   parquet: { load: async () => (await import('./formats/parquet/reader.ts')).parquet },
   text: { load: async () => (await import('./formats/text/reader.ts')).text },
   fixed_width: { load: async () => (await import('./formats/fixed_width/reader.ts')).fixedWidth },
+  sheets: { load: async () => (await import('./formats/sheets/reader.ts')).sheets },
 };
 export const writers: Readonly<Record<string, { load: () => Promise<FormatWriter> }>> = {
   csv: { load: async () => (await import('./formats/csv/writer.ts')).csvWriter },

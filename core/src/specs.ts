@@ -8,6 +8,7 @@ import { rowCountSpec } from './checks/row_count/spec.ts';
 import { uniqueSpec } from './checks/unique/spec.ts';
 import { destinationSpec as duckdbDestination, sourceSpec as duckdbSource } from './connectors/duckdb/spec.ts';
 import { sourceSpec as ftpSource } from './connectors/ftp/spec.ts';
+import { sourceSpec as gdriveSource } from './connectors/gdrive/spec.ts';
 import { sourceSpec as httpSource } from './connectors/http/spec.ts';
 import { destinationSpec as localDestination, sourceSpec as localSource } from './connectors/local/spec.ts';
 import { destinationSpec as mysqlDestination, sourceSpec as mysqlSource } from './connectors/mysql/spec.ts';
@@ -21,6 +22,7 @@ import { csvSpec } from './formats/csv/spec.ts';
 import { fixedWidthSpec } from './formats/fixed_width/spec.ts';
 import { jsonSpec } from './formats/json/spec.ts';
 import { parquetSpec } from './formats/parquet/spec.ts';
+import { sheetsSpec } from './formats/sheets/spec.ts';
 import { textSpec } from './formats/text/spec.ts';
 import type { Spec } from './model/component.ts';
 import { dedupeSpec } from './transforms/dedupe/spec.ts';
@@ -39,6 +41,7 @@ export const sources: Readonly<Record<string, Spec>> = {
   http: httpSource,
   sftp: sftpSource,
   ftp: ftpSource,
+  gdrive: gdriveSource,
   duckdb: duckdbSource,
   postgres: postgresSource,
   sqlite: sqliteSource,
@@ -59,6 +62,7 @@ export const formats: Readonly<Record<string, Spec>> = {
   parquet: parquetSpec,
   text: textSpec,
   fixed_width: fixedWidthSpec,
+  sheets: sheetsSpec,
 };
 export const transforms: Readonly<Record<string, Spec>> = {
   filter: filterSpec,

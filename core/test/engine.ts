@@ -15,6 +15,7 @@ import type { DestinationSession } from '../src/model/component.ts';
 import type { JsonObject } from '../src/model/json.ts';
 import { type Checkpoint, type Counts, zeroCounts } from '../src/model/run.ts';
 import { type EpochPorts, registry, runStream, runTask, SluiceError, type StreamOutcome } from '../src/runtime.ts';
+import { sources } from '../src/specs.ts';
 
 export interface EngineRun {
   outcome: StreamOutcome | null;
@@ -200,7 +201,9 @@ export class EngineProject {
 
 /** What the runner hashes, as plain text: settings that say where, not what. */
 function addresses({ source, incremental, destination }: Job['streams'][number]) {
-  const { path: _path, after_load: _clear, ...where } = source.settings;
+  const named = sources[source.type]?.address ?? null;
+  const isPlace = (key: string) => (named ? named.includes(key) : key !== 'path' && key !== 'after_load');
+  const where = Object.entries(source.settings).filter(([key]) => isPlace(key));
   const rule = 'column' in incremental ? incremental.column : null;
   return {
     source: JSON.stringify([source.type, where]),

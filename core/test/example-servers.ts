@@ -1,7 +1,9 @@
-import { mkdir, readFile, utimes, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readFile, rm, utimes, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { CreateBucketCommand, PutObjectCommand, S3Client } from '@aws-sdk/client-s3';
+import { FakeGoogle } from './fake-google.ts';
 import { HttpServer, json } from './http-server.ts';
 import { startMoto } from './moto.ts';
 import { testDatabase } from './postgres.ts';
@@ -116,4 +118,32 @@ export async function ftpExample(): Promise<ExampleServer> {
   const server = await startVsftpd();
   await invoices(server.files);
   return { env: { PARTNER_HOST: '127.0.0.1', PARTNER_PORT: String(server.port) }, stop: server.stop };
+}
+
+/** A spreadsheet and a folder with two files. */
+export async function gdriveExample(): Promise<ExampleServer> {
+  const google = await FakeGoogle.start();
+  google.sheet('budget', 'Budget', {
+    Notes: [['nothing']],
+    Plan: [['Cost center', 'amount'], ['0100', 1234.5], [], ['0200', 0.1]],
+  });
+  google.folder('uploads', 'uploads');
+  google.folder('team', 'team', 'uploads');
+  google.put('u1', 'a.csv', { parent: 'uploads', text: 'id,v\n1,x\n' });
+  google.put('u2', 'b.csv', { parent: 'team', text: 'id,v\n2,y\n' });
+  const dir = await mkdtemp(join(tmpdir(), 'sluice-google-'));
+  await writeFile(join(dir, 'google.json'), google.credentials);
+  const env = {
+    GOOGLE_CREDENTIALS_FILE: join(dir, 'google.json'),
+    GOOGLE_ENDPOINT: google.url,
+    BUDGET_FILE_ID: 'budget',
+    UPLOADS_FOLDER_ID: 'uploads',
+  };
+  return {
+    env,
+    stop: async () => {
+      await google.stop();
+      await rm(dir, { recursive: true });
+    },
+  };
 }

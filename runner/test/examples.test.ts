@@ -8,6 +8,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import {
   type ExampleServer,
   ftpExample,
+  gdriveExample,
   httpExample,
   manyTablesExample,
   s3Example,
@@ -76,6 +77,21 @@ const expectations: Record<string, Expectation> = {
       },
       { loaded: 'select sum(total)::varchar as sum from invoices', raw: "select '539500.5000000000'" },
       { loaded: "select count(*) as n from duckdb_tables() where table_name like 'audit%'", raw: 'select 0' },
+    ],
+  },
+  gdrive: {
+    vars: [],
+    server: gdriveExample,
+    tables: { budget: { raw: 'select 2::bigint', again: true }, uploads: { raw: 'select 2::bigint' } },
+    same: [
+      {
+        loaded: 'select cost_center, amount::double as amount from budget order by all',
+        raw: "select * from (values ('0100', 1234.5::double), ('0200', 0.1)) order by all",
+      },
+      {
+        loaded: 'select id::varchar as id, file from uploads order by all',
+        raw: "select * from (values ('1', 'a.csv'), ('2', 'team/b.csv'))",
+      },
     ],
   },
   sftp: { ...invoices, server: sftpExample, missing: missing('sshd') },

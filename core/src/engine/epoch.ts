@@ -44,7 +44,13 @@ export async function runStream(run: StreamRun, ports: EpochPorts): Promise<Stre
   const letFinish = () => run.signal.removeEventListener('abort', onAbort);
   const session = await connectTo(run, ports, stop.signal);
   const { settings } = stream.source;
-  const from = await source.connect({ projectDir, settings, signal: stop.signal, log: ports.log });
+  const from = await source.connect({
+    projectDir,
+    settings,
+    format: stream.format,
+    signal: stop.signal,
+    log: ports.log,
+  });
   try {
     return await new Epoch(run, ports, session, from, letFinish).run();
   } finally {

@@ -59,7 +59,13 @@ export interface Inferred {
 export async function inferStream(input: SampleInput): Promise<Inferred> {
   const source = await pick(registry.sources, 'source', input.stream.source.type);
   const { projectDir, signal, log, stream } = input;
-  const session = await source.connect({ settings: stream.source.settings, projectDir, signal, log });
+  const session = await source.connect({
+    settings: stream.source.settings,
+    format: stream.format,
+    projectDir,
+    signal,
+    log,
+  });
   await mkdir(input.spool, { recursive: true });
   let found: Inferred | null = null;
   try {

@@ -40,7 +40,13 @@ export interface Preview {
 export async function previewStream(input: PreviewInput): Promise<Preview> {
   const source = await pick(registry.sources, 'source', input.stream.source.type);
   const { projectDir, signal, log } = input;
-  const session = await source.connect({ settings: input.stream.source.settings, projectDir, signal, log });
+  const session = await source.connect({
+    settings: input.stream.source.settings,
+    format: input.stream.format,
+    projectDir,
+    signal,
+    log,
+  });
   await mkdir(input.spool, { recursive: true });
   try {
     return await previewFiles(input, session);

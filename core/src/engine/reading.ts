@@ -40,12 +40,13 @@ async function withSource<T>(
   work: (fetching: Fetching) => Promise<T>,
 ): Promise<T> {
   const { settings, type } = input.stream.source;
+  const { format } = input.stream;
   const source = await pick(registry.sources, 'source', type);
   const stop = new AbortController();
   const signal = AbortSignal.any([hooks.signal, stop.signal]);
   // Each of several transfers listens.
   setMaxListeners(0, signal);
-  const session = await source.connect({ settings, projectDir: input.projectDir, signal, log: hooks.log });
+  const session = await source.connect({ settings, format, projectDir: input.projectDir, signal, log: hooks.log });
   const folder = spoolFolder(input.spool, input.stream);
   let parts: PartsFetcher | null = null;
   let spooler: OwnedEngine | null = null;

@@ -61,6 +61,8 @@ export interface Split {
 
 export interface SourceContext extends Context {
   settings: JsonObject;
+  /** The format that the job names, for sources whose bytes depend on it; null or left out: none. */
+  format?: { type: string; settings: JsonObject } | null;
   /** Folder of the project: relative local paths start here. */
   projectDir: string;
 }

@@ -81,7 +81,7 @@ async function open({ stream, projectDir }: ProbeRequest, signal: AbortSignal) {
   const { type, settings } = stream.source;
   const source = await registry.sources[type]?.load();
   if (!source) throw new SluiceError('component/unknown', 'config', `There is no source of type ${type}`);
-  return source.connect({ settings, projectDir, signal, log: () => undefined });
+  return source.connect({ settings, format: stream.format, projectDir, signal, log: () => undefined });
 }
 
 async function list(request: ProbeRequest, signal: AbortSignal): Promise<Split[]> {
