@@ -4,6 +4,7 @@ import { parseDocument } from '../text/parse.ts';
 import { lineAt } from '../text/position.ts';
 import { reparse } from '../text/reparse.ts';
 import { flowState } from './flow-state.ts';
+import { leadingTo } from './prune.ts';
 import { withoutBroken } from './readable.ts';
 import type { LanguageContext } from './types.ts';
 import { type Visit, visitsOf } from './visits.ts';
@@ -58,7 +59,8 @@ function tryOut(context: LanguageContext, attempt: Attempt): Caret | null {
   if (document.broken) document = parseDocument(withoutBroken(attempt.text, file), file);
   const keys: Caret['keys'] = [];
   const values: Caret['values'] = [];
-  for (const { node, schema } of visitsOf(document, context.project, context.scope)) {
+  const leading = leadingTo(document, attempt.text.indexOf(MARK));
+  for (const { node, schema } of visitsOf(leading, context.project, context.scope)) {
     if (node.kind === 'map' && entryOf(node, MARK)) keys.push({ node, schema });
     else if (node.kind === 'scalar' && node.source.includes(MARK)) values.push({ node, schema });
   }

@@ -14,14 +14,19 @@ export function columnsFor(
   path: string,
   kind: string | undefined,
 ): { columns: ColumnFact[]; taken: ReadonlySet<string> } {
-  const view = context.project.view(caret.document, context.scope);
   const parts = pathParts(path);
   const { stream: index, point } = pointOf(parts, kind);
-  const stream = index === null ? view.streams[0] : view.streams[index];
-  if (!stream) return { columns: [], taken: new Set() };
-  const record = recordOf(withoutMark(stream), view, context.host);
-  const { columns } = columnsAt(stream, record, point);
-  return { columns: columns.filter((column) => !column.name.includes(MARK)), taken: listedBeside(caret, parts, kind) };
+  // The file as it is was looked at for its findings already; with the mark in it only where that does not do.
+  const documents = context.document.broken ? [caret.document] : [context.document, caret.document];
+  for (const document of documents) {
+    const view = context.project.view(document, context.scope);
+    const stream = index === null ? view.streams[0] : view.streams[index];
+    if (!stream) continue;
+    const record = recordOf(withoutMark(stream), view, context.host);
+    const columns = columnsAt(stream, record, point).columns.filter(({ name }) => name !== '' && !name.includes(MARK));
+    if (columns.length > 0) return { columns, taken: listedBeside(caret, parts, kind) };
+  }
+  return { columns: [], taken: new Set() };
 }
 
 /** The record is that of the stream without what is being written: an entry of `columns` that is just begun changes no key. */
