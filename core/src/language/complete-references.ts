@@ -38,6 +38,20 @@ export function completeReference(context: LanguageContext, caret: Caret): Compl
     ),
     item('${file:…}', 'The content of a file inside the project or /run/secrets.', '\\${file:${1:path}\\}'),
     item('${stream:name}', 'The name of the stream.'),
+    ...(/\btype:\s*window\b/.test(text) ? windows(item) : []),
+  ];
+}
+
+/** Bounds of the run's window, for jobs that have windows. */
+function windows(item: (label: string, documentation: string, insert?: string) => Completion): Completion[] {
+  const onClock = "by a strftime pattern, on the clock of the schedule's zone";
+  return [
+    item('${window:start}', 'Where the window of the run begins, as an instant in UTC; under `source` only.'),
+    item(
+      '${window:end}',
+      'Where the window of the run ends, itself left out, as an instant in UTC; under `source` only.',
+    ),
+    item('${window:start|…}', `Where the window begins, ${onClock}.`, '\\${window:start|${1:%Y-%m-%d}\\}'),
   ];
 }
 

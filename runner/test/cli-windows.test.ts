@@ -1,0 +1,105 @@
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { afterAll, beforeAll, expect, it } from 'vitest';
+import { type TestDatabase, testDatabase } from '../../core/test/postgres.ts';
+import { folderWith, sluice } from './cli.ts';
+
+let db: TestDatabase;
+let dir: string;
+let remove: () => Promise<void>;
+
+/** The first of a month so many before this one, in UTC. */
+function month(before: number): string {
+  const now = new Date();
+  return new Date(Date.UTC(now.getUTCFullYear(), now.getUTCMonth() - before, 1)).toISOString().slice(0, 10);
+}
+
+const months = [3, 2, 1].map(month);
+const job = `name: monthly
+source:
+  path: in/\${window:start|%Y-%m}.csv
+incremental:
+  type: window
+  column: at
+  every: month
+streams:
+  - name: facts
+    columns:
+      - name: at
+        type: date
+    destination:
+      write_disposition: replace
+  - name: countries
+    source:
+      path: countries.csv
+    incremental:
+      type: none
+    destination:
+      write_disposition: replace
+schedule:
+  cron: "@monthly"
+  start: ${months[0]}
+  catchup: all
+`;
+
+beforeAll(async () => {
+  db = await testDatabase();
+  ({ dir, remove } = await folderWith({
+    'jobs/monthly.yaml': job.replace('source:\n', 'source:\n  type: local\n'),
+    'countries.csv': 'code\nde\n',
+    [`in/${months[0]?.slice(0, 7)}.csv`]: `id,at\n1,${months[0]}\n`,
+    [`in/${months[1]?.slice(0, 7)}.csv`]: 'id,at\n2,soon\n',
+    [`in/${months[2]?.slice(0, 7)}.csv`]: `id,at\n3,${months[2]}\n`,
+  }));
+});
+afterAll(async () => {
+  await remove();
+  await db.drop();
+});
+
+const run = (...args: string[]) => sluice([...args, '--json'], { cwd: dir, env: { DATABASE_URL: db.url } });
+
+interface Line {
+  status: string;
+  window?: { from: string; to: string };
+  streams: { stream: string; status: string }[];
+}
+const lines = (stdout: string): Line[] =>
+  stdout
+    .trimEnd()
+    .split('\n')
+    .map((line) => JSON.parse(line));
+
+it('runs the windows that are due, stops at the first that fails, and goes on from there', {
+  timeout: 120_000,
+}, async () => {
+  const first = await run('run', 'monthly');
+  expect(first.code).toBe(1);
+  const seen = lines(first.stdout);
+  expect(seen.map((line) => [line.window?.from.slice(0, 10), line.status])).toEqual([
+    [months[0], 'succeeded'],
+    [months[1], 'failed'],
+  ]);
+  // Streams without windows are run once, beside the first one.
+  expect(seen.map((line) => line.streams.map(({ stream }) => stream))).toEqual([['facts', 'countries'], ['facts']]);
+  await writeFile(join(dir, `in/${months[1]?.slice(0, 7)}.csv`), `id,at\n2,${months[1]}\n`);
+  const second = await run('run', 'monthly/facts');
+  expect([second.code, lines(second.stdout).map((line) => line.window?.from.slice(0, 10))]).toEqual([
+    0,
+    months.slice(1),
+  ]);
+  const third = await run('run', 'monthly/facts');
+  expect([third.code, lines(third.stdout)[0]]).toMatchObject([0, { status: 'succeeded', streams: [] }]);
+  const rows = await run('sql', 'select id from facts order by id');
+  expect(JSON.parse(rows.stdout)).toEqual([{ id: 1 }, { id: 2 }, { id: 3 }]);
+});
+
+it.each([
+  [1, ['run', 'monthly', '--full-refresh']],
+  [1, ['backfill', 'monthly/countries', '--from', '1', '--to', '2']],
+  [2, ['backfill', 'monthly', '--from', '2026-01-01']],
+  [2, ['backfill', 'monthly', '--from', 'soon', '--to', 'later']],
+  [2, ['backfill', 'monthly', '--from', '2026-02-01', '--to', '2026-01-01']],
+])('exit %i: %j', async (code, args) => {
+  expect((await run(...args)).code).toBe(code);
+});
