@@ -16,7 +16,10 @@ export const WAYS: readonly Way[] = (['append', 'replace', 'merge'] as const).fl
 /** The ways that a kind has. */
 function waysOf(kind: Kind): readonly Way[] {
   const known = specs.destinations[kind]?.capabilities.write_dispositions ?? [];
-  return WAYS.filter((way) => known.includes(way.disposition));
+  const ways = WAYS.filter((way) => known.includes(way.disposition));
+  // Of two ways that end in the same steps of a destination one is enough for the kinds that came later.
+  const twins = ['replace 1', 'merge 3'];
+  return ALL || isFirst(kind) ? ways : ways.filter((way) => !twins.includes(`${way.disposition} ${way.tasks}`));
 }
 
 /** SLUICE_KILL_ALL=1: every step in every way, each kill mended on its own. */
@@ -204,7 +207,7 @@ export function killLoop(kind: Kind): void {
           throw error;
         });
       }
-      await scenario.expectNothingNew();
+      if (ALL || isFirst(kind) || way.disposition === 'append') await scenario.expectNothingNew();
     });
   });
 }
