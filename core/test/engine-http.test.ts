@@ -250,6 +250,16 @@ describe('http against a server', () => {
       expect(JSON.stringify([error, error?.message, logs])).not.toContain('S3cr');
     });
 
+    it('a key among the parameters is in no message either', async () => {
+      server.handler = ({ query }, response) => {
+        response.writeHead(500, { 'content-type': 'text/plain' }).end(`no such key: ${query.api_key}`);
+      };
+      const { error, logs } = await project.run(job('path: r\nparams: {api_key: "${env:SECRET}"}'));
+      expect(error).toMatchObject({ code: 'source/unavailable', kind: 'transient' });
+      expect(error?.message).toContain('500');
+      expect(JSON.stringify([error, error?.message, logs])).not.toContain('S3cr');
+    });
+
     it('says that nobody listens', async () => {
       const yaml = job('path: r').replace(server.url, 'http://127.0.0.1:1');
       expect((await project.run(yaml)).error).toMatchObject({ code: 'source/refused', kind: 'transient' });

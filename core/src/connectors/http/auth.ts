@@ -92,7 +92,9 @@ function tokenOf(body: Buffer): { token: string; seconds: number | null } | null
 export function secretsOf(settings: HttpSettings): string[] {
   const { auth = { type: 'none' as const } } = settings;
   const own = Object.entries(auth).filter(([key]) => /^(?:password|token|key|client_secret)$/.test(key));
-  const values = [...own.map(([, value]) => String(value)), ...Object.values(settings.headers ?? {})];
+  const given = [...Object.values(settings.headers ?? {}), ...Object.values(settings.params ?? {}).map(String)];
+  // Headers and parameters may hold a key too; short values are words.
+  const values = [...own.map(([, value]) => String(value)), ...given.filter((value) => value.length >= 6)];
   if (auth.type === 'basic') values.push(base64(`${auth.user}:${auth.password}`));
   return values
     .filter((value) => value.length >= 3)
