@@ -4,6 +4,7 @@ import { type Counts, zeroCounts } from '../model/run.ts';
 import * as registry from '../registry.ts';
 import { pick } from './components.ts';
 import { settle } from './counts.ts';
+import { engineFailure } from './failures.ts';
 import type { EpochPorts, StreamRun } from './ports.ts';
 
 /** What a stopped run still has to look up or remove goes by a signal of its own. */
@@ -74,7 +75,10 @@ export async function outcomeOf(
   } finally {
     await session.close();
   }
-  const message = 'The connection was lost before the commit: nothing was committed';
+  // What ended the commit may be known all the same: a disk that is full.
+  const cause = engineFailure(new Error(error.message.replace(/^.*?not known: /, '')), { stream: run.stream.name });
+  if (cause.code === 'engine/disk-full') throw cause;
+  const message = 'The commit got no answer and did not take place: nothing was committed';
   throw new SluiceError('commit/lost', 'transient', message, {
     where: { stream: run.stream.name },
     hint: 'Run again; `retries` does so by itself.',

@@ -2,6 +2,7 @@ import { readFile, realpath, rename, rm, stat, writeFile } from 'node:fs/promise
 import { join } from 'node:path';
 import { type Job, parseDocument, pinInto, SluiceError, type Stream } from '@sluice/core';
 import type { Command } from 'commander';
+import { expandJob } from '../executor/expand.ts';
 import { infer as inferJob, previewSpool } from '../executor/preview.ts';
 import { compileChosen } from './jobs.ts';
 import { type CommonOptions, outputOf, withCommon } from './options.ts';
@@ -26,10 +27,12 @@ export function define(command: Command): void {
 async function infer(name: string, options: InferOptions): Promise<void> {
   const project = await openProject(options, isPath(name) ? [name] : []);
   const chosen = chooseJob(project, name);
-  const job = compileChosen(project, chosen, { quiet: options.quiet === true, references: true });
+  const written = compileChosen(project, chosen, { quiet: options.quiet === true, references: true });
   const interrupt = exitOnInterrupt(() => rmSpool(project.dir));
   const reports: ({ stream: string } & Found)[] = [];
+  let job = written;
   try {
+    job = await expandJob({ projectDir: project.dir, job: written, env: project.env }, interrupt.signal);
     for (const stream of job.streams) {
       if (chosen.stream !== null && chosen.stream !== stream.name) continue;
       const request = { projectDir: project.dir, job, env: environmentOf(project), stream: stream.name };
@@ -90,7 +93,11 @@ async function write(
     const own = job.streams[index];
     if (!own) continue;
     const document = parseDocument(text, chosen.document.file);
-    const stream = /^streams\s*:/m.test(text) ? streamIndex(document, report.stream) : null;
+    const stream = streamIndex(document, report.stream);
+    if (stream === undefined) {
+      tell(`${report.stream}: the file has no entry of its own for it`);
+      continue;
+    }
     const { text: next, left } = pinInto(document, { stream, ...pinsOf(report, own) });
     for (const line of left) tell(`${report.stream}: ${line}`);
     text = next;
@@ -108,7 +115,8 @@ async function write(
   if (!quiet) tell(`${file} has columns and format now`);
 }
 
-function streamIndex(document: ReturnType<typeof parseDocument>, name: string): number | null {
+/** Where a stream stands under `streams`; null: the job has none, undefined: it has others. */
+function streamIndex(document: ReturnType<typeof parseDocument>, name: string): number | null | undefined {
   const { root } = document;
   const entry = root?.kind === 'map' ? root.entries.find(({ key }) => key.source === 'streams') : undefined;
   if (entry?.value.kind !== 'list') return null;
@@ -117,7 +125,7 @@ function streamIndex(document: ReturnType<typeof parseDocument>, name: string): 
       item.kind === 'map' &&
       item.entries.some(({ key, value }) => key.source === 'name' && value.kind === 'scalar' && value.source === name),
   );
-  return found < 0 ? null : found;
+  return found < 0 ? undefined : found;
 }
 
 /** A masked column's type would be that of its mask; what stays text because nobody can tell its dates is left open. */

@@ -1,7 +1,6 @@
 import { type Job, SluiceError, zeroCounts } from '@sluice/core';
 import type { Command } from 'commander';
 import { windowedStreams } from '../executor/windowed.ts';
-import { windowsToRun } from '../executor/windows.ts';
 import { exitStatusOf } from './errors.ts';
 import { EXIT } from './exit.ts';
 import { runOnce, runWindows, tellErrors, writeNothingDue } from './job-runs.ts';
@@ -167,6 +166,8 @@ class Runner {
     const { dir: projectDir } = this.#project;
     const onWait = (holder: string) => tell(`Waiting: the warehouse is held by ${holder}`);
     const look = { projectDir, job, env: environmentOf(this.#project), stream: chosen.stream, onWait };
+    // Looking at a destination loads the engine, which only the executor needs else.
+    const { windowsToRun } = await import('../executor/windows.ts');
     const windows = await windowsToRun({ ...look, stateStore: this.#stateStore, signal: this.#signal }, Date.now());
     const others = job.streams.some((one) => one.enabled && one.incremental.type !== 'window');
     if (windows.length > 0) return runWindows(means, chosen, job, windows, wish);

@@ -60,9 +60,9 @@ export function print(text: string): void {
   process.stdout.write(text.endsWith('\n') || text === '' ? text : `${text}\n`);
 }
 
-/** `3,376`. */
+/** `3,376`. By hand, because the first number that Node formats for a locale costs 30 ms. */
 export function count(n: number): string {
-  return n.toLocaleString('en-US');
+  return String(n).replaceAll(/\B(?=(\d{3})+$)/g, ',');
 }
 
 /** `1 row`, `2 rows`. */

@@ -28,14 +28,8 @@ export function runAttempt(
   message: Exclude<ToExecutor, { type: 'stop' }>,
   hooks: ChildHooks,
   signal: AbortSignal,
+  child: ChildProcess = forkExecutor(message.request.job.compute.workers.max),
 ): Promise<AttemptResult> {
-  const tasks = message.request.job.compute.workers.max;
-  const child = fork(executorPath(), [], {
-    // A DuckDB query holds one of libuv's threads for as long as it runs.
-    env: { ...process.env, UV_THREADPOOL_SIZE: String(Math.min(1024, tasks * 2 + 8)) },
-    stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
-    serialization: 'advanced',
-  });
   return new Promise((resolve) => {
     const streams: StreamResult[] = [];
     let result: AttemptResult | null = null;
@@ -61,6 +55,19 @@ export function runAttempt(
     // Where the child is gone already its exit tells.
     child.send(message satisfies ToExecutor, () => undefined);
     child.on('error', () => undefined);
+  });
+}
+
+/**
+ * Starts an executor, which waits for its message: who knows that one will be wanted starts it early, since it takes as long to load
+ * the engine as the state store takes to answer.
+ */
+export function forkExecutor(tasks: number): ChildProcess {
+  return fork(executorPath(), [], {
+    // A DuckDB query holds one of libuv's threads for as long as it runs.
+    env: { ...process.env, UV_THREADPOOL_SIZE: String(Math.min(1024, tasks * 2 + 8)) },
+    stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
+    serialization: 'advanced',
   });
 }
 

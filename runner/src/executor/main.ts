@@ -77,11 +77,6 @@ function stopped(): SluiceError {
 
 async function runJob(message: RunMessage, job: Job, redact: Redact): Promise<void> {
   const { request, runId } = message;
-  const store = await openStore({ url: message.storeUrl });
-  const spools = join(request.projectDir, '.sluice', 'spool');
-  const spool = join(spools, runId);
-  await sweep(spools, store);
-  await mkdir(spool, { recursive: true });
   const log: TaskLog = (level, text, fields = {}) => {
     const stream = typeof fields.stream === 'string' ? fields.stream : null;
     send({
@@ -89,8 +84,17 @@ async function runJob(message: RunMessage, job: Job, redact: Redact): Promise<vo
       event: { type: 'log', level, message: redact(text), stream, fields: redactDeep(fields, redact) },
     });
   };
+  // Its first thread loads the engine while the state store is asked.
   const pool = openPool(job.compute.workers.max, stop.signal, log);
+  const store = await openStore({ url: message.storeUrl }).catch(async (error: unknown) => {
+    await pool.close();
+    throw error;
+  });
+  const spools = join(request.projectDir, '.sluice', 'spool');
+  const spool = join(spools, runId);
+  await sweep(spools, store);
   try {
+    await mkdir(spool, { recursive: true });
     const entries = await expandStreams(job.streams, { projectDir: request.projectDir, signal: stop.signal, log });
     requireStream(request.stream, entries);
     for (const entry of entries) {

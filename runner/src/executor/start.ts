@@ -1,10 +1,11 @@
+import type { ChildProcess } from 'node:child_process';
 import { rm } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { addCounts, SluiceError, type SluiceErrorJson, zeroCounts } from '@sluice/core';
 import { openStateStore, type Store } from '../store/store.ts';
 import type { RunEvent, RunRequest, RunResult, StreamResult } from './api.ts';
-import { type AttemptResult, runAttempt } from './child.ts';
+import { type AttemptResult, forkExecutor, runAttempt } from './child.ts';
 
 /**
  * Whoever holds a run's lease renews it this often; after LEASE_MS without, others may take the job. SLUICE_LEASE_MS is a hook
@@ -23,6 +24,21 @@ export async function startRun(
   signal: AbortSignal,
 ): Promise<RunResult> {
   const started = Date.now();
+  // It loads the engine while the state store is asked.
+  const first = new FirstExecutor(request.job.compute.workers.max);
+  try {
+    return await startIn(request, on, signal, { started, first });
+  } finally {
+    first.end();
+  }
+}
+
+async function startIn(
+  request: RunRequest,
+  on: (event: RunEvent) => void,
+  signal: AbortSignal,
+  { started, first }: { started: number; first: FirstExecutor },
+): Promise<RunResult> {
   const store = await openStateStore({ projectDir: request.projectDir, stateStore: request.stateStore });
   try {
     const { job } = request;
@@ -39,7 +55,7 @@ export async function startRun(
       definition: job,
     });
     on({ type: 'started', run_id: claim.run, job: job.name });
-    const run = new Run(request, on, store, claim.run, claim.deadRuns, owner);
+    const run = new Run(request, on, store, { id: claim.run, deadRuns: claim.deadRuns, owner, first });
     return await run.finish(await run.attempts(signal), started);
   } finally {
     await store.close();
@@ -50,6 +66,29 @@ export async function startRun(
 function timesOf({ job, window }: RunRequest): { start: string; end: string } | null {
   const isWindowed = job.streams.some((stream) => stream.incremental.type === 'window');
   return window && isWindowed ? { start: window.from, end: window.to } : null;
+}
+
+/** An executor that was started before it is known whether the run may begin. */
+class FirstExecutor {
+  #child: ChildProcess | null;
+
+  constructor(tasks: number) {
+    this.#child = forkExecutor(tasks);
+    this.#child.on('error', () => undefined);
+  }
+
+  /** Gives it once; undefined where it is used or gone: then a new one is started. */
+  take(): ChildProcess | undefined {
+    const child = this.#child;
+    this.#child = null;
+    return child?.connected && child.exitCode === null && child.signalCode === null ? child : undefined;
+  }
+
+  /** Ends it where nobody took it. */
+  end(): void {
+    this.#child?.kill('SIGKILL');
+    this.#child = null;
+  }
 }
 
 interface Ended {
@@ -65,15 +104,15 @@ class Run {
   readonly #id: string;
   readonly #deadRuns: string[];
   readonly #owner: string;
+  readonly #first: FirstExecutor;
 
   constructor(
     request: RunRequest,
     on: (event: RunEvent) => void,
     store: Store,
-    id: string,
-    deadRuns: string[],
-    owner: string,
+    { id, deadRuns, owner, first }: { id: string; deadRuns: string[]; owner: string; first: FirstExecutor },
   ) {
+    this.#first = first;
     this.#request = request;
     this.#on = on;
     this.#store = store;
@@ -132,6 +171,7 @@ class Run {
         },
         { on: this.#on, alive: lease.alive },
         stop.signal,
+        this.#first.take(),
       );
       const ended = cause === null ? result : { ...result, error: (cause as SluiceError).toJSON() };
       const failed = ended.error ?? ended.streams.find((s) => s.error !== null)?.error ?? null;

@@ -108,8 +108,11 @@ function fileDb(connection: DuckDBConnection): FileDb {
 export function explainOpen(error: unknown, path: string): unknown {
   if (!(error instanceof Error)) return error;
   if (/could not set lock|conflicting lock/i.test(error.message)) {
-    const holder = /held in (.*?)\(PID (\d+)\)/i.exec(error.message) ?? /(.*)PID (\d+)/i.exec(error.message);
-    const who = holder ? ` by process ${holder[2]}` : '';
+    // Such as: Conflicting lock is held in /usr/bin/node (PID 12) by user root.
+    const holder = /held in (.*?) ?\(PID (\d+)\)(?: by user ([^\s.]+))?/i.exec(error.message);
+    const [, program, pid, user] = holder ?? [];
+    const owner = user === undefined ? '' : ` of ${user}`;
+    const who = holder ? ` by process ${pid}${owner} (${program})` : '';
     return new SluiceError('destination/locked', 'transient', `The DuckDB file ${path} is held open${who}.`, {
       hint: 'Close the program that has the file open; one process at a time can hold it.',
     });
