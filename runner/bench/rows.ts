@@ -61,7 +61,7 @@ compute:
       label: `sluice ${input.name}`,
       argv: [process.execPath, sluice, 'run', 'job.sluice.yaml', '--json'],
       cwd: dir,
-      env: { DATABASE_URL: bench.postgres },
+      env: { DATABASE_URL: bench.postgres, BENCH_URL: bench.postgres },
     },
   };
 }
@@ -205,7 +205,7 @@ async function postgresRows(bench: Bench, data: Data, sql: (text: string) => Pro
           },
         ];
   const target = (disposition: string) =>
-    `  type: postgres\n  url: ${bench.postgres}\n  schema: ours\n  table: big\n  write_disposition: ${disposition}`;
+    `  type: postgres\n  url: \${env:BENCH_URL}\n  schema: ours\n  table: big\n  write_disposition: ${disposition}`;
   const others = (mode: string, disposition: string): Baseline[] => [
     ...sling(bench, data.csv, { conn: bench.postgres, object: 'slung.big' }, mode, reset('slung', false)),
     ...dlt(
