@@ -13,6 +13,7 @@ import { pick } from './components.ts';
 import { maskedType } from './mask.ts';
 import type { EpochPorts, StreamRun } from './ports.ts';
 import { connectTo } from './recover.ts';
+import { plannedName } from './settle.ts';
 import { spoolFolder } from './spool.ts';
 
 /** What a replay runs instead of the stream: the stream with the kept rows for its source. */
@@ -164,7 +165,12 @@ function sourceColumns(stream: Stream, names: ReadonlySet<string>, marks: JsonOb
   const others = [...names].filter((name) => !known.has(name));
   return [
     ...rules,
-    ...others.map((name) => ({ ...plainRule(name), decimal: mark('decimal'), thousands: mark('thousands') })),
+    ...others.map((from) => ({
+      ...plainRule(from),
+      name: plannedName(stream, from),
+      decimal: mark('decimal'),
+      thousands: mark('thousands'),
+    })),
   ];
 }
 

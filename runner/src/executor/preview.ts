@@ -1,11 +1,12 @@
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
-import { instantText, type Job, lastCompleteWindow, type RunWindow, SluiceError, type Stream } from '@sluice/core';
+import { type Job, SluiceError, type Stream } from '@sluice/core';
 import { type Inferred, inferStream, previewStream } from '@sluice/core/runtime';
 import type { PreviewResult, RunRequest } from './api.ts';
 import { expandJob } from './expand.ts';
 import { type Redact, redactDeep, redactorOf } from './redact.ts';
 import { withReferences } from './resolve.ts';
+import { lastWindow } from './windowed.ts';
 
 /** The folder that a preview of this process works in, under the project; for whoever has to end it early. */
 export function previewSpool(projectDir: string): string {
@@ -78,13 +79,6 @@ function told(error: unknown, job: Job, stream: Stream, redact: Redact): SluiceE
   const known = error instanceof SluiceError ? error : new SluiceError('engine/failed', 'terminal', String(error));
   const json = redactDeep(known.toJSON(), redact);
   return SluiceError.fromJSON({ ...json, where: { job: job.name, stream: stream.name, ...json.where } });
-}
-
-/** Of a windowed stream the last window that is complete; null for others. */
-function lastWindow({ incremental }: Stream): RunWindow | null {
-  if (incremental.type !== 'window') return null;
-  const { start, end } = lastCompleteWindow(Date.now(), incremental.every, incremental.timezone);
-  return { from: instantText(start), to: instantText(end), again: true };
 }
 
 function streamOf(streams: readonly Stream[], name: string | null): Stream {

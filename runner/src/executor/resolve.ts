@@ -12,12 +12,13 @@ import {
   settleSettings,
 } from '@sluice/core';
 import { destinations, formats, type Spec, sources } from '@sluice/core/specs';
+import { lastWindow } from './windowed.ts';
 
 export interface ResolveRequest {
   projectDir: string;
   job: Job;
   env: Readonly<Record<string, string | undefined>>;
-  /** Left out: `${window:…}` stays as it is written. */
+  /** Left out: the last complete one stands for it, for a look at the source. */
   window?: RunWindow | null;
 }
 
@@ -76,8 +77,9 @@ export function missingReferences(request: ResolveRequest, streams: readonly Str
 /** With the window, for a windowed stream. */
 function valuesOf(request: ResolveRequest, { name, incremental }: Stream): ReferenceValues {
   const values = valuesFor(request, name);
-  const { window } = request;
-  if (!window || incremental.type !== 'window') return values;
+  if (incremental.type !== 'window') return values;
+  const window = request.window ?? lastWindow({ incremental });
+  if (!window) return values;
   const zone = incremental.timezone;
   return { ...values, window: { start: Date.parse(window.from), end: Date.parse(window.to), zone } };
 }

@@ -1,4 +1,4 @@
-import type { Job, Stream } from '@sluice/core';
+import { instantText, type Job, lastCompleteWindow, type RunWindow, type Stream } from '@sluice/core';
 
 type Windowed = Stream & { incremental: Extract<Stream['incremental'], { type: 'window' }> };
 
@@ -13,4 +13,11 @@ export function windowedStreams(job: Job, stream: string | null): Windowed[] {
       one.incremental.type === 'window' &&
       (stream === null || stream === one.name || one.tables !== undefined),
   );
+}
+
+/** Of a windowed stream the last window that is complete; null for others. */
+export function lastWindow({ incremental }: Pick<Stream, 'incremental'>): RunWindow | null {
+  if (incremental.type !== 'window') return null;
+  const { start, end } = lastCompleteWindow(Date.now(), incremental.every, incremental.timezone);
+  return { from: instantText(start), to: instantText(end), again: true };
 }
