@@ -1,5 +1,5 @@
 import type { Check, Engine, LocalFile, Transform } from '../model/component.ts';
-import { toDuckType } from '../model/duck.ts';
+import { castText, toDuckType } from '../model/duck.ts';
 import type { CheckStep, Step } from '../model/job.ts';
 import { ident, literal } from '../model/sql.ts';
 import type { Column, DataType } from '../model/type.ts';
@@ -99,7 +99,7 @@ function quickCast(column: PlannedColumn, index: number): QuickCast | null {
   const [low, high] = FOUR_DIGIT_YEARS[type.kind] ?? [];
   const inRange = low === undefined ? '' : ` AND ${name} >= ${low} AND ${name} < ${high}`;
   return {
-    cast: `try_cast(${ident(from)} AS ${toDuckType(type)})`,
+    cast: castText(ident(from), type),
     name,
     kept: `${name}::VARCHAR = ${ident(from)}${inRange}`,
   };

@@ -1,4 +1,4 @@
-import { ident } from './sql.ts';
+import { ident, literal } from './sql.ts';
 import type { DataType, ScalarKind } from './type.ts';
 
 /** The engine's name for a type of the job language (https://duckdb.org/docs/stable/sql/data_types/overview). */
@@ -13,6 +13,21 @@ export function toDuckType(type: DataType): string {
     default:
       return DUCK_TYPES[type.kind];
   }
+}
+
+/**
+ * The engine's cast of a text, null where it is none of the type. A decimal of more than 18 digits is a number of 128 bits, which
+ * the engine reads a hundred times more slowly: short ones go by way of 64 bits, with the same answer.
+ */
+export function castText(text: string, type: DataType): string {
+  const name = toDuckType(type);
+  const plain = `try_cast(${text} AS ${name})`;
+  if (type.kind !== 'decimal' || type.precision <= 18) return plain;
+  const by = (way: string) => `try_cast(try_cast(${text} AS ${way}) AS ${name})`;
+  const is = (pattern: string) => `regexp_full_match(${text}, ${literal(pattern)})`;
+  const whole = `WHEN ${is('[+-]?[0-9]{1,18}')} THEN ${by('BIGINT')}`;
+  const fraction = `WHEN ${is('[+-]?[0-9]{0,9}[.][0-9]{1,9}')} THEN ${by('DECIMAL(18,9)')}`;
+  return `coalesce(CASE ${whole} ${fraction} END, ${plain})`;
 }
 
 const DUCK_TYPES: Record<ScalarKind, string> = {

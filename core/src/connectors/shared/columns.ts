@@ -1,6 +1,6 @@
 import { rename, rm } from 'node:fs/promises';
 import type { Engine, RawColumn } from '../../model/component.ts';
-import { toDuckType } from '../../model/duck.ts';
+import { castText } from '../../model/duck.ts';
 import { SluiceError } from '../../model/error.ts';
 import { ident, literal } from '../../model/sql.ts';
 import { type DataType, formatType } from '../../model/type.ts';
@@ -82,7 +82,7 @@ function castSql(text: string, type: DataType, read: (text: string) => string, f
   }
   const value = read(text);
   if (type.kind === 'text' || type.kind === 'json') return value;
-  const cast = type.kind === 'binary' ? value : `try_cast(${value} AS ${toDuckType(type)})`;
+  const cast = type.kind === 'binary' ? value : castText(value, type);
   return `CASE WHEN ${text} IS NOT NULL THEN coalesce(${cast}, ${fail}) END`;
 }
 

@@ -1,4 +1,4 @@
-import { toDuckType } from '../../model/duck.ts';
+import { castText, toDuckType } from '../../model/duck.ts';
 import { literal } from '../../model/sql.ts';
 import type { DataType } from '../../model/type.ts';
 import { type CastRule, type Guard, matches, tryCast } from './guard.ts';
@@ -31,7 +31,7 @@ function integer(expr: string, engineType: string, inferred: boolean): Guard {
 }
 
 function decimal(expr: string, precision: number, scale: number, inferred: boolean): Guard {
-  const value = tryCast(expr, `DECIMAL(${precision},${scale})`);
+  const value = castText(expr, { kind: 'decimal', precision, scale });
   const fraction = `(?:[.][0-9]{0,${scale}}0*)?`;
   const pattern = inferred ? `${CANONICAL}(?:[.][0-9]{1,${Math.max(scale, 1)}}0*)?` : ` *[+-]?[0-9]*${fraction} *`;
   const exact = inferred && scale === 0 ? CANONICAL : pattern;
