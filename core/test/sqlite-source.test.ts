@@ -1,8 +1,8 @@
 import { join } from 'node:path';
-import Sqlite from 'better-sqlite3';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { registry } from '../src/runtime.ts';
 import { type EngineProject, engineProject } from './engine.ts';
+import { sqliteFile } from './sqlite-file.ts';
 
 let project: EngineProject;
 
@@ -23,9 +23,7 @@ c', 1, 0.30000000000000004, x'00ff', '{"n": 12345678901234567890}', 7), (-2, 5, 
 afterAll(() => project.close());
 
 function sql(text: string): void {
-  const db = new Sqlite(join(project.dir, 'app.sqlite'));
-  db.exec(text);
-  db.close();
+  sqliteFile(join(project.dir, 'app.sqlite'), text);
 }
 
 function job(name: string, source: string, rest = ''): string {

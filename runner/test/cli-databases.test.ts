@@ -1,8 +1,8 @@
 import { join } from 'node:path';
-import Sqlite from 'better-sqlite3';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { noMariaDb, type TestMariaDb, testMariaDb } from '../../core/test/mariadb.ts';
 import { type TestDatabase, testDatabase } from '../../core/test/postgres.ts';
+import { sqliteFile } from '../../core/test/sqlite-file.ts';
 import { type CliResult, folderWith, sluice } from './cli.ts';
 
 /** Databases as sources by the built command: drivers are loaded where they are needed, in processes and threads of their own. */
@@ -41,9 +41,10 @@ beforeAll(async () => {
     'jobs/lite.yaml': 'name: lite\nsource: {type: sqlite, path: app.sqlite, table: t}\n',
     'jobs/shop.yaml': 'name: shop\nsource: {type: mysql, connection: shop, table: shop}\n',
   }));
-  const file = new Sqlite(join(dir, 'app.sqlite'));
-  file.exec(`CREATE TABLE t (id INTEGER PRIMARY KEY, v TEXT); INSERT INTO t VALUES (1, 'a'), (2, NULL)`);
-  file.close();
+  sqliteFile(
+    join(dir, 'app.sqlite'),
+    `CREATE TABLE t (id INTEGER PRIMARY KEY, v TEXT); INSERT INTO t VALUES (1, 'a'), (2, NULL)`,
+  );
 });
 afterAll(async () => {
   await remove();
