@@ -17,7 +17,7 @@ beforeAll(async () => {
   db = await testDatabase();
   ({ dir, remove } = await folderWith({
     'sluice.yaml':
-      'version: 1\nname: shop\nconnections:\n  files:\n    type: local\n    root: data\n  gone:\n    type: local\n    root: nowhere\n  wh:\n    type: duckdb\n    path: w.duckdb\n',
+      'version: 1\nname: shop\nconnections:\n  files:\n    type: local\n    root: data\n  gone:\n    type: local\n    root: nowhere\n  api:\n    type: http\n    base_url: http://127.0.0.1:1\n',
     'data/orders/2026-01.csv': 'id,amount\n1,2.50\n',
     'data/orders/2026-02.csv': 'id,amount\n2,3\n',
     'data/customers.ndjson': '{"id":1}\n',
@@ -130,7 +130,7 @@ describe('discover', () => {
 
   it.each([
     [1, 'gone', 'source/unreachable'],
-    [1, 'wh', 'discover/unsupported'],
+    [1, 'api', 'discover/unsupported'],
     [2, 'filez', 'usage/connection'],
   ])('%i: %s is %s', async (status, name, code) => {
     const { code: found, stdout, stderr } = await run(['discover', name]);
