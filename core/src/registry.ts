@@ -29,6 +29,7 @@ export const formats: Readonly<Record<string, { load: () => Promise<FormatReader
   text: { load: async () => (await import('./formats/text/reader.ts')).text },
   fixed_width: { load: async () => (await import('./formats/fixed_width/reader.ts')).fixedWidth },
   sheets: { load: async () => (await import('./formats/sheets/reader.ts')).sheets },
+  avro: { load: async () => (await import('./formats/avro/reader.ts')).avro },
 };
 export const writers: Readonly<Record<string, { load: () => Promise<FormatWriter> }>> = {
   csv: { load: async () => (await import('./formats/csv/writer.ts')).csvWriter },

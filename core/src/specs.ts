@@ -18,6 +18,7 @@ import { sourceSpec as s3Source } from './connectors/s3/spec.ts';
 import { sourceSpec as sftpSource } from './connectors/sftp/spec.ts';
 import { destinationSpec as sqliteDestination, sourceSpec as sqliteSource } from './connectors/sqlite/spec.ts';
 import { sourceSpec as sqlserverSource } from './connectors/sqlserver/spec.ts';
+import { avroSpec } from './formats/avro/spec.ts';
 import { csvSpec } from './formats/csv/spec.ts';
 import { fixedWidthSpec } from './formats/fixed_width/spec.ts';
 import { jsonSpec } from './formats/json/spec.ts';
@@ -63,6 +64,7 @@ export const formats: Readonly<Record<string, Spec>> = {
   text: textSpec,
   fixed_width: fixedWidthSpec,
   sheets: sheetsSpec,
+  avro: avroSpec,
 };
 export const transforms: Readonly<Record<string, Spec>> = {
   filter: filterSpec,
