@@ -30,6 +30,7 @@ export const formats: Readonly<Record<string, { load: () => Promise<FormatReader
   fixed_width: { load: async () => (await import('./formats/fixed_width/reader.ts')).fixedWidth },
   sheets: { load: async () => (await import('./formats/sheets/reader.ts')).sheets },
   avro: { load: async () => (await import('./formats/avro/reader.ts')).avro },
+  xml: { load: async () => (await import('./formats/xml/reader.ts')).xml },
 };
 export const writers: Readonly<Record<string, { load: () => Promise<FormatWriter> }>> = {
   csv: { load: async () => (await import('./formats/csv/writer.ts')).csvWriter },

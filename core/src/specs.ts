@@ -25,6 +25,7 @@ import { jsonSpec } from './formats/json/spec.ts';
 import { parquetSpec } from './formats/parquet/spec.ts';
 import { sheetsSpec } from './formats/sheets/spec.ts';
 import { textSpec } from './formats/text/spec.ts';
+import { xmlSpec } from './formats/xml/spec.ts';
 import type { Spec } from './model/component.ts';
 import { dedupeSpec } from './transforms/dedupe/spec.ts';
 import { deriveSpec } from './transforms/derive/spec.ts';
@@ -65,6 +66,7 @@ export const formats: Readonly<Record<string, Spec>> = {
   fixed_width: fixedWidthSpec,
   sheets: sheetsSpec,
   avro: avroSpec,
+  xml: xmlSpec,
 };
 export const transforms: Readonly<Record<string, Spec>> = {
   filter: filterSpec,

@@ -116,8 +116,8 @@ function logicalOf(json: Record<string, unknown>, kind: string, size: number): L
   const digits = DIGITS[clock?.[2] ?? ''];
   if (!clock || !digits) return null;
   if (clock[1] === 'time') {
-    const fits = (digits === 3 && kind === 'int') || (digits === 6 && kind === 'long');
-    return fits && digits !== 9 ? { name: 'time', digits } : null;
+    if (digits === 3) return kind === 'int' ? { name: 'time', digits } : null;
+    return digits === 6 && kind === 'long' ? { name: 'time', digits } : null;
   }
   return kind === 'long' ? { name: clock[1] as 'timestamp' | 'local-timestamp', digits } : null;
 }
