@@ -1,3 +1,4 @@
+import { execFileSync, spawn } from 'node:child_process';
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -24,7 +25,7 @@ const JOB = [
 
 let client: Client;
 afterEach(async () => {
-  await client.stop();
+  if (client?.process.exitCode === null) await client.stop();
 });
 
 it('columns of the own source are read, completed, hovered and checked', async () => {
@@ -86,6 +87,25 @@ it('reads when it is asked to, and says why it cannot', async () => {
   client.change(at, 2, [{ text: JOB }]);
   const [read] = await client.request('workspace/executeCommand', { command: 'sluice.readColumns', arguments: [at] });
   expect(read).toEqual({ columns: 3, error: null });
+});
+
+it('infer leaves what it found where editors look', async () => {
+  const { dir, uri } = folderWith({ ...FILES, 'jobs/a.yaml': JOB.replace(/transform:[\s\S]*/, '') });
+  execFileSync(process.execPath, [SLUICE, 'infer', 'orders'], { cwd: dir, stdio: 'pipe' });
+  client = new Client();
+  await client.start(dir);
+  const at = uri('jobs/a.yaml');
+  client.open(at, `${JOB.replace(/transform:[\s\S]*/, '')}incremental:\n  type: cursor\n  column: \n`);
+  const names = await client.request('textDocument/completion', client.at(at, 6, 10));
+  expect(names.items.map(({ label }: Any) => label)).toEqual(['order_id', 'Kunden-Nr.', 'amount']);
+});
+
+it('a worker ends by itself when nothing is asked', async () => {
+  const { dir } = folderWith(FILES);
+  const worker = spawn(process.execPath, [SLUICE, 'columns-worker', '--project', dir, '--idle', '0.1'], {
+    stdio: 'pipe',
+  });
+  expect(await new Promise((done) => worker.once('exit', done))).toBe(0);
 });
 
 it('lays a file out', async () => {

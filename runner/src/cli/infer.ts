@@ -2,6 +2,7 @@ import { readFile, realpath, rename, rm, stat, writeFile } from 'node:fs/promise
 import { join } from 'node:path';
 import { type Job, parseDocument, pinInto, SluiceError, type Stream } from '@sluice/core';
 import type { Command } from 'commander';
+import { keepRecord, recordOf } from '../executor/columns.ts';
 import { expandJob } from '../executor/expand.ts';
 import { infer as inferJob, previewSpool } from '../executor/preview.ts';
 import { compileChosen } from './jobs.ts';
@@ -41,9 +42,25 @@ async function infer(name: string, options: InferOptions): Promise<void> {
   } finally {
     interrupt.dispose();
   }
+  await remember(project, chosen, reports);
   if (outputOf(options) === 'json') print(JSON.stringify(reports, null, 2));
   else print(reports.map((report) => reportText(report, job.name, styleFor(process.stdout))).join('\n'));
   if (options.write) await write(project, chosen, job, reports, options.quiet === true);
+}
+
+/** Editors complete and check by what was found: it is kept where they look. A folder that cannot be written to is no fault here. */
+async function remember(
+  project: OpenProject,
+  chosen: Chosen,
+  reports: readonly ({ stream: string } & Found)[],
+): Promise<void> {
+  const view = project.project.view(chosen.document, project.scope);
+  for (const report of reports) {
+    const stream = view.streams.find(({ name }) => name === report.stream);
+    if (!stream) continue;
+    const { keys, record } = recordOf(view, stream, report);
+    await keepRecord(project.dir, keys, record).catch(() => undefined);
+  }
 }
 
 function rmSpool(dir: string): void {

@@ -62,6 +62,17 @@ export async function lookAtColumns(
     });
   }
   const found = await infer({ projectDir, job, env, stream: null }, signal);
+  return recordOf(view, stream, found);
+}
+
+type JobView = ReturnType<Project['view']>;
+
+/** What was found out about a stream's source, as a record, and the names that it is kept under. */
+export function recordOf(
+  view: JobView,
+  stream: JobView['streams'][number],
+  found: Awaited<ReturnType<typeof infer>>,
+): { keys: RecordKeys; record: ColumnRecord } {
   const kept = (name: string, type: string, nulls: number, rows: number) => ({
     name,
     type,
@@ -79,7 +90,7 @@ export async function lookAtColumns(
     at: new Date().toISOString(),
     format: found.format === null ? null : { type: found.format, settings: found.pinned },
   };
-  return { keys: recordKeys(stream.node, scope), record };
+  return { keys: recordKeys(stream.node, view.scope), record };
 }
 
 /** A sample below this holds every row of its files. */
