@@ -1,7 +1,10 @@
 // `npm run build`: bundles every package with esbuild.
-import { cp } from 'node:fs/promises';
+import { cp, rm } from 'node:fs/promises';
 import { build } from 'esbuild';
 import { bundle } from './bundle.mjs';
+
+// What an earlier build left would be packaged too.
+for (const folder of ['core', 'runner', 'lsp', 'vscode-extension']) await rm(`${folder}/dist`, { recursive: true, force: true });
 
 await Promise.all([
   build({
