@@ -4,7 +4,8 @@ import { build } from 'esbuild';
 import { bundle } from './bundle.mjs';
 
 // What an earlier build left would be packaged too.
-for (const folder of ['core', 'runner', 'lsp', 'vscode-extension']) await rm(`${folder}/dist`, { recursive: true, force: true });
+for (const folder of ['core', 'runner', 'lsp', 'vscode-extension'])
+  await rm(`${folder}/dist`, { recursive: true, force: true });
 
 await Promise.all([
   build({
