@@ -52,6 +52,10 @@ export {
 export { type Column, type DataType, formatType, parseType, sameType } from './model/type.ts';
 export { parseDuration, parseSize } from './model/units.ts';
 export { VERSION } from './model/version.ts';
+export { addressesOf } from './plan/addresses.ts';
+export { applied, destructiveEffects, diff, isEmpty } from './plan/diff.ts';
+export { planJson, planMarkdown, planText } from './plan/render.ts';
+export type * from './plan/types.ts';
 export { type Cron, type ParsedCron, parseCron } from './schedule/cron.ts';
 export { describeCron } from './schedule/describe.ts';
 export { finishedWindows, firstWindow, instantText } from './schedule/finished.ts';

@@ -1,7 +1,15 @@
 import { mkdir, readdir, rm } from 'node:fs/promises';
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
-import { type Job, type ReplayEntry, type RunWindow, SluiceError, type Stream, zeroCounts } from '@sluice/core';
+import {
+  addressesOf,
+  type Job,
+  type ReplayEntry,
+  type RunWindow,
+  SluiceError,
+  type Stream,
+  zeroCounts,
+} from '@sluice/core';
 import {
   cleanStream,
   type EpochPorts,
@@ -16,7 +24,6 @@ import {
   type TaskLog,
 } from '@sluice/core/runtime';
 import { openStore, type Store } from '../store/store.ts';
-import { addressesOf } from './addresses.ts';
 import type { RunRequest, StreamResult } from './api.ts';
 import type { FromExecutor, ToExecutor } from './messages.ts';
 import { openPool, type TaskPool } from './pool.ts';

@@ -1,8 +1,7 @@
 import { availableParallelism, hostname } from 'node:os';
-import { type Checkpoint, type Job, SluiceError, zeroCounts } from '@sluice/core';
+import { addressesOf, type Checkpoint, type Job, SluiceError, zeroCounts } from '@sluice/core';
 import { rewindStream } from '@sluice/core/runtime';
 import { openStateStore, type Store } from '../store/store.ts';
-import { addressesOf } from './addresses.ts';
 import { portsOf } from './ports.ts';
 import { redactDeep, redactorOf } from './redact.ts';
 import { withReferences } from './resolve.ts';

@@ -1,8 +1,10 @@
-import { createHash } from 'node:crypto';
-import type { JsonObject, Stream } from '@sluice/core';
-import { destinations, type Spec, sources } from '@sluice/core/specs';
+import { sha256 } from '../compile/sha256.ts';
+import type { Spec } from '../model/component.ts';
+import type { Stream } from '../model/job.ts';
+import type { JsonObject } from '../model/json.ts';
+import { destinations, sources } from '../specs.ts';
 
-export interface Addresses {
+export interface StreamAddresses {
   source: string;
   incremental: string;
   destination: string;
@@ -25,7 +27,7 @@ const NOT_ADDRESS: ReadonlySet<string> = new Set([
 /**
  * Hashes of what a checkpoint belongs to. References stay symbols and secrets are left out: a new password changes nothing.
  */
-export function addressesOf(stream: Stream): Addresses {
+export function addressesOf(stream: Stream): StreamAddresses {
   const { incremental, destination, source } = stream;
   const rule = incremental.type === 'cursor' || incremental.type === 'window' ? incremental.column : null;
   return {
@@ -55,5 +57,5 @@ function address(settings: JsonObject, secrets: readonly string[]): JsonObject {
 }
 
 function hash(value: JsonObject): string {
-  return createHash('sha256').update(JSON.stringify(value)).digest('hex');
+  return sha256(JSON.stringify(value));
 }
