@@ -54,6 +54,7 @@ export { parseDuration, parseSize } from './model/units.ts';
 export { VERSION } from './model/version.ts';
 export { addressesOf } from './plan/addresses.ts';
 export { applied, destructiveEffects, diff, isEmpty } from './plan/diff.ts';
+export { nextFire } from './plan/effects.ts';
 export { planJson, planMarkdown, planText } from './plan/render.ts';
 export type * from './plan/types.ts';
 export { type Cron, type ParsedCron, parseCron } from './schedule/cron.ts';

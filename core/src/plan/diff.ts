@@ -165,7 +165,10 @@ function jobChange(old: Job, job: Job, shown: { old: Job; now: Job }, now: numbe
   if (fields.length === 0) return none(job.name, job.file, 'nothing changed');
   const effects = jobEffects(old, job, now);
   const renamed = old.name !== job.name;
-  if (renamed) effects.unshift(kept(`renamed from ${old.name}: checkpoint and history are carried over`));
+  if (renamed)
+    effects.unshift(
+      kept(`renamed from ${old.name}: the next run carries its checkpoint over; earlier runs stay under the old name`),
+    );
   const reason = renamed ? `renamed_from in ${job.file} names ${old.name}` : `${job.file} changed`;
   return { address: job.name, action: 'update', file: job.file, fields, effects, reason };
 }

@@ -6,19 +6,24 @@ import type { Effect } from './types.ts';
 
 const FIRES = 3;
 
+/** When a job fires next (milliseconds), later than `now`; null: it does not. */
+export function nextFire(job: Job, now: number): number | null {
+  return (job.enabled && job.schedule ? upcoming(job.schedule, now, 1)[0] : undefined) ?? null;
+}
+
 /** When a job fires next, or why it does not. */
 export function firesText(job: Job, now: number): string {
   if (!job.enabled) return 'never, it is not enabled';
-  const fires = job.schedule ? upcoming(job.schedule, now) : null;
+  const fires = job.schedule ? upcoming(job.schedule, now, FIRES) : null;
   if (fires === null) return 'only by hand';
-  return fires.length === 0 ? 'never again' : fires.join(', ');
+  return fires.length === 0 ? 'never again' : fires.map((at) => new Date(at).toISOString()).join(', ');
 }
 
-function upcoming(schedule: Schedule, now: number): string[] {
+function upcoming(schedule: Schedule, now: number, n: number): number[] {
   const parsed = parseCron(schedule.cron);
   if (!parsed.ok) return [];
   const bounds = { start: instant(schedule.start), end: instant(schedule.end) };
-  return nextFires(parsed.cron, schedule.timezone, now, FIRES, bounds).map((at) => new Date(at).toISOString());
+  return nextFires(parsed.cron, schedule.timezone, now, n, bounds);
 }
 
 function instant(text: string | null): number | null {

@@ -10,6 +10,9 @@ const COMMANDS: Readonly<Record<string, CommandEntry>> = {
   validate: { summary: 'say what is wrong with the files of a project', load: () => import('./validate.ts') },
   fmt: { summary: 'lay out the files of a project, comments kept', load: () => import('./fmt.ts') },
   run: { summary: 'run jobs now', load: () => import('./run.ts') },
+  plan: { summary: 'show what differs between the files and what is applied', load: () => import('./plan.ts') },
+  apply: { summary: 'make what is applied equal to the files', load: () => import('./apply.ts') },
+  list: { summary: 'list the jobs that are applied', load: () => import('./list.ts') },
   backfill: { summary: 'load windows, or a stretch of a cursor, again or late', load: () => import('./backfill.ts') },
   preview: { summary: 'show the first rows of a job; nothing is written', load: () => import('./preview.ts') },
   infer: { summary: 'say what a source holds, and why; write it into the job', load: () => import('./infer.ts') },
@@ -31,7 +34,8 @@ const COMMANDS: Readonly<Record<string, CommandEntry>> = {
 };
 
 const EXITS = `
-Exit status: 0 done, 1 the run or the validation failed, 2 wrong usage or unreadable project, 130 interrupted.
+Exit status: 0 done, 1 the run or the validation failed, 2 wrong usage or unreadable project,
+3 a plan that is not empty (--assert-empty), 130 interrupted.
 The result goes to stdout, all else to stderr.`;
 
 async function main(argv: readonly string[]): Promise<void> {

@@ -1,4 +1,5 @@
-import { SluiceError } from '@sluice/core';
+import { type ActualSet, SluiceError } from '@sluice/core';
+import * as applied from './applied.ts';
 import { Database, unreachable } from './connection.ts';
 import * as dump from './dump.ts';
 import { embeddedServer } from './embedded/embedded.ts';
@@ -9,6 +10,8 @@ import * as logs from './logs.ts';
 import { migrate } from './migrate.ts';
 import * as runs from './runs.ts';
 import type {
+  Application,
+  AppliedJob,
   CheckpointRow,
   Claim,
   ClaimRequest,
@@ -27,6 +30,7 @@ import type {
   StreamDone,
   StreamKey,
   StreamState,
+  TargetKey,
   TaskRow,
 } from './types.ts';
 
@@ -117,6 +121,18 @@ export class Store {
   /** Runs `work` while this process alone holds the named lock; see `locks.ts`. */
   withLock<T>(name: string, options: LockOptions, work: () => Promise<T>): Promise<T> {
     return this.#locks.hold(name, options, work);
+  }
+
+  actual(key: TargetKey): Promise<ActualSet> {
+    return applied.actual(this.#db, key);
+  }
+
+  applyPlan(application: Application): Promise<number> {
+    return applied.applyPlan(this.#db, application);
+  }
+
+  appliedJobs(key: TargetKey): Promise<AppliedJob[]> {
+    return applied.appliedJobs(this.#db, key);
   }
 
   claimJob(request: ClaimRequest): Promise<Claim> {

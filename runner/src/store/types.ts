@@ -1,4 +1,4 @@
-import type { Checkpoint, Counts, Job, JsonObject, SluiceErrorJson, StreamKey } from '@sluice/core';
+import type { Checkpoint, Counts, Job, JsonObject, Plan, SluiceErrorJson, StreamKey } from '@sluice/core';
 
 export type RunKind = 'scheduled' | 'manual' | 'backfill' | 'replay' | 'streaming';
 export type RunState = 'queued' | 'running' | 'committing' | 'succeeded' | 'failed' | 'cancelled' | 'skipped';
@@ -8,6 +8,27 @@ export interface JobKey {
   project: string;
   target: string;
   job: string;
+}
+
+export type TargetKey = Pick<JobKey, 'project' | 'target'>;
+
+/** A plan on its way to be what is applied. */
+export interface Application {
+  plan: Plan;
+  /** Everything that is applied from then on, not only what changes. */
+  jobs: readonly Job[];
+  /** What is wrong with the file of a job whose last good version stays, by the job's name. */
+  problems: Readonly<Record<string, string>>;
+  gitRevision: string | null;
+  author: string | null;
+}
+
+export interface AppliedJob {
+  job: Job;
+  /** Version of the plan that changed it last. */
+  version: number;
+  problem: string | null;
+  last_run: { id: string; state: RunState; created_at: string } | null;
 }
 
 export interface ClaimRequest extends JobKey {

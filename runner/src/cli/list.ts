@@ -1,0 +1,39 @@
+import { nextFire } from '@sluice/core';
+import type { Command } from 'commander';
+import { openStateStore } from '../store/store.ts';
+import type { AppliedJob } from '../store/types.ts';
+import { type CommonOptions, outputOf, withCommon } from './options.ts';
+import { openTarget } from './planned.ts';
+import { type Cell, ROW_FORMS, renderRows } from './table.ts';
+import { print, styleFor, tell } from './terminal.ts';
+import { stateStoreOf } from './unset.ts';
+
+const COLUMNS = ['job', 'enabled', 'schedule', 'next', 'last_run', 'state', 'problem'] as const;
+
+export function define(command: Command): void {
+  withCommon(command, ROW_FORMS).action(list);
+}
+
+/** The jobs that are applied: what a daemon runs, whatever the files say meanwhile. */
+async function list(options: CommonOptions): Promise<void> {
+  const project = await openTarget(options);
+  const store = await openStateStore({ projectDir: project.dir, stateStore: stateStoreOf(project) });
+  try {
+    const target = project.scope.target ?? 'default';
+    const jobs = await store.appliedJobs({ project: project.project.name, target });
+    const rows = jobs.map((job) => rowOf(job, Date.now()));
+    const columns = COLUMNS.map((name) => ({ name, type: { kind: 'text' } as const, nullable: true }));
+    print(renderRows({ columns, rows }, outputOf(options), styleFor(process.stdout)));
+    if (jobs.length === 0 && options.quiet !== true) tell('Nothing is applied yet: `sluice apply` does it.');
+  } finally {
+    await store.close();
+  }
+}
+
+function rowOf({ job, problem, last_run }: AppliedJob, now: number): Cell[] {
+  const { schedule } = job;
+  const cron = schedule ? `${schedule.cron} ${schedule.timezone}` : null;
+  const next = nextFire(job, now);
+  const at = next === null ? null : new Date(next).toISOString();
+  return [job.name, job.enabled, cron, at, last_run?.created_at ?? null, last_run?.state ?? null, problem];
+}

@@ -1,0 +1,80 @@
+import { type DesiredSet, diff, isEmpty, type Job } from '@sluice/core';
+import { afterAll, beforeAll, expect, it } from 'vitest';
+import { type TestDatabase, testDatabase } from '../../../core/test/postgres.ts';
+import { openStore, type Store } from './store.ts';
+
+let db: TestDatabase;
+let store: Store;
+
+beforeAll(async () => {
+  db = await testDatabase();
+  store = await openStore({ url: db.url });
+});
+afterAll(async () => {
+  await store?.close();
+  await db?.drop();
+});
+
+/** As much of a job as a plan looks at. */
+function job(name: string, hash: string): Job {
+  const rest = { renamed_from: [], streams: [], schedule: null, enabled: true, owner: `${hash}\0\ud800` };
+  return { name, hash, file: `jobs/${name}.yaml`, ...rest } as unknown as Job;
+}
+
+async function planned(target: string, jobs: Job[]) {
+  const desired: DesiredSet = { project: 'shop', target, jobs, problems: [] };
+  const plan = diff(desired, await store.actual(desired), 0);
+  return { plan, jobs, problems: {}, gitRevision: 'abc', author: 'Ann <ann@example.com>' };
+}
+
+it('holds what was applied, with revision and author, apart by target', async () => {
+  expect(await store.actual({ project: 'shop', target: 'one' })).toEqual({ version: 0, jobs: [] });
+  expect(await store.applyPlan(await planned('one', [job('a', '1'), job('b', '1')]))).toBe(1);
+  expect(await store.applyPlan(await planned('one', [job('b', '2'), job('c', '1')]))).toBe(2);
+  const { version, jobs } = await store.actual({ project: 'shop', target: 'one' });
+  expect([version, jobs.map(({ name, hash }) => `${name} ${hash}`)]).toEqual([2, ['b 2', 'c 1']]);
+  expect(isEmpty((await planned('one', [job('b', '2'), job('c', '1')])).plan)).toBe(true);
+  expect((await store.actual({ project: 'shop', target: 'other' })).jobs).toEqual([]);
+  const rows = await db.query(`SELECT version, git_revision, author FROM sluice.applied_plans ORDER BY version`);
+  expect(rows).toMatchObject(
+    [1, 2].map((n) => ({ version: String(n), git_revision: 'abc', author: 'Ann <ann@example.com>' })),
+  );
+});
+
+it('keeps the version where nothing changes, and notes the problems of files', async () => {
+  const first = await planned('problems', [job('a', '1')]);
+  await store.applyPlan(first);
+  const again = { ...first, plan: { ...first.plan, version: 1, changes: [] } };
+  expect(await store.applyPlan({ ...again, problems: { a: 'jobs/a.yaml: no' } })).toBe(1);
+  expect(await store.appliedJobs({ project: 'shop', target: 'problems' })).toMatchObject([
+    { problem: 'jobs/a.yaml: no' },
+  ]);
+  await store.applyPlan(again);
+  expect(await store.appliedJobs({ project: 'shop', target: 'problems' })).toMatchObject([
+    { problem: null, version: 1 },
+  ]);
+});
+
+it('lets one of many plans that were made at once through', async () => {
+  const plans = await Promise.all(['1', '2', '3'].map((hash) => planned('race', [job('a', hash)])));
+  const results = await Promise.allSettled(plans.map((plan) => store.applyPlan(plan)));
+  const failed = results.filter((result) => result.status === 'rejected');
+  expect(failed).toHaveLength(2);
+  for (const { reason } of failed) expect(reason).toMatchObject({ code: 'plan/stale' });
+  expect((await store.actual({ project: 'shop', target: 'race' })).version).toBe(1);
+});
+
+it('shows the last run of a job', async () => {
+  await store.applyPlan(await planned('runs', [job('a', '1'), job('b', '1')]));
+  const key = { project: 'shop', target: 'runs', job: 'a' };
+  const lease = {
+    kind: 'manual' as const,
+    owner: 'elsewhere/1',
+    leaseMs: 60_000,
+    jobHash: '1',
+    definition: job('a', '1'),
+  };
+  const { run } = await store.claimJob({ ...key, ...lease, definition: {} as Job });
+  const [a, b] = await store.appliedJobs(key);
+  expect([a?.last_run?.id, a?.last_run?.state, b?.last_run]).toEqual([run, 'running', null]);
+});

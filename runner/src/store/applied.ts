@@ -1,0 +1,90 @@
+import { type ActualSet, isEmpty, type Job, type Plan, SluiceError } from '@sluice/core';
+import { type Database, jsonb } from './connection.ts';
+import type { Application, AppliedJob, TargetKey } from './types.ts';
+
+/** What is applied of a project in a target; version 0 and no jobs where nothing was. Writes nothing. */
+export async function actual(db: Database, { project, target }: TargetKey): Promise<ActualSet> {
+  // One statement, so that version and jobs are of one moment.
+  const { rows } = await db.query(
+    `SELECT (SELECT coalesce(max(version), 0) FROM applied_plans WHERE project = $1 AND target = $2) AS version,
+       (SELECT coalesce(json_agg(definition ORDER BY job), '[]') FROM applied_jobs WHERE project = $1 AND target = $2) AS jobs`,
+    [project, target],
+  );
+  return { version: Number(rows[0]?.version ?? 0), jobs: (rows[0]?.jobs ?? []) as Job[] };
+}
+
+/**
+ * Makes `jobs` what is applied, in one transaction, and gives the version from then on. Where the plan is empty nothing but the
+ * problems of files is written, and the version stays. Throws `plan/stale` where another plan was applied since this one was made.
+ */
+export function applyPlan(db: Database, application: Application): Promise<number> {
+  const { plan, jobs, problems } = application;
+  const key = [plan.project, plan.target];
+  return db.transaction(async (client) => {
+    await client.query('SELECT pg_advisory_xact_lock(hashtextextended($1, 2))', [JSON.stringify(key)]);
+    const { rows } = await client.query(
+      'SELECT coalesce(max(version), 0) AS version FROM applied_plans WHERE project = $1 AND target = $2',
+      key,
+    );
+    if (Number(rows[0]?.version) !== plan.version) throw stale(plan);
+    const version = isEmpty(plan) ? plan.version : plan.version + 1;
+    if (version !== plan.version) {
+      await client.query(
+        `INSERT INTO applied_plans (project, target, version, plan_hash, plan, git_revision, author)
+         VALUES ($1, $2, $3, $4, $5, $6, $7)`,
+        [...key, version, plan.hash, jsonb(plan), application.gitRevision, application.author],
+      );
+      await client.query('DELETE FROM applied_jobs WHERE project = $1 AND target = $2 AND job <> ALL ($3::text[])', [
+        ...key,
+        jobs.map((job) => job.name),
+      ]);
+      await client.query(
+        `INSERT INTO applied_jobs AS a (project, target, job, file, job_hash, definition, version)
+         SELECT $1, $2, d.job, d.file, d.hash, d.definition::json, $3
+         FROM unnest($4::text[], $5::text[], $6::text[], $7::text[]) AS d (job, file, hash, definition)
+         ON CONFLICT (project, target, job) DO UPDATE
+         SET file = excluded.file, job_hash = excluded.job_hash, definition = excluded.definition, version = excluded.version
+         WHERE a.job_hash <> excluded.job_hash OR a.file <> excluded.file`,
+        [
+          ...key,
+          version,
+          jobs.map((job) => job.name),
+          jobs.map((job) => job.file),
+          jobs.map((job) => job.hash),
+          jobs.map((job) => JSON.stringify(job)),
+        ],
+      );
+    }
+    await client.query(
+      `UPDATE applied_jobs SET problem = ($3::jsonb)->>job
+       WHERE project = $1 AND target = $2 AND problem IS DISTINCT FROM ($3::jsonb)->>job`,
+      [...key, jsonb(problems)],
+    );
+    return version;
+  });
+}
+
+function stale(plan: Plan): SluiceError {
+  return new SluiceError('plan/stale', 'config', `Another plan was applied to ${plan.target} since this one was made`, {
+    hint: 'Make a new plan and read it: `sluice plan`.',
+  });
+}
+
+/** What is applied, by name, each job with its last run. */
+export async function appliedJobs(db: Database, { project, target }: TargetKey): Promise<AppliedJob[]> {
+  const { rows } = await db.query(
+    `SELECT a.definition, a.version, a.problem, r.id, r.state, r.created_at
+     FROM applied_jobs a LEFT JOIN LATERAL (
+       SELECT id, state, created_at FROM runs WHERE project = a.project AND target = a.target AND job = a.job
+       ORDER BY created_at DESC LIMIT 1
+     ) r ON true
+     WHERE a.project = $1 AND a.target = $2 ORDER BY a.job`,
+    [project, target],
+  );
+  return rows.map(({ definition, version, problem, id, state, created_at }) => ({
+    job: definition as Job,
+    version,
+    problem,
+    last_run: id === null ? null : { id, state, created_at: (created_at as Date).toISOString() },
+  }));
+}
