@@ -25,13 +25,23 @@ export interface Data {
   /** The same rows in four files. */
   parts: string;
   parquet: string;
+  /** Eight times the rows in one CSV file: more than the memory that its row is allowed. */
+  large: string;
 }
+
+/** How many times the rows of the other files the large one has. */
+export const LARGE = 8;
 
 /** Writes the benchmark's files once: mixed columns, about 100 bytes a row as CSV. */
 export async function makeData(folder: string, rows: number): Promise<Data> {
   const data = join(folder, `data-${rows}`);
-  const found = { csv: join(data, 'big.csv'), parts: join(data, 'parts'), parquet: join(data, 'big.parquet') };
-  if (existsSync(found.parquet)) return found;
+  const found = {
+    csv: join(data, 'big.csv'),
+    parts: join(data, 'parts'),
+    parquet: join(data, 'big.parquet'),
+    large: join(data, 'large.csv'),
+  };
+  if (existsSync(found.large)) return found;
   await mkdir(found.parts, { recursive: true });
   const engine = await openEngine({ spool: data, threads: 2, memory: 4_000_000_000 });
   try {
@@ -45,6 +55,7 @@ export async function makeData(folder: string, rows: number): Promise<Data> {
       );
     }
     await engine.run(`COPY (${select(0, rows)}) TO '${found.parquet}' (FORMAT parquet)`);
+    await engine.run(`COPY (${select(0, rows * LARGE)}) TO '${found.large}' (HEADER)`);
   } finally {
     engine.close();
   }

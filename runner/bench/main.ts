@@ -82,14 +82,13 @@ async function main(): Promise<void> {
   try {
     const list = await benchRows({ folder, postgres: postgres.url, rows, tools }, data, postgres.sql);
     const results: RowResult[] = [];
-    for (const row of list.filter((r) => r.name.includes(only))) results.push(await measure(row, runs));
-    const table = markdown(
-      results,
-      machine({ ...(await versions()), ...tools.versions, 'embedded PostgreSQL': postgres.version }),
-      runs,
-    );
-    process.stdout.write(table);
-    if (only === '') await writeFile(join(folder, 'table.md'), table);
+    const about = machine({ ...(await versions()), ...tools.versions, 'embedded PostgreSQL': postgres.version });
+    for (const row of list.filter((r) => r.name.includes(only))) {
+      results.push(await measure(row, runs));
+      // After each row, so that a benchmark that is stopped leaves what it measured.
+      await writeFile(join(folder, 'table.md'), markdown(results, about, runs));
+    }
+    process.stdout.write(markdown(results, about, runs));
   } finally {
     await postgres.close();
   }

@@ -1,7 +1,7 @@
 import { mkdir, rm, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { COLUMNS, type Data } from './data.ts';
+import { COLUMNS, type Data, LARGE } from './data.ts';
 import type { Baseline, Bench, BenchRow } from './row.ts';
 
 const here = dirname(fileURLToPath(import.meta.url));
@@ -30,6 +30,8 @@ interface JobInput {
   typed: boolean;
   destination: string;
   workers: number;
+  /** Of the run; left out: 4GB. */
+  memory?: string;
 }
 
 /** Writes a project with one job and gives the command that runs it. */
@@ -51,7 +53,7 @@ compute:
   workers:
     min: ${input.workers}
     max: ${input.workers}
-  memory: 4GB
+  memory: ${input.memory ?? '4GB'}
 `,
   );
   return {
@@ -66,14 +68,14 @@ compute:
   };
 }
 
-function rawDuck(bench: Bench, name: string, threads: number, from: string): Baseline {
+function rawDuck(bench: Bench, name: string, threads: number, from: string, before = ''): Baseline {
   const file = join(bench.folder, `raw-${name}.duckdb`);
   return {
     name: 'raw DuckDB',
     reset: () => rm(file, { force: true }),
     command: {
       label: `raw ${name}`,
-      argv: [process.execPath, raw, file, String(threads), `CREATE TABLE big AS SELECT * FROM ${from}`],
+      argv: [process.execPath, raw, file, String(threads), `${before}CREATE TABLE big AS SELECT * FROM ${from}`],
     },
   };
 }
@@ -146,8 +148,8 @@ async function duckRows(bench: Bench, data: Data): Promise<BenchRow[]> {
     ...dlt(bench, kind, folder, pattern, ['duckdb', file('dlt')], 'replace', gone('dlt')),
   ];
   const folder = dirname(data.csv);
-  const job = (name: string, path: string, format: string, typed: boolean, workers: number) =>
-    ourJob(bench, { name, path, format, typed, workers, destination: duck(name) }, gone(name));
+  const job = (name: string, path: string, format: string, typed: boolean, workers: number, memory = '4GB') =>
+    ourJob(bench, { name, path, format, typed, workers, memory, destination: duck(name) }, gone(name));
   return [
     {
       name: 'CSV → DuckDB, one task, declared types',
@@ -179,6 +181,13 @@ async function duckRows(bench: Bench, data: Data): Promise<BenchRow[]> {
       ],
       goals: { 'raw DuckDB': 0.9, sling: 1, dlt: 1 },
       rows,
+    },
+    {
+      name: 'CSV, eight times the rows, → DuckDB under 512 MB',
+      ours: await job('csv_large', data.large, 'csv', true, 1, '512MB'),
+      baselines: [rawDuck(bench, 'large', 2, readCsv(data.large), "SET memory_limit = '512MB'; ")],
+      goals: {},
+      rows: rows * LARGE,
     },
   ];
 }
