@@ -29,14 +29,17 @@ export interface Limits {
   chunk: number;
   /** Longer lines go through our own reader; the engine is given buffers for twice this length. */
   line: number;
-  /** The engine's buffer. Beyond the first one a blank line between CRLF lines may end up in a value. */
+  /**
+   * The engine's buffer. A DuckDB table written from buffers of many rows gets row groups that are filled in part, which the
+   * engine then writes anew when the file is closed. Beyond the first one a blank line between CRLF lines may end up in a value.
+   */
   buffer: number;
   /** Files up to this size are one piece of work to the engine, in parallel or not. */
   onePiece: number;
 }
 
 const MEGABYTE = 1024 * 1024;
-export const LIMITS: Limits = { chunk: 4 * MEGABYTE, line: 8 * MEGABYTE, buffer: 32 * MEGABYTE, onePiece: 8_000_000 };
+export const LIMITS: Limits = { chunk: 4 * MEGABYTE, line: 2 * MEGABYTE, buffer: 8 * MEGABYTE, onePiece: 8_000_000 };
 
 const LF = 10;
 const CR = 13;
