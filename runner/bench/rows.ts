@@ -216,7 +216,13 @@ async function postgresRows(bench: Bench, data: Data, sql: (text: string) => Pro
   const target = (disposition: string) =>
     `  type: postgres\n  url: \${env:BENCH_URL}\n  schema: ours\n  table: big\n  write_disposition: ${disposition}`;
   const others = (mode: string, disposition: string): Baseline[] => [
-    ...sling(bench, data.csv, { conn: `${bench.postgres}?sslmode=disable`, object: 'slung.big' }, mode, reset('slung', false)),
+    ...sling(
+      bench,
+      data.csv,
+      { conn: `${bench.postgres}?sslmode=disable`, object: 'slung.big' },
+      mode,
+      reset('slung', false),
+    ),
     ...dlt(
       bench,
       'csv',
