@@ -35,10 +35,10 @@ export { documentSymbols, workspaceSymbols } from './language/symbols.ts';
 export type * from './language/types.ts';
 export { DIAGNOSTIC_CODES, type DiagnosticCode } from './model/codes.ts';
 export type { Diagnostic, Fix, Range, Severity } from './model/diagnostic.ts';
-export { type ErrorKind, type ErrorPlace, SluiceError, type SluiceErrorJson } from './model/error.ts';
+export { type ErrorKind, type ErrorPlace, messageOf, SluiceError, type SluiceErrorJson } from './model/error.ts';
 export { globBase, globMatcher } from './model/glob.ts';
 export type * from './model/job.ts';
-export type { Json, JsonObject } from './model/json.ts';
+export { isJsonObject, type Json, type JsonObject } from './model/json.ts';
 export { entryOf, type QuarantinedRow, type ReplayEntry } from './model/quarantine.ts';
 export {
   addCounts,
@@ -50,6 +50,7 @@ export {
   zeroCounts,
 } from './model/run.ts';
 export { type Column, type DataType, formatType, parseType, sameType } from './model/type.ts';
+export { uniqueNames } from './model/unique-names.ts';
 export { parseDuration, parseSize } from './model/units.ts';
 export { VERSION } from './model/version.ts';
 export { addressesOf } from './plan/addresses.ts';

@@ -1,5 +1,5 @@
 import type { Spec } from '../src/model/component.ts';
-import type { Json, JsonObject } from '../src/model/json.ts';
+import { isJsonObject, type Json, type JsonObject } from '../src/model/json.ts';
 import type { Schema } from '../src/spec/schema.ts';
 import type { Node } from '../src/text/node.ts';
 import { parseDocument } from '../src/text/parse.ts';
@@ -10,7 +10,8 @@ export function exampleSettings(spec: Spec): { yaml: string; settings: JsonObjec
     const { root, diagnostics } = parseDocument(yaml, 'example.yaml');
     if (diagnostics.length > 0 || root === null) throw new Error(`${spec.type}: ${diagnostics[0]?.message}`);
     const step = toJson(root);
-    if (!isObject(step) || Object.keys(step).join() !== spec.type) throw new Error(`${spec.type}: not a step: ${yaml}`);
+    if (!isJsonObject(step) || Object.keys(step).join() !== spec.type)
+      throw new Error(`${spec.type}: not a step: ${yaml}`);
     return { yaml, settings: settle(step[spec.type] ?? null, spec.settings, spec.type) as JsonObject };
   });
 }
@@ -21,15 +22,11 @@ function toJson(node: Node): Json {
   return Object.fromEntries(node.entries.map((entry) => [String(entry.key.value), toJson(entry.value)]));
 }
 
-function isObject(value: Json): value is JsonObject {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
-}
-
 /** Puts a value into the shape that its schema describes, and throws where it does not fit. */
 function settle(value: Json, schema: Schema, path: string): Json {
   const shorthand = schema['x-shorthand'];
   if (shorthand === '' && !Array.isArray(value)) return settle([value], schema, path);
-  if (shorthand && !isObject(value)) return settle({ [shorthand]: value }, schema, path);
+  if (shorthand && !isJsonObject(value)) return settle({ [shorthand]: value }, schema, path);
   if (schema.type === 'object') return settleObject(value, schema, path);
   if (schema.type === 'array') {
     if (!Array.isArray(value) || value.length < (schema.minItems ?? 0)) throw new Error(`${path}: not a list`);
@@ -43,7 +40,7 @@ function settle(value: Json, schema: Schema, path: string): Json {
 }
 
 function settleObject(value: Json, schema: Schema, path: string): Json {
-  if (!isObject(value)) throw new Error(`${path}: not a mapping`);
+  if (!isJsonObject(value)) throw new Error(`${path}: not a mapping`);
   const missing = (schema.required ?? []).filter((key) => !(key in value));
   if (missing.length > 0) throw new Error(`${path}: ${missing} missing`);
   const settled: JsonObject = {};

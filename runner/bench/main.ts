@@ -2,6 +2,7 @@ import { spawnSync } from 'node:child_process';
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { messageOf } from '@sluice/core';
 import { makeData } from './data.ts';
 import { median, runOnce } from './measure.ts';
 import { openBenchPostgres } from './postgres.ts';
@@ -34,10 +35,7 @@ async function measure(row: BenchRow, runs: number): Promise<RowResult> {
         samples.get(tool)?.push(sample);
         process.stderr.write(`${row.name} · ${tool.name}: ${sample.seconds.toFixed(2)} s\n`);
       } catch (error) {
-        missing.set(
-          tool,
-          (error instanceof Error ? error.message : String(error)).split('\n').slice(-3).join(' ').slice(0, 300),
-        );
+        missing.set(tool, messageOf(error).split('\n').slice(-3).join(' ').slice(0, 300));
         process.stderr.write(`${row.name} · ${tool.name}: ${missing.get(tool)}\n`);
         if (tool === row.ours) throw error;
       }

@@ -1,6 +1,6 @@
 import { columnAt } from '../connectors/shared/columns.ts';
+import { scanSql } from '../formats/shared/scan-sql.ts';
 import type { FormatReader, RawColumn, Sniffed } from '../model/component.ts';
-import { toDuckType } from '../model/duck.ts';
 import { ident, literal } from '../model/sql.ts';
 
 /** What the plan calls the files of a source of columns: no format of a job has this name. */
@@ -29,17 +29,10 @@ export const columnsReader: FormatReader = {
       const items = [...named, `${file.ordinal}::INTEGER AS "_file"`, ...row].join(', ');
       return `SELECT ${items} FROM read_parquet(${literal(file.path)}, file_row_number = ${options.rowNumbers})`;
     });
-    const sql = parts.length > 0 ? parts.join(' UNION ALL ') : emptySql(columns, options.rowNumbers);
-    return { sql: options.limit === undefined ? sql : `SELECT * FROM (${sql}) LIMIT ${options.limit}`, rejects: null };
+    return { sql: scanSql(parts, columns, options), rejects: null };
   },
 
   async explain() {
     return null;
   },
 };
-
-function emptySql(columns: readonly RawColumn[], rowNumbers: boolean): string {
-  const items = columns.map((c) => `NULL::${toDuckType(c.type ?? { kind: 'text' })} AS ${ident(c.name)}`);
-  const row = rowNumbers ? ['NULL::BIGINT AS "_row"'] : [];
-  return `SELECT ${[...items, 'NULL::INTEGER AS "_file"', ...row].join(', ')} WHERE false`;
-}

@@ -1,4 +1,5 @@
-import { type DuckDBConnection, DuckDBInstance } from '@duckdb/node-api';
+import type { DuckDBConnection, DuckDBInstance } from '@duckdb/node-api';
+import { openInstance } from '../connectors/shared/duck-instance.ts';
 import { type PlainValue, streamRows } from '../connectors/shared/duck-rows.ts';
 import type { Engine } from '../model/component.ts';
 import { fromDuckType } from '../model/duck.ts';
@@ -11,9 +12,6 @@ export interface EngineOptions {
   threads: number;
   /** Bytes. */
   memory: number;
-  /** Database file to open instead of memory. */
-  file?: string;
-  readOnly?: boolean;
 }
 
 export interface OwnedEngine extends Engine {
@@ -26,21 +24,13 @@ export interface OwnedEngine extends Engine {
   close(): void;
 }
 
-/**
- * Opens an instance with one connection. Sessions run in UTC, so that no answer depends on the machine's zone. The caller
- * closes it; nothing else may open the same file meanwhile.
- */
+/** Opens an instance in memory with one connection. The caller closes it. */
 export async function openEngine(options: EngineOptions): Promise<OwnedEngine> {
-  const instance = await DuckDBInstance.create(options.file ?? ':memory:', {
-    threads: String(options.threads),
-    memory_limit: `${Math.max(1, Math.floor(options.memory / 1_000_000))}MB`,
-    temp_directory: `${options.spool}/tmp`,
-    autoinstall_known_extensions: 'false',
-    autoload_known_extensions: 'false',
-    ...(options.readOnly ? { access_mode: 'READ_ONLY' } : {}),
+  const { instance, connection } = await openInstance(':memory:', {
+    threads: options.threads,
+    memory: options.memory,
+    spill: `${options.spool}/tmp`,
   });
-  const connection = await instance.connect();
-  await connection.run("SET TimeZone = 'UTC'");
   // Without these the engine keeps no account of how far a query is.
   await connection.run('SET enable_progress_bar = true');
   await connection.run('SET enable_progress_bar_print = false');

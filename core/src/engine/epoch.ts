@@ -7,6 +7,7 @@ import type {
   Split,
   StageToken,
 } from '../model/component.ts';
+import { messageOf } from '../model/error.ts';
 import { faultPoint } from '../model/fault.ts';
 import type { Stream } from '../model/job.ts';
 import { addCounts, type Checkpoint, type Counts, type FileIdentity, zeroCounts } from '../model/run.ts';
@@ -394,7 +395,7 @@ class Epoch {
   /** Removes what was staged; where that fails it stays recorded as an intent, and the next run removes it. */
   async #abort(): Promise<void> {
     await abortStream(this.#run, this.#ports).catch((error: unknown) => {
-      const cause = error instanceof Error ? error.message : String(error);
+      const cause = messageOf(error);
       this.#ports.log('warn', `Staging could not be removed now (${cause}); the next run removes it`, {
         stream: this.#stream.name,
       });

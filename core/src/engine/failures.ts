@@ -1,4 +1,4 @@
-import { type ErrorPlace, SluiceError } from '../model/error.ts';
+import { type ErrorPlace, messageOf, SluiceError } from '../model/error.ts';
 import { BAD_VALUE, FAILED_CHECK, NULL_VALUE, WIDEN } from './pipeline.ts';
 
 /** What our own SQL raised, by its prefix and index. */
@@ -60,10 +60,6 @@ export function quiet(error: SluiceError, masked: boolean): SluiceError {
     where: error.where,
     ...(error.hint === null ? {} : { hint: error.hint }),
   });
-}
-
-function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }
 
 function explainEngine(error: unknown, where: ErrorPlace): SluiceError {

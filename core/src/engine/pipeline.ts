@@ -93,7 +93,7 @@ const QUICK_KINDS: ReadonlySet<DataType['kind']> = new Set([
  */
 function quickCast(column: PlannedColumn, index: number): QuickCast | null {
   const { from, raw, type, format, decimal, thousands, scale } = column;
-  const plain = format === null && (decimal ?? '.') === '.' && thousands === null && scale === null;
+  const plain = format === null && decimal === null && thousands === null && scale === null;
   if (from === null || (raw !== null && raw.kind !== 'text') || !plain || !QUICK_KINDS.has(type.kind)) return null;
   const name = ident(`_sluice_cast_${index}`);
   const [low, high] = FOUR_DIGIT_YEARS[type.kind] ?? [];

@@ -295,11 +295,12 @@ function fromRule(
   base: Pick<PlannedColumn, 'name' | 'from' | 'raw' | 'type' | 'declared'>,
   marks: NumberMarks = NO_MARKS,
 ): PlannedColumn {
+  const decimal = rule?.decimal ?? marks.decimal;
   return {
     ...base,
     nullable: rule?.nullable ?? true,
     format: rule?.format ?? null,
-    decimal: rule?.decimal ?? marks.decimal,
+    decimal: decimal === '.' ? null : decimal,
     thousands: rule?.thousands ?? marks.thousands,
     scale: rule?.scale ?? null,
     metadata: rule?.metadata ?? null,

@@ -1,3 +1,4 @@
+import { escapeRegex } from '../model/regex.ts';
 import type { Document } from '../text/node.ts';
 import { aliasAt, type NamedSymbol, symbolAt, symbolsIn } from './symbol-at.ts';
 import type { LanguageContext, Location } from './types.ts';
@@ -58,7 +59,7 @@ export function definition(context: LanguageContext, offset: number): Location[]
 }
 
 function anchorOf(document: Document, name: string): Location[] {
-  const escaped = name.replace(/[.*+?^${}()|[\]\\]/g, '\\$&');
+  const escaped = escapeRegex(name);
   const match = new RegExp(`(?<=[\\s:\\-\\[{,])&${escaped}(?=[\\s,\\]}]|$)`, 'm').exec(document.text);
   return match ? [{ file: document.file, range: { start: match.index, end: match.index + match[0].length } }] : [];
 }

@@ -60,3 +60,8 @@ export class SluiceError extends Error {
     return new SluiceError(json.code, json.kind, json.message, { where: json.where, ...hint });
   }
 }
+
+/** What an error says; a value that was thrown and is no error, as text. */
+export function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}

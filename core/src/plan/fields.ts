@@ -1,5 +1,5 @@
 import { canonicalJson } from '../compile/canonical.ts';
-import type { Json, JsonObject } from '../model/json.ts';
+import { isJsonObject, type Json, type JsonObject } from '../model/json.ts';
 import type { FieldChange } from './types.ts';
 
 /** A value and the same value as it may be shown: of the same shape, without secrets. */
@@ -11,7 +11,7 @@ export interface Shown<T extends Json = Json> {
 /** The fields in which two values differ. Lists of named entries are compared by name, so that one more entry is one change. */
 export function fieldChanges(old: Shown, now: Shown, path = ''): FieldChange[] {
   if (canonicalJson(old.value) === canonicalJson(now.value)) return [];
-  if (isObject(old.value) && isObject(now.value)) return byKey(old, now, path);
+  if (isJsonObject(old.value) && isJsonObject(now.value)) return byKey(old, now, path);
   const [before, after] = [named(old), named(now)];
   if (!before || !after) return [{ path, old: old.shown, new: now.shown }];
   const found = byKey(before, after, path);
@@ -29,7 +29,7 @@ function byKey(old: Shown, now: Shown, path: string): FieldChange[] {
 }
 
 function keysOf(value: Json): string[] {
-  return isObject(value) ? Object.keys(value) : [];
+  return isJsonObject(value) ? Object.keys(value) : [];
 }
 
 function inside({ value, shown }: Shown, key: string): Shown {
@@ -37,11 +37,7 @@ function inside({ value, shown }: Shown, key: string): Shown {
 }
 
 function own(value: Json, key: string): Json {
-  return isObject(value) && Object.hasOwn(value, key) ? (value[key] ?? null) : null;
-}
-
-function isObject(value: Json): value is JsonObject {
-  return value !== null && typeof value === 'object' && !Array.isArray(value);
+  return isJsonObject(value) && Object.hasOwn(value, key) ? (value[key] ?? null) : null;
 }
 
 /** Entries by their names; null where one has none, or two have the same. */
@@ -49,7 +45,7 @@ function named({ value, shown }: Shown): Shown<JsonObject> | null {
   if (!Array.isArray(value) || !Array.isArray(shown) || value.length === 0) return null;
   const entries: [string, Json][] = [];
   for (const entry of value) {
-    if (!isObject(entry) || typeof entry.name !== 'string') return null;
+    if (!isJsonObject(entry) || typeof entry.name !== 'string') return null;
     entries.push([entry.name, entry]);
   }
   const names = entries.map(([name]) => name);

@@ -1,20 +1,6 @@
 import type { Cron } from './cron.ts';
+import { MONTHS, WEEKDAYS } from './names.ts';
 
-const WEEKDAYS = ['Sunday', 'Monday', 'Tuesday', 'Wednesday', 'Thursday', 'Friday', 'Saturday'];
-const MONTHS = [
-  'January',
-  'February',
-  'March',
-  'April',
-  'May',
-  'June',
-  'July',
-  'August',
-  'September',
-  'October',
-  'November',
-  'December',
-];
 const ORDINALS = ['first', 'second', 'third', 'fourth', 'fifth'];
 /** More times of the day than this are told by their minutes and hours. */
 const MOST_TIMES = 8;

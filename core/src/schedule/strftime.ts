@@ -1,21 +1,7 @@
+import { MONTHS, WEEKDAYS } from './names.ts';
 import { formatClock, offsetAt } from './zone.ts';
 
 const DAY = 86_400_000;
-const WEEKDAYS = ['Sunday', 'Monday', 'Tuesday', 'Wednesday', 'Thursday', 'Friday', 'Saturday'];
-const MONTHS = [
-  'January',
-  'February',
-  'March',
-  'April',
-  'May',
-  'June',
-  'July',
-  'August',
-  'September',
-  'October',
-  'November',
-  'December',
-];
 
 /** Fields of a local time; `%-d` leaves out the leading zeros of any of them. */
 const FIELDS: Readonly<Record<string, (at: Date, offset: number) => string>> = {

@@ -1,6 +1,6 @@
 import { access, constants, mkdir, statfs } from 'node:fs/promises';
 import { join } from 'node:path';
-import { type Job, SluiceError, type SluiceErrorJson, VERSION } from '@sluice/core';
+import { type Job, messageOf, SluiceError, type SluiceErrorJson, VERSION } from '@sluice/core';
 import type { Command } from 'commander';
 import { engineVersion } from '../executor/engine.ts';
 import { expandJob } from '../executor/expand.ts';
@@ -88,10 +88,7 @@ async function tried(check: string, work: () => Promise<string>): Promise<Findin
   try {
     return ok(check, await work());
   } catch (error) {
-    const known =
-      error instanceof SluiceError
-        ? error
-        : new SluiceError('internal', 'terminal', error instanceof Error ? error.message : String(error));
+    const known = error instanceof SluiceError ? error : new SluiceError('internal', 'terminal', messageOf(error));
     return failed(check, known.toJSON());
   }
 }

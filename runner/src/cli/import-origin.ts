@@ -1,4 +1,4 @@
-import { type Json, type JsonObject, parseCron } from '@sluice/core';
+import { isJsonObject, type Json, type JsonObject, parseCron } from '@sluice/core';
 import { formats, type Spec, sources } from '@sluice/core/specs';
 
 /** A job file made of another system's description, with what did not come along. */
@@ -36,7 +36,7 @@ const GIVEN = 'it is always so';
  * taken over. null: the value is no job.
  */
 export function importJob(value: Json): Imported | null {
-  if (!isObject(value) || typeof value.job_name !== 'string') return null;
+  if (!isJsonObject(value) || typeof value.job_name !== 'string') return null;
   const warnings: string[] = [];
   const name = plainName(value.job_name);
   if (name !== value.job_name) warnings.push(`job_name: ${JSON.stringify(value.job_name)} becomes ${name}`);
@@ -229,7 +229,7 @@ class Taker {
   }
 
   object(key: string): Taker {
-    const found = this.#as(key, 'an object', (value) => (isObject(value) ? value : null));
+    const found = this.#as(key, 'an object', (value) => (isJsonObject(value) ? value : null));
     return new Taker(found ?? {}, `${this.#path}${key}.`, this.#warnings);
   }
 
@@ -260,10 +260,6 @@ class Taker {
       this.#taken.add(key);
     }
   }
-}
-
-function isObject(value: Json | undefined): value is JsonObject {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
 function joined(folder: string, path: string): string {

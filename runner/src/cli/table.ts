@@ -1,4 +1,4 @@
-import { type Column, formatType, textWidth } from '@sluice/core';
+import { type Column, formatType, textWidth, uniqueNames } from '@sluice/core';
 import { padEnd, padStart, plural, printableLine, type Style } from './terminal.ts';
 
 export type Cell = string | number | boolean | null;
@@ -13,7 +13,8 @@ export const ROW_FORMS = ['text', 'json', 'ndjson', 'csv', 'markdown'] as const;
 
 /** Rows in one of ROW_FORMS. Exact in all: numbers that JSON readers would round are texts already. */
 export function renderRows({ columns, rows }: Rows, form: string, style: Style): string {
-  const names = distinct(columns.map((column) => column.name));
+  // Names that two columns share get a number, so that no value is lost in an object.
+  const names = uniqueNames(columns.map((column) => column.name));
   switch (form) {
     case 'json':
       return rows.length === 0 ? '[]' : `[\n${rows.map((row) => jsonRow(names, row)).join(',\n')}\n]`;
@@ -31,17 +32,6 @@ export function renderRows({ columns, rows }: Rows, form: string, style: Style):
 /** `(3 rows)`. */
 export function rowCount(rows: Rows['rows']): string {
   return `(${plural(rows.length, 'row')})`;
-}
-
-/** Names that two columns share get a number, so that no value is lost in an object. */
-function distinct(names: readonly string[]): string[] {
-  const taken = new Set<string>();
-  return names.map((name) => {
-    let own = name;
-    for (let n = 2; taken.has(own); n++) own = `${name}_${n}`;
-    taken.add(own);
-    return own;
-  });
 }
 
 /** Written pair by pair: as an object, a column named like a number would move to the front. */

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import {
   addressesOf,
   type Job,
+  messageOf,
   type ReplayEntry,
   type RunWindow,
   SluiceError,
@@ -74,7 +75,7 @@ async function main(message: RunMessage | CleanMessage): Promise<void> {
 
 function asSluiceError(error: unknown): SluiceError {
   if (error instanceof SluiceError) return error;
-  const message = error instanceof Error ? error.message : String(error);
+  const message = messageOf(error);
   return new SluiceError('run/failed', 'terminal', message, { cause: error });
 }
 

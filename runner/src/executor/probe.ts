@@ -1,6 +1,6 @@
 import { mkdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { SluiceError, type SluiceErrorJson, type Stream, type StreamKey } from '@sluice/core';
+import { messageOf, SluiceError, type SluiceErrorJson, type Stream, type StreamKey } from '@sluice/core';
 import { type DestinationSession, openEngine, registry, type Split } from '@sluice/core/runtime';
 import { atDestination } from './destination.ts';
 import { redactDeep, redactorOf } from './redact.ts';
@@ -67,7 +67,7 @@ export async function probeStream(request: ProbeRequest): Promise<Probe[]> {
 
 function asError(error: unknown, side: Probe['side']): SluiceError {
   if (error instanceof SluiceError) return error;
-  return new SluiceError(`${side}/failed`, 'terminal', error instanceof Error ? error.message : String(error));
+  return new SluiceError(`${side}/failed`, 'terminal', messageOf(error));
 }
 
 function silent(side: Probe['side'], stream: Stream): SluiceError {

@@ -2,7 +2,7 @@ import type { ChildProcess } from 'node:child_process';
 import { rm } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
-import { addCounts, SluiceError, type SluiceErrorJson, zeroCounts } from '@sluice/core';
+import { addCounts, messageOf, SluiceError, type SluiceErrorJson, zeroCounts } from '@sluice/core';
 import { openStateStore, type Store } from '../store/store.ts';
 import type { RunEvent, RunRequest, RunResult, StreamResult } from './api.ts';
 import { type AttemptResult, forkExecutor, runAttempt } from './child.ts';
@@ -220,7 +220,7 @@ class Run {
   /** What the run came to is known, so that a state store that cannot be told takes nothing from it. */
   async #record(work: Promise<void>): Promise<void> {
     await work.catch((error: unknown) => {
-      const message = `The end of this run could not be recorded: ${error instanceof Error ? error.message : String(error)}`;
+      const message = `The end of this run could not be recorded: ${messageOf(error)}`;
       this.#on({ type: 'log', level: 'warn', message, stream: null });
     });
   }

@@ -22,14 +22,14 @@ import { ident, literal, literalList } from '../../model/sql.ts';
 import type { Column } from '../../model/type.ts';
 import { checkNames, createTable } from '../shared/ddl.ts';
 import { quarantinedRows, quarantineGroups } from '../shared/quarantine.ts';
+import { checkStaged } from '../shared/staged.ts';
 import { removeStaging, stageRows, stagingFolder } from '../shared/staging.ts';
 import {
   checkFence,
-  countLedger,
   insertQuarantine,
+  inspectState,
   raiseFence,
   readLedger,
-  readState,
   type StateDoor,
   toOpened,
   writeLedger,
@@ -99,9 +99,7 @@ class DuckdbSession implements DestinationSession {
     if (!(await this.#exists())) return null;
     return this.#withFile(true, async (db) => {
       if (!(await hasTable(db, this.#schema, STATE.name))) return null;
-      const row = await readState(this.#door(db));
-      if (!row) return null;
-      return { ...toOpened(row, null), table: await this.#table(db), files: await countLedger(this.#door(db)) };
+      return inspectState(this.#door(db), () => this.#table(db));
     });
   }
 
@@ -335,19 +333,6 @@ async function transaction<T>(db: Db, work: () => Promise<T>): Promise<T> {
     await db.run('ROLLBACK').catch(() => undefined);
     throw error;
   }
-}
-
-/** The staged parts have to hold what their tokens say: a part that was cut short or swapped must not be committed. */
-function checkStaged(written: number, expected: number): void {
-  if (written === expected) return;
-  throw new SluiceError(
-    'commit/staging-lost',
-    'transient',
-    `Staging holds ${written} rows, its tokens say ${expected}; nothing was committed.`,
-    {
-      hint: 'The run starts again from the source.',
-    },
-  );
 }
 
 function unknownOutcome(error: unknown, path: string): unknown {

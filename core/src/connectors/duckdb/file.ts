@@ -1,9 +1,10 @@
 import { mkdir } from 'node:fs/promises';
 import { dirname } from 'node:path';
-import { type DuckDBConnection, DuckDBInstance } from '@duckdb/node-api';
+import type { DuckDBConnection } from '@duckdb/node-api';
 import type { Context, TaskLog } from '../../model/component.ts';
 import { SluiceError } from '../../model/error.ts';
 import { ident, literal } from '../../model/sql.ts';
+import { openInstance } from '../shared/duck-instance.ts';
 import type { Db } from '../shared/tables.ts';
 
 /** The name that the warehouse has inside an engine, the same wherever its tables are named. */
@@ -52,19 +53,11 @@ export function withFile<T>(path: string, options: FileOptions, work: (db: FileD
 async function openAndWork<T>(path: string, options: FileOptions, work: (db: FileDb) => Promise<T>): Promise<T> {
   options.context.signal.throwIfAborted();
   if (!options.readOnly) await mkdir(dirname(path), { recursive: true });
-  const instance = await DuckDBInstance.create(':memory:', {
-    threads: String(options.budget.threads),
-    memory_limit: `${Math.max(1, Math.floor(options.budget.memory / 1_000_000))}MB`,
-    temp_directory: options.spill,
-    autoinstall_known_extensions: 'false',
-    autoload_known_extensions: 'false',
-  });
-  const connection = await instance.connect();
+  const { instance, connection } = await openInstance(':memory:', { ...options.budget, spill: options.spill });
   const db = fileDb(connection);
   const interrupt = () => connection.interrupt();
   options.context.signal.addEventListener('abort', interrupt, { once: true });
   try {
-    await db.run("SET TimeZone = 'UTC'");
     await db.run(attachSql(path, options.readOnly)).catch((error) => {
       throw explainOpen(error, path);
     });

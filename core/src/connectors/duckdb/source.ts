@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { access, mkdir, stat } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
-import { type DuckDBConnection, DuckDBInstance } from '@duckdb/node-api';
+import type { DuckDBConnection } from '@duckdb/node-api';
 import type {
   Discovered,
   Engine,
@@ -19,6 +19,7 @@ import { fromDuckType, toDuckType } from '../../model/duck.ts';
 import { SluiceError } from '../../model/error.ts';
 import { ident, literal } from '../../model/sql.ts';
 import { columnAt } from '../shared/columns.ts';
+import { openInstance } from '../shared/duck-instance.ts';
 import { ofSource } from '../shared/errors.ts';
 import { tableName, tableOrQuery, tableParts } from '../shared/table-name.ts';
 import { explainOpen } from './file.ts';
@@ -172,24 +173,17 @@ async function reading<T>(
       hint: 'Check `path`; it is relative to the project folder.',
     });
   });
-  const instance = await DuckDBInstance.create(path, {
-    access_mode: 'READ_ONLY',
-    threads: String(budget.threads),
-    memory_limit: `${Math.max(1, Math.floor(budget.memory / 1_000_000))}MB`,
-    autoinstall_known_extensions: 'false',
-    autoload_known_extensions: 'false',
-  }).catch((error) => {
+  const { threads, memory, folders } = budget;
+  const { instance, connection } = await openInstance(path, { threads, memory, readOnly: true }).catch((error) => {
     throw ofSource(explainOpen(error, path));
   });
-  const connection = await instance.connect();
   const interrupt = () => connection.interrupt();
   signal.addEventListener('abort', interrupt, { once: true });
   try {
-    await connection.run("SET TimeZone = 'UTC'");
-    const [folder] = budget.folders;
+    const [folder] = folders;
     if (folder !== undefined) {
       await connection.run(`SET temp_directory = ${literal(join(folder, 'tmp'))}`);
-      await connection.run(`SET allowed_directories = [${budget.folders.map(literal).join(', ')}]`);
+      await connection.run(`SET allowed_directories = [${folders.map(literal).join(', ')}]`);
     }
     await connection.run('SET enable_external_access = false');
     await connection.run('SET lock_configuration = true');

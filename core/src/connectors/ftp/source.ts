@@ -1,7 +1,7 @@
 import { PassThrough } from 'node:stream';
 import { type Client, type FileInfo, FTPError } from 'basic-ftp';
 import type { LocalFile, Source, SourceContext, SourceSession, Split } from '../../model/component.ts';
-import { groupFiles } from '../shared/discover.ts';
+import { discoverFiles } from '../shared/discover.ts';
 import { download } from '../shared/download.ts';
 import { selection } from '../shared/select.ts';
 import { below, type Entry, type FoundFile, splitOf, wantedFiles } from '../shared/walk.ts';
@@ -9,23 +9,13 @@ import { explainFtp, type FtpSettings, isBroken, openFtp } from './client.ts';
 
 /** Servers allow few connections of one user. */
 const CONNECTIONS = 2;
-const DISCOVER_FILES = 20_000;
 
 export const source: Source = {
   async connect(ctx) {
     return new FtpSession(ctx);
   },
   async discover(ctx) {
-    const session = new FtpSession({ ...ctx, settings: { ...ctx.settings, path: '**' } });
-    try {
-      const files: FoundFile[] = [];
-      for await (const file of session.files()) {
-        if (files.push(file) >= DISCOVER_FILES) break;
-      }
-      return groupFiles(files);
-    } finally {
-      await session.close();
-    }
+    return discoverFiles(new FtpSession({ ...ctx, settings: { ...ctx.settings, path: '**' } }));
   },
 };
 

@@ -1,7 +1,7 @@
-import { compression } from '../../spec/compression.ts';
 import { schema } from '../../spec/schema.ts';
 import { defineSpec } from '../../spec/spec.ts';
-import { FILE_SYNONYMS, fileExclude, filePath, fileRegex } from '../shared/file-settings.ts';
+import { serverFiles, serverRoot } from '../shared/file-settings.ts';
+import { serverPassword, serverPort, sslAuthorities } from '../shared/server-settings.ts';
 
 const ftpConnection = schema({
   type: 'object',
@@ -12,9 +12,9 @@ const ftpConnection = schema({
       description: 'Name or address of the server.',
       examples: ['ftp.example.com'],
     },
-    port: { type: 'integer', minimum: 1, maximum: 65535, description: 'Port (21; 990 with `tls: implicit`).' },
+    port: serverPort('21; 990 with `tls: implicit`'),
     user: { type: 'string', minLength: 1, description: 'User (anonymous).' },
-    password: { type: 'string', 'x-kind': 'secret', description: 'Password.', examples: ['${env:FTP_PASSWORD}'] },
+    password: serverPassword('${env:FTP_PASSWORD}'),
     tls: {
       type: 'string',
       enum: ['none', 'explicit', 'implicit'],
@@ -25,18 +25,8 @@ const ftpConnection = schema({
       ],
       description: 'How the connection is encrypted (none).',
     },
-    ssl_ca: {
-      type: 'string',
-      'x-kind': 'path',
-      minLength: 1,
-      description: 'File with the certificates of the authorities to trust, instead of those that the system trusts.',
-    },
-    root: {
-      type: 'string',
-      minLength: 1,
-      description: 'Folder of the server that paths start from. Left out: the one of the login.',
-      examples: ['/exports'],
-    },
+    ssl_ca: sslAuthorities,
+    root: serverRoot,
   },
   required: ['host'],
   additionalProperties: false,
@@ -55,24 +45,7 @@ export const sourceSpec = defineSpec({
   type: 'ftp',
   title: 'FTP',
   text: 'Files of an FTP server, with TLS or without.',
-  settings: schema({
-    type: 'object',
-    properties: {
-      path: filePath,
-      exclude: fileExclude,
-      regex: fileRegex,
-      min_age: {
-        type: 'string',
-        'x-kind': 'duration',
-        default: '30s',
-        description: 'Files changed more recently wait for a later run: they may still be written.',
-      },
-      compression,
-    },
-    required: ['path'],
-    additionalProperties: false,
-    'x-synonyms': FILE_SYNONYMS,
-  }),
+  settings: serverFiles,
   connection: ftpConnection,
   secrets: ['password'],
   address: ['host', 'port', 'root'],

@@ -1,7 +1,7 @@
 import { compression } from '../../spec/compression.ts';
 import { schema } from '../../spec/schema.ts';
 import { defineSpec } from '../../spec/spec.ts';
-import { FILE_SYNONYMS, fileExclude, filePath, fileRegex } from '../shared/file-settings.ts';
+import { FILE_SYNONYMS, fileExclude, filePath, fileRegex, minAge } from '../shared/file-settings.ts';
 
 const gdriveConnection = schema({
   type: 'object',
@@ -71,12 +71,7 @@ export const sourceSpec = defineSpec({
       },
       exclude: fileExclude,
       regex: fileRegex,
-      min_age: {
-        type: 'string',
-        'x-kind': 'duration',
-        default: '0s',
-        description: 'Files changed more recently wait for a later run.',
-      },
+      min_age: minAge('0s', 'Files changed more recently wait for a later run.'),
       compression,
     },
     additionalProperties: false,

@@ -1,7 +1,7 @@
 import { Agent as HttpAgent, request as httpRequest, type IncomingMessage } from 'node:http';
 import { Agent as HttpsAgent, request as httpsRequest } from 'node:https';
 import type { SourceContext } from '../../model/component.ts';
-import { SluiceError } from '../../model/error.ts';
+import { messageOf, SluiceError } from '../../model/error.ts';
 import { parseDuration } from '../../model/units.ts';
 import { isLost, networkCode, networkError, pause } from '../shared/network.ts';
 import { Authenticator, secretsOf } from './auth.ts';
@@ -116,7 +116,7 @@ export class HttpClient {
 
   #explain(error: unknown, label: string): SluiceError {
     if (error instanceof BrokenBody || error instanceof BrokenJson || isLost(error)) {
-      const reason = error instanceof Error ? error.message : String(error);
+      const reason = messageOf(error);
       if (!(error instanceof BrokenBody) && !(error instanceof BrokenJson)) {
         const known = networkError(error, this.base.host);
         if (known && known.code !== 'source/lost') return known;

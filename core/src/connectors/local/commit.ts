@@ -3,6 +3,7 @@ import { basename, dirname, join, relative } from 'node:path';
 import type { StageToken, WrittenFile } from '../../model/component.ts';
 import { SluiceError } from '../../model/error.ts';
 import { faultPoint } from '../../model/fault.ts';
+import { stagingLost } from '../shared/staged.ts';
 import { moveTo, orNull, syncPath, syncTree, writeJson } from './disk.ts';
 import type { Fences, Pending } from './fences.ts';
 import { ASIDE_FOLDER, COMMIT_FILE } from './names.ts';
@@ -41,12 +42,7 @@ async function bring(folder: string, files: readonly WrittenFile[], out: string)
     const found = await orNull(stat(join(folder, path)));
     if (found !== null && found.size === size) await moveTo(join(folder, path), to);
     else if ((await orNull(stat(to)))?.size !== size)
-      throw new SluiceError(
-        'commit/staging-lost',
-        'transient',
-        `The staged file ${path} is not as its task left it; nothing was committed.`,
-        { hint: 'The run starts again from the source.' },
-      );
+      throw stagingLost(`The staged file ${path} is not as its task left it`);
   }
 }
 

@@ -1,13 +1,14 @@
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { type DuckDBConnection, DuckDBInstance, StatementType } from '@duckdb/node-api';
+import { type DuckDBConnection, StatementType } from '@duckdb/node-api';
 import type { FormatWriter } from '../../model/component.ts';
 import { toDuckType } from '../../model/duck.ts';
-import { SluiceError } from '../../model/error.ts';
 import type { FileIdentity, StreamKey } from '../../model/run.ts';
 import { ident, literal, literalList } from '../../model/sql.ts';
 import { type Column, formatType } from '../../model/type.ts';
+import { openInstance } from '../shared/duck-instance.ts';
 import { type Cell, readRows } from '../shared/duck-rows.ts';
+import { queryFailed } from '../shared/errors.ts';
 import { orNull, readJson } from './disk.ts';
 import type { StoredState } from './fences.ts';
 import { ASIDE_FOLDER, COMMIT_FILE } from './names.ts';
@@ -29,15 +30,8 @@ export interface FilesToQuery {
  */
 export async function queryFiles(files: FilesToQuery, sql: string): Promise<{ columns: Column[]; rows: Cell[][] }> {
   const budget = files.budget ?? { threads: 2, memory: 1_000_000_000 };
-  const instance = await DuckDBInstance.create(':memory:', {
-    threads: String(budget.threads),
-    memory_limit: `${Math.max(1, Math.floor(budget.memory / 1_000_000))}MB`,
-    autoinstall_known_extensions: 'false',
-    autoload_known_extensions: 'false',
-  });
-  const connection = await instance.connect();
+  const { instance, connection } = await openInstance(':memory:', budget);
   try {
-    await connection.run("SET TimeZone = 'UTC'");
     const { data, aside } = await tablesOf(files);
     for (const statement of [...data, ...aside, ...(await ownTables(files))]) await connection.run(statement);
     await connection.run(`SET allowed_directories = [${literal(files.place)}]`);
@@ -57,7 +51,7 @@ async function select(connection: DuckDBConnection, sql: string): Promise<{ colu
     if (statement?.statementType !== StatementType.SELECT) throw new Error('One SELECT is expected.');
     return await readRows(connection, sql);
   } catch (error) {
-    throw new SluiceError('destination/query-failed', 'config', error instanceof Error ? error.message : String(error));
+    throw queryFailed(error);
   }
 }
 

@@ -2,6 +2,7 @@ import { afterLoad } from '../../spec/after-load.ts';
 import { compression } from '../../spec/compression.ts';
 import { schema } from '../../spec/schema.ts';
 import { defineSpec } from '../../spec/spec.ts';
+import { minAge } from '../shared/file-settings.ts';
 
 const NOTES = `| type | Parquet | CSV | JSON |
 |---|---|---|---|
@@ -66,12 +67,10 @@ export const sourceSpec = defineSpec({
         items: { type: 'string', 'x-kind': 'glob', minLength: 1 },
         description: 'Patterns of files that `path` matches and that are left out.',
       },
-      min_age: {
-        type: 'string',
-        'x-kind': 'duration',
-        default: '0s',
-        description: 'Files changed more recently wait for a later run: for files that are still being written.',
-      },
+      min_age: minAge(
+        '0s',
+        'Files changed more recently wait for a later run: for files that are still being written.',
+      ),
       compression,
       after_load: afterLoad,
     },

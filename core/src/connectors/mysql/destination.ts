@@ -21,8 +21,9 @@ import { runHash, streamHash } from '../shared/names.ts';
 import { quarantinedRows, quarantineGroups } from '../shared/quarantine.ts';
 import {
   checkFence,
-  countLedger,
   insertQuarantine,
+  inspectState,
+  plainColumn,
   raiseFence,
   readLedger,
   readState,
@@ -33,6 +34,7 @@ import {
   writeState,
 } from '../shared/state.ts';
 import { STATE } from '../shared/tables.ts';
+import { inTransaction, Undo } from '../shared/transaction.ts';
 import { type MyAddress, showAddress, toAddress } from './address.ts';
 import { type MyDb, openSession } from './connection.ts';
 import { isLost } from './errors.ts';
@@ -86,7 +88,7 @@ class MysqlSession implements DestinationSession {
           const row = await raiseFence(this.#door(db), renamedFrom);
           const table = await this.#known(db, row.columns);
           await faultPoint('destination.open.inside');
-          return { ...toOpened(row, addresses), table: table?.map(toColumn) ?? null };
+          return { ...toOpened(row, addresses), table: table?.map(plainColumn) ?? null };
         }),
       );
     });
@@ -95,13 +97,9 @@ class MysqlSession implements DestinationSession {
   }
 
   async inspect(): Promise<(Opened & { files: number }) | null> {
-    return this.#look(null, async (db) => {
-      const row = await readState(this.#door(db));
-      if (!row) return null;
-      const table = await this.#known(db, row.columns);
-      const files = await countLedger(this.#door(db));
-      return { ...toOpened(row, null), table: table?.map(toColumn) ?? null, files };
-    });
+    return this.#look(null, (db) =>
+      inspectState(this.#door(db), async ({ columns }) => (await this.#known(db, columns))?.map(plainColumn) ?? null),
+    );
   }
 
   async ledger(): Promise<Map<string, FileIdentity>> {
@@ -209,7 +207,7 @@ class MysqlSession implements DestinationSession {
       try {
         return await transaction(db, write, () => faultPoint(`destination.${step}.committed`));
       } catch (error) {
-        if (error instanceof Undo) return error.value;
+        if (error instanceof Undo) return error.value as CommitResult;
         // A table that this load made and then could not fill is as good as none.
         if (rowsToo && known === null) await this.#dropEmpty(db, epoch);
         throw error;
@@ -300,29 +298,11 @@ class MysqlSession implements DestinationSession {
   }
 }
 
-/** Thrown to undo a transaction whose work had been done before. */
-class Undo extends Error {
-  readonly value: CommitResult;
-
-  constructor(value: CommitResult) {
-    super('done before');
-    this.value = value;
-  }
+function transaction<T>(db: MyDb, work: () => Promise<T>, committed?: () => Promise<void>): Promise<T> {
+  return inTransaction(db, { begin: 'START TRANSACTION', commit: () => commit(db) }, work, committed);
 }
 
-async function transaction<T>(
-  db: MyDb,
-  work: () => Promise<T>,
-  committed: () => Promise<void> = async () => undefined,
-): Promise<T> {
-  await db.run('START TRANSACTION');
-  let result: T;
-  try {
-    result = await work();
-  } catch (error) {
-    await db.run('ROLLBACK').catch(() => undefined);
-    throw error;
-  }
+async function commit(db: MyDb): Promise<void> {
   try {
     await db.run('COMMIT');
   } catch (error) {
@@ -332,10 +312,4 @@ async function transaction<T>(
       cause: error,
     });
   }
-  await committed();
-  return result;
-}
-
-function toColumn({ name, type, nullable }: Column): Column {
-  return { name, type, ...(nullable === undefined ? {} : { nullable }) };
 }

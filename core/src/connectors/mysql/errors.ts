@@ -1,4 +1,4 @@
-import { SluiceError } from '../../model/error.ts';
+import { messageOf, SluiceError } from '../../model/error.ts';
 import { type MyAddress, showAddress } from './address.ts';
 
 /** An error that the server sent. */
@@ -30,10 +30,6 @@ function codeOf(error: unknown): string {
   return error instanceof Error && 'code' in error ? String(error.code) : '';
 }
 
-function wordsOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
-}
-
 /** Why no session could be opened. */
 export function connectError(error: unknown, address: MyAddress): SluiceError {
   const code = codeOf(error);
@@ -42,22 +38,27 @@ export function connectError(error: unknown, address: MyAddress): SluiceError {
     return new SluiceError(
       'destination/access-denied',
       'config',
-      `MySQL at ${place} does not let user "${address.user}" in: ${wordsOf(error)} (${code})`,
+      `MySQL at ${place} does not let user "${address.user}" in: ${messageOf(error)} (${code})`,
       { hint: 'Check user, password and database of the connection.', cause: error },
     );
   if (GONE.test(code) || code === '')
     return new SluiceError(
       'destination/unreachable',
       'transient',
-      `MySQL at ${place} cannot be reached: ${code || wordsOf(error)}`,
+      `MySQL at ${place} cannot be reached: ${code || messageOf(error)}`,
       {
         hint: 'Check host and port, and that the server runs.',
         cause: error,
       },
     );
-  return new SluiceError('destination/refused', 'transient', `MySQL at ${place} refuses: ${wordsOf(error)} (${code})`, {
-    cause: error,
-  });
+  return new SluiceError(
+    'destination/refused',
+    'transient',
+    `MySQL at ${place} refuses: ${messageOf(error)} (${code})`,
+    {
+      cause: error,
+    },
+  );
 }
 
 /** The session is no more: what it was doing may or may not have taken place. */
@@ -74,15 +75,15 @@ export function queryError(error: unknown, address: MyAddress): SluiceError {
     return new SluiceError(
       'destination/connection-lost',
       'transient',
-      `The connection to MySQL at ${place} was lost: ${code || wordsOf(error)}`,
+      `The connection to MySQL at ${place} was lost: ${code || messageOf(error)}`,
       { cause: error },
     );
   if (RIGHTS.has(code) || DENIED.has(code))
-    return new SluiceError('destination/no-rights', 'config', `${wordsOf(error)} (${code})`, {
+    return new SluiceError('destination/no-rights', 'config', `${messageOf(error)} (${code})`, {
       hint: 'GRANT CREATE, ALTER, DROP, INDEX, SELECT, INSERT, UPDATE, DELETE on the database to the user.',
       cause: error,
     });
-  return new SluiceError('destination/refused', 'transient', `MySQL refuses: ${wordsOf(error)} (${code})`, {
+  return new SluiceError('destination/refused', 'transient', `MySQL refuses: ${messageOf(error)} (${code})`, {
     cause: error,
   });
 }

@@ -1,6 +1,7 @@
 import type { FieldPacket } from 'mysql2/promise';
 import { SluiceError } from '../../model/error.ts';
 import type { Column, DataType } from '../../model/type.ts';
+import { queryFailed } from '../shared/errors.ts';
 import type { MyDb } from './connection.ts';
 
 type Cell = string | number | boolean | null;
@@ -19,7 +20,7 @@ export async function queryReadOnly(
     return { columns, rows: rows.map((row) => row.map((value, i) => toCell(value, columns[i]?.type))) };
   } catch (error) {
     if (error instanceof SluiceError && error.code === 'destination/connection-lost') throw error;
-    throw new SluiceError('destination/query-failed', 'config', error instanceof Error ? error.message : String(error));
+    throw queryFailed(error);
   } finally {
     await db.run('ROLLBACK').catch(() => undefined);
   }

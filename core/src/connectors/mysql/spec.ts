@@ -1,47 +1,30 @@
 import { schema } from '../../spec/schema.ts';
 import { defineSpec } from '../../spec/spec.ts';
+import {
+  serverPassword,
+  serverPort,
+  serverUrl,
+  sessionOptions,
+  sslAuthorities,
+  sslMode,
+} from '../shared/server-settings.ts';
 import { tableAddress, tableSettings, tableSynonyms } from '../shared/table-settings.ts';
 
 export const mysqlConnection = schema({
   type: 'object',
   properties: {
-    url: {
-      type: 'string',
-      'x-kind': 'secret',
-      minLength: 1,
-      description:
-        '`mysql://user:password@host:port/database` or `mariadb://…`, also with `jdbc:` before it. Other keys beside it win over its parts.',
-      examples: ['${env:SHOP_URL}'],
-    },
+    url: serverUrl(
+      '`mysql://user:password@host:port/database` or `mariadb://…`, also with `jdbc:` before it.',
+      '${env:SHOP_URL}',
+    ),
     host: { type: 'string', minLength: 1, description: 'Name or address, or the path of a socket (localhost).' },
-    port: { type: 'integer', minimum: 1, maximum: 65535, description: 'Port (3306).' },
+    port: serverPort('3306'),
     database: { type: 'string', minLength: 1, description: 'Database.' },
     user: { type: 'string', minLength: 1, description: 'User (root).' },
-    password: { type: 'string', 'x-kind': 'secret', description: 'Password.', examples: ['${env:SHOP_PASSWORD}'] },
-    ssl: {
-      type: 'string',
-      enum: ['disable', 'prefer', 'require', 'verify-ca', 'verify-full'],
-      'x-enum-text': [
-        'Never encrypted.',
-        'Encrypted where the server offers it; not on this machine itself.',
-        'Always encrypted; the certificate is not checked.',
-        'Encrypted, and the certificate is signed by a known authority.',
-        'As verify-ca, and the certificate is made out to the host.',
-      ],
-      description: 'How the connection is encrypted (prefer).',
-    },
-    ssl_ca: {
-      type: 'string',
-      'x-kind': 'path',
-      minLength: 1,
-      description: 'File with the certificates of the authorities to trust, instead of those that the system trusts.',
-    },
-    options: {
-      type: 'object',
-      additionalProperties: { type: 'string' },
-      description: 'Variables of the session, as after SET.',
-      examples: [{ innodb_lock_wait_timeout: '120' }],
-    },
+    password: serverPassword('${env:SHOP_PASSWORD}'),
+    ssl: sslMode,
+    ssl_ca: sslAuthorities,
+    options: sessionOptions('Variables of the session, as after SET.', { innodb_lock_wait_timeout: '120' }),
   },
   additionalProperties: false,
 });

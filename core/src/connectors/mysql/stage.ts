@@ -1,8 +1,8 @@
 import type { ReadyRows, StageRequest, StageToken } from '../../model/component.ts';
-import { SluiceError } from '../../model/error.ts';
 import { QUARANTINE_COLUMNS } from '../../model/run.ts';
 import { ident, literal } from '../../model/sql.ts';
 import type { Column } from '../../model/type.ts';
+import { stagingLost } from '../shared/staged.ts';
 import { DELETE_MARK } from '../shared/tables.ts';
 import type { MyDb } from './connection.ts';
 import { insertRows } from './rows.ts';
@@ -54,12 +54,7 @@ export async function stagedTables(db: MyDb, tokens: readonly StageToken[]): Pro
     const name = ident(String(token.table));
     const found = await db.rows(`SELECT count(*) AS n FROM ${name}`).catch(() => []);
     if (Number(found[0]?.n ?? -1) !== token.rows)
-      throw new SluiceError(
-        'commit/staging-lost',
-        'transient',
-        `Staging holds ${found[0]?.n ?? 'no'} rows of a task, its token says ${token.rows}; nothing was committed.`,
-        { hint: 'The run starts again from the source.' },
-      );
+      throw stagingLost(`Staging holds ${found[0]?.n ?? 'no'} rows of a task, its token says ${token.rows}`);
     names.push(name);
   }
   return names;

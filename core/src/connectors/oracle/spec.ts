@@ -1,29 +1,21 @@
 import { schema } from '../../spec/schema.ts';
 import { defineSpec } from '../../spec/spec.ts';
+import { serverPassword, serverPort, serverUrl, sessionOptions } from '../shared/server-settings.ts';
 import { tableAddress, tableSettings, tableSynonyms } from '../shared/table-settings.ts';
 
 export const oracleConnection = schema({
   type: 'object',
   properties: {
-    url: {
-      type: 'string',
-      'x-kind': 'secret',
-      minLength: 1,
-      description:
-        '`oracle://user:password@host:port/service`, `jdbc:oracle:thin:user/password@//host:port/service`, or the driver’s own `host:port/service`. Other keys beside it win over its parts.',
-      examples: ['${env:LEDGER_URL}'],
-    },
+    url: serverUrl(
+      '`oracle://user:password@host:port/service`, `jdbc:oracle:thin:user/password@//host:port/service`, or the driver’s own `host:port/service`.',
+      '${env:LEDGER_URL}',
+    ),
     host: { type: 'string', minLength: 1, description: 'Name or address (localhost).' },
-    port: { type: 'integer', minimum: 1, maximum: 65535, description: 'Port (1521).' },
+    port: serverPort('1521'),
     database: { type: 'string', minLength: 1, description: 'Name of the service.' },
     user: { type: 'string', minLength: 1, description: 'User.' },
-    password: { type: 'string', 'x-kind': 'secret', description: 'Password.', examples: ['${env:LEDGER_PASSWORD}'] },
-    options: {
-      type: 'object',
-      additionalProperties: { type: 'string' },
-      description: 'Settings of the session, as after ALTER SESSION SET.',
-      examples: [{ CURRENT_SCHEMA: 'LEDGER' }],
-    },
+    password: serverPassword('${env:LEDGER_PASSWORD}'),
+    options: sessionOptions('Settings of the session, as after ALTER SESSION SET.', { CURRENT_SCHEMA: 'LEDGER' }),
   },
   additionalProperties: false,
 });

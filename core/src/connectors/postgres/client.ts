@@ -1,8 +1,9 @@
 import { readFile } from 'node:fs/promises';
 import pg from 'pg';
-import { SluiceError } from '../../model/error.ts';
+import { messageOf, SluiceError } from '../../model/error.ts';
 import { literal } from '../../model/sql.ts';
 import type { Db } from '../shared/tables.ts';
+import { inTransaction } from '../shared/transaction.ts';
 import { type PgAddress, showAddress } from './address.ts';
 import { connectError, isLost, queryError } from './errors.ts';
 
@@ -148,28 +149,9 @@ function session(client: pg.Client, address: PgAddress, release: () => void): Pg
  * Runs work in one transaction. Where the session is lost during COMMIT, throws commit/unknown: whoever opens next looks
  * at the commit id. An error before that rolls back.
  */
-export async function transaction<T>(db: PgDb, work: () => Promise<T>, committed?: () => Promise<void>): Promise<T> {
-  await db.run('BEGIN TRANSACTION ISOLATION LEVEL READ COMMITTED READ WRITE');
-  let result: T;
-  try {
-    result = await work();
-  } catch (error) {
-    await db.run('ROLLBACK').catch(() => undefined);
-    throw error;
-  }
-  await commit(db);
-  await committed?.();
-  return result;
-}
-
-/** Thrown by the work of a transaction to undo it and answer with a value. */
-export class Undo<T> extends Error {
-  readonly value: T;
-
-  constructor(value: T) {
-    super('undone');
-    this.value = value;
-  }
+export function transaction<T>(db: PgDb, work: () => Promise<T>, committed?: () => Promise<void>): Promise<T> {
+  const begin = 'BEGIN TRANSACTION ISOLATION LEVEL READ COMMITTED READ WRITE';
+  return inTransaction(db, { begin, commit: () => commit(db) }, work, committed);
 }
 
 async function commit(db: PgDb): Promise<void> {
@@ -178,7 +160,7 @@ async function commit(db: PgDb): Promise<void> {
     if (result.command === 'COMMIT') return;
   } catch (error) {
     if (!isLost(error)) throw queryError(error, db.address);
-    const cause = error instanceof Error ? error.message : String(error);
+    const cause = messageOf(error);
     throw new SluiceError(
       'commit/unknown',
       'transient',

@@ -19,14 +19,15 @@ import type { Column } from '../../model/type.ts';
 import { checkNames, createTable } from '../shared/ddl.ts';
 import { runHash, streamHash } from '../shared/names.ts';
 import { quarantinedRows, quarantineGroups } from '../shared/quarantine.ts';
+import { checkStaged, stagingHolds } from '../shared/staged.ts';
 import {
   checkFence,
-  countLedger,
   insertQuarantine,
+  inspectState,
   keyValues,
+  plainColumn,
   raiseFence,
   readLedger,
-  readState,
   remembered,
   type StateDoor,
   type StateRow,
@@ -35,8 +36,9 @@ import {
   writeState,
 } from '../shared/state.ts';
 import { inPlace, OWN_TABLES, QUARANTINE, STATE } from '../shared/tables.ts';
+import { Undo } from '../shared/transaction.ts';
 import { type PgAddress, showAddress, toAddress } from './address.ts';
-import { openSession, type PgDb, transaction, Undo } from './client.ts';
+import { openSession, type PgDb, transaction } from './client.ts';
 import { copyRows } from './copy.ts';
 import { queryReadOnly } from './query.ts';
 import {
@@ -127,11 +129,7 @@ class PostgresSession implements DestinationSession {
   async inspect(): Promise<(Opened & { files: number }) | null> {
     return this.#session('reader', async (db) => {
       if (!(await readTable(db, this.#schema, STATE.name))) return null;
-      const row = await readState(this.#door(db));
-      if (!row) return null;
-      const table = await readTable(db, this.#schema, this.#table);
-      const files = await countLedger(this.#door(db));
-      return { ...toOpened(row, null), table: known(table, row), files };
+      return inspectState(this.#door(db), async (row) => known(await readTable(db, this.#schema, this.#table), row));
     });
   }
 
@@ -254,11 +252,11 @@ class PostgresSession implements DestinationSession {
     const expected = tokens.reduce((sum, token) => sum + token.rows, 0);
     const names = stagingNames(place, epoch.epoch);
     const staged = await readTable(db, this.#schema, names.rows);
-    if (!staged) throw stagingLost(0, expected);
+    if (!staged) throw stagingHolds(0, expected);
     await endWriters(db, place, [names.rows, names.aside]);
     await keepTokens(db, place, epoch.epoch, tokens);
     const written = await writeRows(this.#target(db), epoch, { staged: { table: name, columns: staged.columns } });
-    if (written.rows_written !== expected) throw stagingLost(written.rows_written, expected);
+    checkStaged(written.rows_written, expected);
     await db.changed(insertQuarantine([this.#schema], this.#ctx.key, this.#ctx.runId, `SELECT * FROM ${aside}`));
     await clearEpoch(db, place, epoch.epoch);
     return written;
@@ -335,26 +333,5 @@ class PostgresSession implements DestinationSession {
 
 /** The table's columns with the types that the stream gave them. */
 function known(table: PgTable | null, { columns }: StateRow): Column[] | null {
-  return table && remembered(table.columns, columns, (c) => c.pgType, toPgType).map(toColumn);
-}
-
-function toColumn({ name, type, nullable, native, loose }: Column): Column {
-  return {
-    name,
-    type,
-    ...(nullable === undefined ? {} : { nullable }),
-    ...(native === undefined ? {} : { native }),
-    ...(loose ? { loose } : {}),
-  };
-}
-
-function stagingLost(found: number, expected: number): SluiceError {
-  return new SluiceError(
-    'commit/staging-lost',
-    'transient',
-    `Staging holds ${found} rows, its tokens say ${expected}; nothing was committed.`,
-    {
-      hint: 'The run starts again from the source.',
-    },
-  );
+  return table && remembered(table.columns, columns, (c) => c.pgType, toPgType).map(plainColumn);
 }

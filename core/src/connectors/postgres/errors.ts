@@ -1,5 +1,4 @@
-import type { ErrorKind } from '../../model/error.ts';
-import { SluiceError } from '../../model/error.ts';
+import { type ErrorKind, messageOf, SluiceError } from '../../model/error.ts';
 import { type PgAddress, showAddress } from './address.ts';
 
 /** What the server sends with an error; all fields are its own words. */
@@ -69,7 +68,7 @@ export function connectError(error: unknown, address: PgAddress): SluiceError {
         hint: 'Set `ssl` to what the server offers, and `ssl_ca` to the file of its authority.',
       },
     );
-  const cause = CONNECT_CAUSES[code] ?? clean(error instanceof Error ? error.message : String(error), address);
+  const cause = CONNECT_CAUSES[code] ?? clean(messageOf(error), address);
   return new SluiceError(
     'destination/unreachable',
     'transient',

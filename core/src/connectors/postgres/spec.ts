@@ -1,47 +1,30 @@
 import { schema } from '../../spec/schema.ts';
 import { defineSpec } from '../../spec/spec.ts';
+import {
+  serverPassword,
+  serverPort,
+  serverUrl,
+  sessionOptions,
+  sslAuthorities,
+  sslMode,
+} from '../shared/server-settings.ts';
 import { partitionOn, tableAddress, tableSettings, tableSynonyms } from '../shared/table-settings.ts';
 
 export const postgresConnection = schema({
   type: 'object',
   properties: {
-    url: {
-      type: 'string',
-      'x-kind': 'secret',
-      minLength: 1,
-      description:
-        '`postgres://user:password@host:port/database`, also with `jdbc:` before it. Other keys beside it win over its parts.',
-      examples: ['${env:WAREHOUSE_URL}'],
-    },
+    url: serverUrl(
+      '`postgres://user:password@host:port/database`, also with `jdbc:` before it.',
+      '${env:WAREHOUSE_URL}',
+    ),
     host: { type: 'string', minLength: 1, description: 'Name or address, or the folder of a socket (localhost).' },
-    port: { type: 'integer', minimum: 1, maximum: 65535, description: 'Port (5432).' },
+    port: serverPort('5432'),
     database: { type: 'string', minLength: 1, description: 'Database (the name of the user).' },
     user: { type: 'string', minLength: 1, description: 'User (postgres).' },
-    password: { type: 'string', 'x-kind': 'secret', description: 'Password.', examples: ['${env:WAREHOUSE_PASSWORD}'] },
-    ssl: {
-      type: 'string',
-      enum: ['disable', 'prefer', 'require', 'verify-ca', 'verify-full'],
-      'x-enum-text': [
-        'Never encrypted.',
-        'Encrypted where the server offers it; not on this machine itself.',
-        'Always encrypted; the certificate is not checked.',
-        'Encrypted, and the certificate is signed by a known authority.',
-        'As verify-ca, and the certificate is made out to the host.',
-      ],
-      description: 'How the connection is encrypted (prefer).',
-    },
-    ssl_ca: {
-      type: 'string',
-      'x-kind': 'path',
-      minLength: 1,
-      description: 'File with the certificates of the authorities to trust, instead of those that the system trusts.',
-    },
-    options: {
-      type: 'object',
-      additionalProperties: { type: 'string' },
-      description: 'Settings of the session, as after SET.',
-      examples: [{ statement_timeout: '30min' }],
-    },
+    password: serverPassword('${env:WAREHOUSE_PASSWORD}'),
+    ssl: sslMode,
+    ssl_ca: sslAuthorities,
+    options: sessionOptions('Settings of the session, as after SET.', { statement_timeout: '30min' }),
   },
   additionalProperties: false,
 });

@@ -1,11 +1,11 @@
 import type { ReadyRows, StageRequest, StageToken } from '../../model/component.ts';
-import { SluiceError } from '../../model/error.ts';
 import type { StreamKey } from '../../model/run.ts';
 import { QUARANTINE_COLUMNS } from '../../model/run.ts';
 import { ident, literal } from '../../model/sql.ts';
 import type { Column, ScalarKind } from '../../model/type.ts';
 import { createTable } from '../shared/ddl.ts';
 import { runHash } from '../shared/names.ts';
+import { stagingLost } from '../shared/staged.ts';
 import { DELETE_MARK, inPlace, type TableShape } from '../shared/tables.ts';
 import { type PgDb, transaction } from './client.ts';
 import { type CopyColumn, copyRows } from './copy.ts';
@@ -111,15 +111,7 @@ export async function keepTokens(
   );
   const wanted = new Set(tokens.map((token) => String(token.xid)));
   for (const row of found) if (!wanted.delete(String(row.xid))) await removeRows(db, place, epoch, String(row.xid));
-  if (wanted.size > 0)
-    throw new SluiceError(
-      'commit/staging-lost',
-      'transient',
-      `The staged rows of ${wanted.size} tasks are gone; nothing was committed.`,
-      {
-        hint: 'The run starts again from the source.',
-      },
-    );
+  if (wanted.size > 0) throw stagingLost(`The staged rows of ${wanted.size} tasks are gone`);
 }
 
 /** Copies rows that were set aside; U+0000, which the database cannot hold, is written as the six characters \u0000. */

@@ -6,17 +6,9 @@ import {
   ListObjectsV2Command,
   type S3Client,
 } from '@aws-sdk/client-s3';
-import type {
-  ByteRange,
-  Discovered,
-  LocalFile,
-  Source,
-  SourceContext,
-  SourceSession,
-  Split,
-} from '../../model/component.ts';
+import type { ByteRange, LocalFile, Source, SourceContext, SourceSession, Split } from '../../model/component.ts';
 import { SluiceError } from '../../model/error.ts';
-import { groupFiles } from '../shared/discover.ts';
+import { discoverFiles } from '../shared/discover.ts';
 import { type Download, download, readRanges } from '../shared/download.ts';
 import { isLost } from '../shared/network.ts';
 import { selection } from '../shared/select.ts';
@@ -25,25 +17,13 @@ import { bucketOf, explainS3, openClient, type S3Settings } from './client.ts';
 const PART_BYTES = 8 * 1024 * 1024;
 const PARTS_AT_ONCE = 4;
 const FILES_AT_ONCE = 4;
-/** Keys that `discover` looks at. */
-const DISCOVER_KEYS = 20_000;
 
 export const source: Source = {
   async connect(ctx) {
     return new S3Session(ctx);
   },
-  async discover(ctx): Promise<Discovered[]> {
-    const session = new S3Session(ctx);
-    try {
-      const files: { path: string; size: number }[] = [];
-      for await (const object of session.list('', false)) {
-        if (files.length >= DISCOVER_KEYS) break;
-        files.push({ path: object.key, size: object.size });
-      }
-      return groupFiles(files);
-    } finally {
-      await session.close();
-    }
+  async discover(ctx) {
+    return discoverFiles(new S3Session(ctx));
   },
 };
 
@@ -214,6 +194,11 @@ class S3Session implements SourceSession {
   }
 
   async committed(): Promise<void> {}
+
+  /** Every object of the bucket. */
+  async *files(): AsyncIterable<{ path: string; size: number }> {
+    for await (const { key, size } of this.list('', false)) yield { path: key, size };
+  }
 
   async close(): Promise<void> {
     this.#client.destroy();

@@ -1,7 +1,7 @@
 import { compression } from '../../spec/compression.ts';
 import { schema } from '../../spec/schema.ts';
 import { defineSpec } from '../../spec/spec.ts';
-import { FILE_SYNONYMS, fileExclude, filePath, fileRegex } from '../shared/file-settings.ts';
+import { FILE_SYNONYMS, fileExclude, filePath, fileRegex, minAge } from '../shared/file-settings.ts';
 
 const s3Connection = schema({
   type: 'object',
@@ -75,12 +75,7 @@ export const sourceSpec = defineSpec({
       },
       exclude: fileExclude,
       regex: fileRegex,
-      min_age: {
-        type: 'string',
-        'x-kind': 'duration',
-        default: '0s',
-        description: 'Objects written more recently wait for a later run.',
-      },
+      min_age: minAge('0s', 'Objects written more recently wait for a later run.'),
       compression,
     },
     required: ['path'],

@@ -3,7 +3,7 @@ import { homedir } from 'node:os';
 import { isAbsolute, join, resolve } from 'node:path';
 import SftpClient from 'ssh2-sftp-client';
 import type { SourceContext } from '../../model/component.ts';
-import { SluiceError } from '../../model/error.ts';
+import { messageOf, SluiceError } from '../../model/error.ts';
 import { isLost, networkError } from '../shared/network.ts';
 import { algorithmsOf, fingerprint, type KnownKey, keyType, knownKeys, matchesPin } from './host-key.ts';
 import { keyFault, readableKey } from './private-key.ts';
@@ -70,7 +70,7 @@ export async function openSftp(settings: SftpSettings, ctx: Pick<SourceContext, 
 
 function explainConnect(error: unknown, settings: SftpSettings): SluiceError {
   const { host, port = 22, user = 'root', password, passphrase } = settings;
-  const message = error instanceof Error ? error.message : String(error);
+  const message = messageOf(error);
   const key = keyFault(message, passphrase);
   if (key) return key;
   const address = `${host}:${port}`;

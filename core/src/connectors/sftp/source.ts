@@ -1,6 +1,6 @@
 import type SftpClient from 'ssh2-sftp-client';
 import type { LocalFile, Source, SourceContext, SourceSession, Split } from '../../model/component.ts';
-import { groupFiles } from '../shared/discover.ts';
+import { discoverFiles } from '../shared/discover.ts';
 import { download } from '../shared/download.ts';
 import { below, type Entry, type FoundFile, splitOf, wantedFiles } from '../shared/walk.ts';
 import { explainFile, isBroken, openSftp, type SftpSettings } from './client.ts';
@@ -8,23 +8,13 @@ import { explainFile, isBroken, openSftp, type SftpSettings } from './client.ts'
 const PART_BYTES = 4 * 1024 * 1024;
 const PARTS_AT_ONCE = 4;
 const FILES_AT_ONCE = 4;
-const DISCOVER_FILES = 20_000;
 
 export const source: Source = {
   async connect(ctx) {
     return new SftpSession(ctx);
   },
   async discover(ctx) {
-    const session = new SftpSession({ ...ctx, settings: { ...ctx.settings, path: '**' } });
-    try {
-      const files: FoundFile[] = [];
-      for await (const file of session.files()) {
-        if (files.push(file) >= DISCOVER_FILES) break;
-      }
-      return groupFiles(files);
-    } finally {
-      await session.close();
-    }
+    return discoverFiles(new SftpSession({ ...ctx, settings: { ...ctx.settings, path: '**' } }));
   },
 };
 

@@ -1,7 +1,7 @@
-import { compression } from '../../spec/compression.ts';
 import { schema } from '../../spec/schema.ts';
 import { defineSpec } from '../../spec/spec.ts';
-import { FILE_SYNONYMS, fileExclude, filePath, fileRegex } from '../shared/file-settings.ts';
+import { serverFiles, serverRoot } from '../shared/file-settings.ts';
+import { serverPassword, serverPort } from '../shared/server-settings.ts';
 
 const sftpConnection = schema({
   type: 'object',
@@ -12,9 +12,9 @@ const sftpConnection = schema({
       description: 'Name or address of the server.',
       examples: ['sftp.example.com'],
     },
-    port: { type: 'integer', minimum: 1, maximum: 65535, description: 'Port (22).' },
+    port: serverPort('22'),
     user: { type: 'string', minLength: 1, description: 'User.' },
-    password: { type: 'string', 'x-kind': 'secret', description: 'Password.', examples: ['${env:SFTP_PASSWORD}'] },
+    password: serverPassword('${env:SFTP_PASSWORD}'),
     private_key: {
       type: 'string',
       'x-kind': 'secret',
@@ -41,12 +41,7 @@ const sftpConnection = schema({
       minLength: 1,
       description: 'File with the keys of servers, where `host_key` is left out (~/.ssh/known_hosts).',
     },
-    root: {
-      type: 'string',
-      minLength: 1,
-      description: 'Folder of the server that paths start from. Left out: the one of the login.',
-      examples: ['/exports'],
-    },
+    root: serverRoot,
   },
   required: ['host'],
   additionalProperties: false,
@@ -66,24 +61,7 @@ export const sourceSpec = defineSpec({
   type: 'sftp',
   title: 'SFTP',
   text: 'Files of a server that is reached by SSH.',
-  settings: schema({
-    type: 'object',
-    properties: {
-      path: filePath,
-      exclude: fileExclude,
-      regex: fileRegex,
-      min_age: {
-        type: 'string',
-        'x-kind': 'duration',
-        default: '30s',
-        description: 'Files changed more recently wait for a later run: they may still be written.',
-      },
-      compression,
-    },
-    required: ['path'],
-    additionalProperties: false,
-    'x-synonyms': FILE_SYNONYMS,
-  }),
+  settings: serverFiles,
   connection: sftpConnection,
   secrets: ['password', 'private_key', 'passphrase'],
   address: ['host', 'port', 'root'],

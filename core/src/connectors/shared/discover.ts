@@ -1,4 +1,5 @@
 import type { Discovered } from '../../model/component.ts';
+import { uniqueNames } from '../../model/unique-names.ts';
 
 /** A file as a listing gives it. */
 export interface ListedFile {
@@ -84,15 +85,23 @@ function baseName(segments: readonly string[]): string {
   return 'files';
 }
 
-/** Names of things of one system, each once: a second `orders` becomes `orders_2`. */
-export function uniqueNames(names: readonly string[]): string[] {
-  const taken = new Set<string>();
-  return names.map((name) => {
-    let own = name;
-    for (let n = 2; taken.has(own); n++) own = `${name}_${n}`;
-    taken.add(own);
-    return own;
-  });
+/** Files that a look at a file server takes in. */
+const MOST_FILES = 20_000;
+
+/** What the files of a file server look like, as patterns; closes the session. */
+export async function discoverFiles(session: {
+  files(): AsyncIterable<{ path: string; size: number }>;
+  close(): Promise<void>;
+}): Promise<Discovered[]> {
+  try {
+    const files: { path: string; size: number }[] = [];
+    for await (const file of session.files()) {
+      if (files.push(file) >= MOST_FILES) break;
+    }
+    return groupFiles(files);
+  } finally {
+    await session.close();
+  }
 }
 
 function size(bytes: number): string {

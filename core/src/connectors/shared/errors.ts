@@ -1,4 +1,4 @@
-import { SluiceError } from '../../model/error.ts';
+import { messageOf, SluiceError } from '../../model/error.ts';
 
 /** An error of a system that is a destination too, told of the source: `destination/refused` becomes `source/refused`. */
 export function ofSource(error: unknown): unknown {
@@ -6,4 +6,9 @@ export function ofSource(error: unknown): unknown {
   const { kind, message, where, hint } = error;
   const code = error.code.replace('destination/', 'source/');
   return new SluiceError(code, kind, message, { where, ...(hint === null ? {} : { hint }) });
+}
+
+/** A query of `sluice sql` that the destination refused, in its own words. */
+export function queryFailed(error: unknown): SluiceError {
+  return new SluiceError('destination/query-failed', 'config', messageOf(error));
 }

@@ -1,3 +1,4 @@
+import { compression } from '../../spec/compression.ts';
 import { schema } from '../../spec/schema.ts';
 
 /** Keys that every source of remote files has; `min_age` differs in its default. */
@@ -25,3 +26,31 @@ export const fileRegex = schema({
 });
 
 export const FILE_SYNONYMS = { paths: 'path', file: 'path', files: 'path', glob: 'path', pattern: 'path', key: 'path' };
+
+/** How old a file has to be; `why` says what for. */
+export function minAge(least: string, why: string) {
+  return { type: 'string', 'x-kind': 'duration', default: least, description: why } as const;
+}
+
+/** Folder that a file server's paths start from. */
+export const serverRoot = schema({
+  type: 'string',
+  minLength: 1,
+  description: 'Folder of the server that paths start from. Left out: the one of the login.',
+  examples: ['/exports'],
+});
+
+/** What a source of a file server's folders takes beside its connection. */
+export const serverFiles = schema({
+  type: 'object',
+  properties: {
+    path: filePath,
+    exclude: fileExclude,
+    regex: fileRegex,
+    min_age: minAge('30s', 'Files changed more recently wait for a later run: they may still be written.'),
+    compression,
+  },
+  required: ['path'],
+  additionalProperties: false,
+  'x-synonyms': FILE_SYNONYMS,
+});

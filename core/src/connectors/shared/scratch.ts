@@ -1,5 +1,5 @@
-import { DuckDBInstance } from '@duckdb/node-api';
 import type { Engine } from '../../model/component.ts';
+import { openInstance } from './duck-instance.ts';
 import { streamRows } from './duck-rows.ts';
 
 /** An engine for a commit, which is handed none. */
@@ -11,18 +11,10 @@ export async function withScratch<T>(
   work: (engine: Scratch) => Promise<T>,
 ): Promise<T> {
   options.signal.throwIfAborted();
-  const instance = await DuckDBInstance.create(':memory:', {
-    threads: String(options.budget.threads),
-    memory_limit: `${Math.max(1, Math.floor(options.budget.memory / 1_000_000))}MB`,
-    temp_directory: options.spill,
-    autoinstall_known_extensions: 'false',
-    autoload_known_extensions: 'false',
-  });
-  const connection = await instance.connect();
+  const { instance, connection } = await openInstance(':memory:', { ...options.budget, spill: options.spill });
   const interrupt = () => connection.interrupt();
   options.signal.addEventListener('abort', interrupt, { once: true });
   try {
-    await connection.run("SET TimeZone = 'UTC'");
     return await work({
       rows: async (sql) => (await connection.runAndReadAll(sql)).getRowObjectsJson() as never,
       stream: (sql) => streamRows(connection, sql),

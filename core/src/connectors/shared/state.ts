@@ -166,6 +166,27 @@ export function remembered<C extends Column>(
   });
 }
 
+/** A column with nothing beside it that its system alone knows. */
+export function plainColumn({ name, type, nullable, native, loose }: Column): Column {
+  return {
+    name,
+    type,
+    ...(nullable === undefined ? {} : { nullable }),
+    ...(native === undefined ? {} : { native }),
+    ...(loose ? { loose } : {}),
+  };
+}
+
+/** What `Destination.inspect` tells of a stream whose state tables are there; null where they hold nothing of it. */
+export async function inspectState(
+  door: StateDoor,
+  table: (row: StateRow) => Promise<Column[] | null>,
+): Promise<(Opened & { files: number }) | null> {
+  const row = await readState(door);
+  if (!row) return null;
+  return { ...toOpened(row, null), table: await table(row), files: await countLedger(door) };
+}
+
 const LEDGER_BATCH = 500;
 
 /**

@@ -24,11 +24,13 @@ import { runHash } from '../shared/names.ts';
 import { quarantinedRows, quarantineGroups } from '../shared/quarantine.ts';
 import { realPath } from '../shared/real-path.ts';
 import { withScratch } from '../shared/scratch.ts';
+import { checkStaged } from '../shared/staged.ts';
 import { removeStaging, stageRows, stagingFolder } from '../shared/staging.ts';
 import {
   checkFence,
-  countLedger,
+  inspectState,
   keyValues,
+  plainColumn,
   raiseFence,
   readLedger,
   readState,
@@ -91,7 +93,7 @@ class SqliteSession implements DestinationSession {
         const row = await raiseFence(this.#door(db), renamedFrom);
         const table = await this.#known(db, row);
         await faultPoint('destination.open.inside');
-        return { ...toOpened(row, addresses), table: table?.map(toColumn) ?? null };
+        return { ...toOpened(row, addresses), table: table?.map(plainColumn) ?? null };
       }),
     );
     await faultPoint('destination.open.after');
@@ -99,13 +101,9 @@ class SqliteSession implements DestinationSession {
   }
 
   async inspect(): Promise<(Opened & { files: number }) | null> {
-    return this.#look(null, async (db) => {
-      const row = await readState(this.#door(db));
-      if (!row) return null;
-      const table = await this.#known(db, row);
-      const files = await countLedger(this.#door(db));
-      return { ...toOpened(row, null), table: table?.map(toColumn) ?? null, files };
-    });
+    return this.#look(null, (db) =>
+      inspectState(this.#door(db), async (row) => (await this.#known(db, row))?.map(plainColumn) ?? null),
+    );
   }
 
   async ledger(): Promise<Map<string, FileIdentity>> {
@@ -161,9 +159,7 @@ class SqliteSession implements DestinationSession {
           epoch,
           input,
           aside.length > 0 ? all(aside) : null,
-          async (written) => {
-            if (written !== expected) throw stagingLost(written, expected);
-          },
+          async (written) => checkStaged(written, expected),
           engine,
         );
       }),
@@ -291,17 +287,4 @@ class SqliteSession implements DestinationSession {
       { bytes: null, fold },
     );
   }
-}
-
-function toColumn({ name, type, nullable }: Column): Column {
-  return { name, type, ...(nullable === undefined ? {} : { nullable }) };
-}
-
-function stagingLost(found: number, expected: number): SluiceError {
-  return new SluiceError(
-    'commit/staging-lost',
-    'transient',
-    `Staging holds ${found} rows, its tokens say ${expected}; nothing was committed.`,
-    { hint: 'The run starts again from the source.' },
-  );
 }

@@ -1,5 +1,5 @@
-import { SluiceError } from '../../model/error.ts';
 import type { Column, DataType } from '../../model/type.ts';
+import { queryFailed } from '../shared/errors.ts';
 import type { SqliteDb } from './file.ts';
 import { decimalText, fromSqliteType } from './types.ts';
 
@@ -14,7 +14,7 @@ export function queryReadOnly(db: SqliteDb, sql: string): { columns: Column[]; r
     const rows = statement.raw().all() as unknown[][];
     return { columns, rows: rows.map((row) => row.map((value, i) => toCell(value, columns[i]?.type))) };
   } catch (error) {
-    throw new SluiceError('destination/query-failed', 'config', error instanceof Error ? error.message : String(error));
+    throw queryFailed(error);
   }
 }
 

@@ -1,34 +1,26 @@
 import { schema } from '../../spec/schema.ts';
 import { defineSpec } from '../../spec/spec.ts';
+import { serverPassword, serverPort, serverUrl, sessionOptions } from '../shared/server-settings.ts';
 import { tableAddress, tableSettings, tableSynonyms } from '../shared/table-settings.ts';
 
 export const sqlserverConnection = schema({
   type: 'object',
   properties: {
-    url: {
-      type: 'string',
-      'x-kind': 'secret',
-      minLength: 1,
-      description:
-        '`sqlserver://user:password@host:port/database`, or `jdbc:sqlserver://host:port;databaseName=…;user=…;password=…`. Other keys beside it win over its parts.',
-      examples: ['${env:ERP_URL}'],
-    },
+    url: serverUrl(
+      '`sqlserver://user:password@host:port/database`, or `jdbc:sqlserver://host:port;databaseName=…;user=…;password=…`.',
+      '${env:ERP_URL}',
+    ),
     host: { type: 'string', minLength: 1, description: 'Name or address (localhost).' },
-    port: { type: 'integer', minimum: 1, maximum: 65535, description: 'Port (1433).' },
+    port: serverPort('1433'),
     database: { type: 'string', minLength: 1, description: 'Database (the default one of the user).' },
     user: { type: 'string', minLength: 1, description: 'User (sa).' },
-    password: { type: 'string', 'x-kind': 'secret', description: 'Password.', examples: ['${env:ERP_PASSWORD}'] },
+    password: serverPassword('${env:ERP_PASSWORD}'),
     encrypt: { type: 'boolean', description: 'Whether the connection is encrypted (true).' },
     trust_server_certificate: {
       type: 'boolean',
       description: 'Whether a certificate that no known authority signed is taken (false).',
     },
-    options: {
-      type: 'object',
-      additionalProperties: { type: 'string' },
-      description: 'Settings of the session, as after SET.',
-      examples: [{ LOCK_TIMEOUT: '60000' }],
-    },
+    options: sessionOptions('Settings of the session, as after SET.', { LOCK_TIMEOUT: '60000' }),
   },
   additionalProperties: false,
 });

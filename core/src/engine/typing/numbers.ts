@@ -1,4 +1,5 @@
 import { castText, toDuckType } from '../../model/duck.ts';
+import { escapeRegex } from '../../model/regex.ts';
 import { literal } from '../../model/sql.ts';
 import type { DataType } from '../../model/type.ts';
 import { type CastRule, type Guard, matches, tryCast } from './guard.ts';
@@ -60,9 +61,9 @@ function anyDouble(expr: string): Guard {
 
 /** Numbers with declared marks are checked by their own pattern and then rewritten with a point and no groups. */
 function marked(expr: string, rule: NumberRule): Guard {
-  const point = quoted(rule.decimal ?? '.');
+  const point = escapeRegex(rule.decimal ?? '.');
   const digits = rule.inferred ? '(?:0|[1-9][0-9]*)' : '[0-9]+';
-  const groups = rule.thousands === null ? null : `[1-9][0-9]{0,2}(?:${quoted(rule.thousands)}[0-9]{3})+`;
+  const groups = rule.thousands === null ? null : `[1-9][0-9]{0,2}(?:${escapeRegex(rule.thousands)}[0-9]{3})+`;
   const whole = groups === null ? digits : `(?:${groups}|${digits})`;
   const fraction = rule.inferred ? `(?:${point}[0-9]+)?` : `(?:${point}[0-9]*)?`;
   const sign = rule.inferred ? '-?' : '[+-]?';
@@ -81,8 +82,4 @@ function impliedDecimals(expr: string, rule: NumberRule, scale: number): Guard {
   const text = `(${sign} || left(${digits}, -${scale}) || '.' || right(${digits}, ${scale}))`;
   const inner = plain(text, { ...rule, decimal: null, thousands: null, scale: null, inferred: false });
   return { ok: `(${matches(expr, ' *[+-]?[0-9]+ *')} AND ${inner.ok})`, value: inner.value };
-}
-
-function quoted(mark: string): string {
-  return mark.replace(/[.*+?^${}()|[\]\\]/g, '\\$&');
 }

@@ -1,4 +1,5 @@
 import { SluiceError } from '../../model/error.ts';
+import { escapeRegex } from '../../model/regex.ts';
 import { literal } from '../../model/sql.ts';
 import { type CastRule, type Guard, matches, tryCast } from './guard.ts';
 
@@ -115,7 +116,7 @@ function readPattern(format: string): Pattern {
   for (let i = 0; i < format.length; i++) {
     const ch = format[i] ?? '';
     if (ch !== '%') {
-      regex += ch === ' ' ? ' +' : ch.replace(/[.*+?^${}()|[\]\\]/g, '\\$&');
+      regex += ch === ' ' ? ' +' : escapeRegex(ch);
       continue;
     }
     i++;

@@ -3,7 +3,7 @@ import { Readable } from 'node:stream';
 import { inflateRawSync } from 'node:zlib';
 import { bunzip } from '../../engine/compression/bunzip.ts';
 import type { LocalFile } from '../../model/component.ts';
-import { SluiceError } from '../../model/error.ts';
+import { messageOf, SluiceError } from '../../model/error.ts';
 import { Bytes } from './bytes.ts';
 import { Broken, unreadable } from './faults.ts';
 import { unsnappy } from './snappy.ts';
@@ -118,7 +118,7 @@ export async function* readBlocks(
         at += lengths.at + length + SYNC;
       } catch (error) {
         if (error instanceof SluiceError) throw error;
-        throw unreadable(file, at, error instanceof Error ? error.message : String(error), error);
+        throw unreadable(file, at, messageOf(error), error);
       }
     }
   } finally {

@@ -3,6 +3,7 @@ import type { Engine, LocalFile, Scan } from '../../model/component.ts';
 import { ident, literal, literalList } from '../../model/sql.ts';
 import { key } from '../shared/names.ts';
 import { plainPath } from '../shared/path.ts';
+import { scanSql } from '../shared/scan-sql.ts';
 import { plainText } from '../shared/text.ts';
 import { rejectsSql } from '../shared/writer.ts';
 import { type Layout, sameLayout } from './layout.ts';
@@ -79,9 +80,11 @@ export async function buildScan(
   const parts = grouped(readable, options.rowNumbers).map((group) =>
     groupSql(group, columns, { settings, rowNumbers: options.rowNumbers, limits }),
   );
-  const body = parts.length > 0 ? parts.join(' UNION ALL ') : emptySql(columns, options.rowNumbers);
-  const limited = options.limit === undefined ? body : `SELECT * FROM (${body}) LIMIT ${options.limit}`;
-  return { sql: limited, rejects: rejects !== null && rejected > 0 ? rejectsSql(rejects) : null };
+  const texts = columns.map((name) => ({ name, type: null }));
+  return {
+    sql: scanSql(parts, texts, options),
+    rejects: rejects !== null && rejected > 0 ? rejectsSql(rejects) : null,
+  };
 }
 
 /** Files in UTF-8 without a footer, as all that follows reads them. */
@@ -208,10 +211,4 @@ function readCsv(group: readonly Readable[], first: Readable, reading: Reading):
     `columns={${types.join(', ')}}`,
   ];
   return `read_csv(${literalList(paths)}, ${options.join(', ')})`;
-}
-
-function emptySql(columns: readonly string[], rowNumbers: boolean): string {
-  const items = [...columns.map((name) => `NULL::VARCHAR AS ${ident(name)}`), 'NULL::INTEGER AS "_file"'];
-  if (rowNumbers) items.push('NULL::BIGINT AS "_row"');
-  return `SELECT ${items.join(', ')} WHERE false`;
 }

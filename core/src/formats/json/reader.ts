@@ -1,11 +1,12 @@
 import { join } from 'node:path';
 import type { FormatReader, LocalFile, RawColumn } from '../../model/component.ts';
-import { toDuckType } from '../../model/duck.ts';
 import type { JsonObject } from '../../model/json.ts';
-import { ident, literal } from '../../model/sql.ts';
+import { ident } from '../../model/sql.ts';
 import type { DataType } from '../../model/type.ts';
 import { distinctNames } from '../shared/names.ts';
+import { numberedText, ownCsvSql } from '../shared/own-csv.ts';
 import { lineBytes } from '../shared/sample.ts';
+import { scanSql } from '../shared/scan-sql.ts';
 import { rejectsSql } from '../shared/writer.ts';
 import type { Layout } from './records.ts';
 import { type Rewritten, rewrite } from './rewrite.ts';
@@ -19,9 +20,6 @@ type Dialect = JsonObject & { files: [number, Layout][]; fields: string[] };
 const FULL_SAMPLE = 4 * 1024 * 1024;
 const SHORT_SAMPLE = 256 * 1024;
 const FULL_SAMPLES = 16;
-/** Bytes that the engine's buffer has beyond the file's, so that it is never filled, and the most it needs for short rows. */
-const SLACK = 64 * 1024;
-const BUFFER = 32 * 1024 * 1024;
 
 const TEXT: DataType = { kind: 'text' };
 const JSON_TYPE: DataType = { kind: 'json' };
@@ -98,9 +96,8 @@ export const json: FormatReader = {
       rejected += done.rejects;
       parts.push(rowsSql(file, rows, done, sniffed.columns, options.rowNumbers));
     }
-    const body = parts.length > 0 ? parts.join(' UNION ALL ') : emptySql(sniffed.columns, options.rowNumbers);
     return {
-      sql: options.limit === undefined ? body : `SELECT * FROM (${body}) LIMIT ${options.limit}`,
+      sql: scanSql(parts, sniffed.columns, options),
       rejects: rejects !== null && rejected > 0 ? rejectsSql(rejects) : null,
     };
   },
@@ -134,30 +131,5 @@ function rowsSql(
   );
   items.push(`${file.ordinal}::INTEGER AS "_file"`);
   if (rowNumbers) items.push('n::BIGINT AS "_row"');
-  // A buffer is allocated whole, so small files get a small one; a long row must fit in twice.
-  const size = written.size + SLACK;
-  const line = Math.min(size, Math.max(SLACK, written.longest * 2));
-  const types = [...columns.map((_, i) => `c${i}: 'VARCHAR'`), "n: 'VARCHAR'"];
-  const options = [
-    'auto_detect=false',
-    'header=false',
-    "delim=','",
-    `quote='"'`,
-    `escape='"'`,
-    "nullstr=['']",
-    'allow_quoted_nulls=false',
-    'parallel=false',
-    `max_line_size=${line}`,
-    `buffer_size=${Math.min(size, Math.max(BUFFER, line * 2))}`,
-    "new_line='\\n'",
-    `columns={${types.join(', ')}}`,
-  ];
-  return `SELECT ${items.join(', ')} FROM read_csv(${literal(path)}, ${options.join(', ')})`;
-}
-
-function emptySql(columns: readonly RawColumn[], rowNumbers: boolean): string {
-  const items = columns.map(({ name, type }) => `NULL::${toDuckType(type ?? TEXT)} AS ${ident(name)}`);
-  items.push('NULL::INTEGER AS "_file"');
-  if (rowNumbers) items.push('NULL::BIGINT AS "_row"');
-  return `SELECT ${items.join(', ')} WHERE false`;
+  return `SELECT ${items.join(', ')} FROM ${ownCsvSql({ ...written, path }, numberedText(columns.length))}`;
 }

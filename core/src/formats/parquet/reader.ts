@@ -8,6 +8,7 @@ import { ident, literal, literalList } from '../../model/sql.ts';
 import { type DataType, formatType, sameType } from '../../model/type.ts';
 import { key } from '../shared/names.ts';
 import { plainPath } from '../shared/path.ts';
+import { scanSql } from '../shared/scan-sql.ts';
 import { type FileSchema, fileSchema, firstLine, typeOf, unreadable } from './file-schema.ts';
 import { fetchParts } from './parts.ts';
 
@@ -55,9 +56,8 @@ export const parquet: FormatReader = {
   async scan(files, sniffed, _settings, engine, options) {
     const groups = await grouped(files, sniffed, engine);
     const parts = groups.map((group) => groupSql(group, sniffed.columns, options.rowNumbers));
-    const body = parts.length > 0 ? parts.join(' UNION ALL ') : emptySql(sniffed.columns, options.rowNumbers);
     return {
-      sql: options.limit === undefined ? body : `SELECT * FROM (${body}) LIMIT ${options.limit}`,
+      sql: scanSql(parts, sniffed.columns, options),
       rejects: null,
     };
   },
@@ -192,13 +192,4 @@ function valueSql(column: FileSchema['columns'][number], type: DataType, ordinal
   }
   const kept = toDuckType(own) === column.engine ? name : `${name}::${toDuckType(own)}`;
   return sameType(own, type) ? kept : guardedCast(kept, own, plainRule(type, false)).checked(lossy);
-}
-
-function emptySql(columns: readonly RawColumn[], rowNumbers: boolean): string {
-  const items = columns.map(
-    (column) => `NULL::${toDuckType(column.type ?? { kind: 'text' })} AS ${ident(column.name)}`,
-  );
-  items.push('NULL::INTEGER AS "_file"');
-  if (rowNumbers) items.push('NULL::BIGINT AS "_row"');
-  return `SELECT ${items.join(', ')} WHERE false`;
 }

@@ -8,6 +8,8 @@ import { SluiceError } from '../../model/error.ts';
 import { ident, literal } from '../../model/sql.ts';
 import { type Column, type DataType, formatType, sameType } from '../../model/type.ts';
 import { distinctNames, key } from './names.ts';
+import { numberedText, ownCsvSql } from './own-csv.ts';
+import { scanSql } from './scan-sql.ts';
 import { FLUSH, Writer } from './writer.ts';
 
 /** Takes a row's values in the order of the file's columns, as the text that the engine casts; false: enough. */
@@ -22,8 +24,6 @@ export interface RowDecoder {
 }
 
 const LOSSY = 'sluice-changed:';
-const SLACK = 64 * 1024;
-const BUFFER = 32 * 1024 * 1024;
 const TEXT: DataType = { kind: 'text' };
 
 let made = 0;
@@ -62,9 +62,7 @@ export function decodedReader(decoder: RowDecoder): FormatReader {
         const written = await writeRows(decoder, file, path, limit, (count) => engine.readBytes?.(count));
         parts.push(partSql(file, own, sniffed.columns, { path, ...written }, options.rowNumbers));
       }
-      const body = parts.length > 0 ? parts.join(' UNION ALL ') : emptySql(sniffed.columns, options.rowNumbers);
-      const sql = options.limit === undefined ? body : `SELECT * FROM (${body}) LIMIT ${options.limit}`;
-      return { sql, rejects: null };
+      return { sql: scanSql(parts, sniffed.columns, options), rejects: null };
     },
 
     async explain(error, files) {
@@ -172,26 +170,11 @@ function partSql(
   });
   items.push(`${file.ordinal}::INTEGER AS "_file"`);
   if (rowNumbers) items.push('n::BIGINT AS "_row"');
-  // A buffer is allocated whole, so small files get a small one; a long row must fit in twice.
-  const size = written.size + SLACK;
-  const line = Math.min(size, Math.max(SLACK, written.longest * 2));
-  const types = [...own.map((_, i) => `c${i}: 'VARCHAR'`), "n: 'VARCHAR'"].join(', ');
-  return (
-    `SELECT ${items.join(', ')} FROM read_csv(${literal(written.path)}, auto_detect=false, header=false, delim=',', ` +
-    `quote='"', escape='"', nullstr=[''], allow_quoted_nulls=false, parallel=false, max_line_size=${line}, ` +
-    `buffer_size=${Math.min(size, Math.max(BUFFER, line * 2))}, new_line='\\n', columns={${types}})`
-  );
+  return `SELECT ${items.join(', ')} FROM ${ownCsvSql(written, numberedText(own.length))}`;
 }
 
 function castSql(value: string, type: DataType): string {
   if (type.kind === 'text') return value;
   if (type.kind === 'binary') return `unhex(${value})`;
   return `${value}::${toDuckType(type)}`;
-}
-
-function emptySql(columns: readonly RawColumn[], rowNumbers: boolean): string {
-  const items = columns.map((column) => `NULL::${toDuckType(column.type ?? TEXT)} AS ${ident(column.name)}`);
-  items.push('NULL::INTEGER AS "_file"');
-  if (rowNumbers) items.push('NULL::BIGINT AS "_row"');
-  return `SELECT ${items.join(', ')} WHERE false`;
 }

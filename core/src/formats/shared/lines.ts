@@ -3,8 +3,8 @@ import { open } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Engine, LocalFile, Scan, Sniffed } from '../../model/component.ts';
 import { SluiceError } from '../../model/error.ts';
-import { literal } from '../../model/sql.ts';
 import { knownEncoding } from './encodings.ts';
+import { ownCsvSql } from './own-csv.ts';
 import { type TextForm, textChunks, textStart } from './text.ts';
 import { FLUSH, KEPT_TEXT, rejectLine, rejectsSql, Writer } from './writer.ts';
 
@@ -43,8 +43,6 @@ const SPACE = 32;
 const SUBSTITUTE = 26;
 /** A longer line is no line of data. */
 const LONGEST_LINE = 64 * 1024 * 1024;
-const SLACK = 64 * 1024;
-const BUFFER = 32 * 1024 * 1024;
 
 /** Visits the lines of a text until `visit` gives false. Ends may be LF, CRLF or CR. `between` runs after each chunk. */
 async function visitLines(
@@ -316,24 +314,8 @@ export async function scanLines(
 }
 
 function linesSql(file: LocalFile, path: string, written: Written): string {
-  // A buffer is allocated whole, so small files get a small one; a long row must fit in twice.
-  const size = written.size + SLACK;
-  const line = Math.min(size, Math.max(SLACK, written.longest * 2));
-  const options = [
-    'auto_detect=false',
-    'header=false',
-    "delim=','",
-    `quote='"'`,
-    `escape='"'`,
-    "nullstr=['']",
-    'allow_quoted_nulls=false',
-    'parallel=false',
-    `max_line_size=${line}`,
-    `buffer_size=${Math.min(size, Math.max(BUFFER, line * 2))}`,
-    "new_line='\\n'",
-    "columns={t: 'VARCHAR', n: 'BIGINT', l: 'BIGINT', o: 'BIGINT'}",
-  ];
-  return `SELECT t, n, l, o, ${file.ordinal}::INTEGER AS f FROM read_csv(${literal(path)}, ${options.join(', ')})`;
+  const types = { t: 'VARCHAR', n: 'BIGINT', l: 'BIGINT', o: 'BIGINT' };
+  return `SELECT t, n, l, o, ${file.ordinal}::INTEGER AS f FROM ${ownCsvSql({ ...written, path }, types)}`;
 }
 
 /** The scan of lines by a SELECT list for `t`; `where` keeps rows out, which a SELECT made by `rejects` then yields. */

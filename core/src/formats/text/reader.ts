@@ -1,5 +1,5 @@
 import type { Engine, FormatReader } from '../../model/component.ts';
-import { SluiceError } from '../../model/error.ts';
+import { messageOf, SluiceError } from '../../model/error.ts';
 import type { JsonObject } from '../../model/json.ts';
 import { ident, literal } from '../../model/sql.ts';
 import { pinEncoding, sniffEncodings } from '../shared/encodings.ts';
@@ -96,7 +96,7 @@ async function tryOut(engine: Engine, groups: Groups): Promise<void> {
   try {
     await engine.run(`SELECT regexp_matches('', ${literal(groups.plain)})`);
   } catch (cause) {
-    const [reason = ''] = (cause instanceof Error ? cause.message : String(cause)).split('\n');
+    const [reason = ''] = messageOf(cause).split('\n');
     throw wrong(reason, 'It is RE2: no look-around, no back references. A backslash is written once in single quotes.');
   }
 }

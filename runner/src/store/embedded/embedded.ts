@@ -3,7 +3,7 @@ import { randomBytes } from 'node:crypto';
 import { closeSync, existsSync, linkSync, openSync, renameSync, unlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { SluiceError } from '@sluice/core';
+import { messageOf, SluiceError } from '@sluice/core';
 import { processExists, processPlace } from '../place.ts';
 import { changedAt, pause, readIfThere, removeIfThere, sizeOf } from './files.ts';
 import type { ServerLocation } from './folders.ts';
@@ -58,7 +58,7 @@ export async function embeddedServer(
     };
   } catch (error) {
     if (error instanceof SluiceError) throw error;
-    throw failed(location, error instanceof Error ? error.message : String(error));
+    throw failed(location, messageOf(error));
   }
 }
 
