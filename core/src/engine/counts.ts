@@ -2,7 +2,8 @@ import type { TaskLog } from '../model/component.ts';
 import { SluiceError } from '../model/error.ts';
 import type { Stream } from '../model/job.ts';
 import type { Counts } from '../model/run.ts';
-import type { LoadedCheck } from './pipeline.ts';
+import * as registry from '../registry.ts';
+import { pick } from './components.ts';
 
 /** Rows that are still on their way, by what was counted so far. */
 export function inFlow(counts: Counts): number {
@@ -55,8 +56,9 @@ export function enforceLimits(
 }
 
 /** The checks that the number of rows alone decides: each warns or throws, as its on_failure says. */
-export function gateRows(stream: Stream, checks: readonly LoadedCheck[], rows: number, log: TaskLog): void {
-  for (const { step, check } of checks) {
+export async function gateRows(stream: Stream, rows: number, log: TaskLog): Promise<void> {
+  for (const step of stream.checks) {
+    const check = await pick(registry.checks, 'check', step.type);
     const verdict = check.byCount?.(step, rows);
     if (verdict?.failed !== true) continue;
     const message = `${check.describe(step)}: ${verdict.detail}`;

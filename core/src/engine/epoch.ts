@@ -15,10 +15,9 @@ import type { Column } from '../model/type.ts';
 import * as registry from '../registry.ts';
 import { partOf, sourceSplits, splitsOf } from './archives.ts';
 import { commitIdOf, commitOf, EPOCH } from './commit.ts';
-import { loadSteps, pick } from './components.ts';
+import { pick } from './components.ts';
 import { destinationCounts, enforceLimits, gateRows } from './counts.ts';
 import { divided } from './divide.ts';
-import { openEngine } from './duckdb.ts';
 import type { Landed } from './land.ts';
 import { Meter } from './meter.ts';
 import { idle, noData } from './no-data.ts';
@@ -301,7 +300,7 @@ class Epoch {
     const staged = outputs.flatMap((o) => (o.type === 'staged' ? [o] : []));
     const counts = staged.reduce((sum, o) => addCounts(sum, o.counts), zeroCounts());
     enforceLimits(counts, this.#stream.limits.max_rejected, this.#stream);
-    await this.#gateCounts(counts.rows_written);
+    await gateRows(this.#stream, counts.rows_written, this.#ports.log);
     this.#ports.phase(this.#stream.name, 'commit');
     await faultPoint('protocol.committing.before');
     await this.#ports.committing(this.#stream.name);
@@ -334,16 +333,6 @@ class Epoch {
         checkpoint: now.checkpoint ?? {},
         repeated: true,
       };
-    }
-  }
-
-  async #gateCounts(rows: number): Promise<void> {
-    const engine = await openEngine({ spool: this.#run.spool, threads: 1, memory: 50_000_000 });
-    try {
-      const { checks } = await loadSteps(this.#stream, engine);
-      gateRows(this.#stream, checks, rows, this.#ports.log);
-    } finally {
-      engine.close();
     }
   }
 
@@ -395,8 +384,7 @@ class Epoch {
   /** Removes what was staged; where that fails it stays recorded as an intent, and the next run removes it. */
   async #abort(): Promise<void> {
     await abortStream(this.#run, this.#ports).catch((error: unknown) => {
-      const cause = messageOf(error);
-      this.#ports.log('warn', `Staging could not be removed now (${cause}); the next run removes it`, {
+      this.#ports.log('warn', `Staging could not be removed now (${messageOf(error)}); the next run removes it`, {
         stream: this.#stream.name,
       });
     });

@@ -1,6 +1,6 @@
 import { mkdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { DestinationSession, Engine, LocalFile, ReadyRows, Split } from '../model/component.ts';
+import type { DestinationSession, Engine, LocalFile, Split } from '../model/component.ts';
 import { type ErrorPlace, SluiceError } from '../model/error.ts';
 import { faultPoint } from '../model/fault.ts';
 import { type Checkpoint, zeroCounts } from '../model/run.ts';
@@ -178,7 +178,12 @@ async function loadTask(
         reader,
       );
       enforceLimits(counts, input.maxRejected, input.stream);
-      rows.gate = await gate(input, hooks, engine, landed === null && input.plan.direct ? reader : null);
+      const direct = landed === null && input.plan.direct;
+      // The last question before COMMIT: was everything read right, and do the checks on the number of rows hold?
+      rows.gate = async (written) => {
+        if (direct) await reader.requireSure(written);
+        await gateRows(input.stream, written, hooks.log);
+      };
       const checkpoint = nextCheckpoint(input.commit.checkpoint, cursor);
       const commit = { ...input.commit, checkpoint, columns: rows.columns, counts };
       const result = await session.load(commit, rows);
@@ -248,19 +253,5 @@ function joinLanded(all: Landed[]): Landed {
     rows_unsplit: sum((l) => l.rows_unsplit),
     bytes_read: sum((l) => l.bytes_read),
     bytes_landed: sum((l) => l.bytes_landed),
-  };
-}
-
-/** The destination's last question before COMMIT: was everything read right, and do the checks on the number of rows hold? */
-async function gate(
-  input: TaskInput & { type: 'load' },
-  hooks: TaskHooks,
-  engine: Engine,
-  reader: SureReader | null,
-): Promise<NonNullable<ReadyRows['gate']>> {
-  const { checks } = await loadSteps(input.stream, engine);
-  return async (rows) => {
-    await reader?.requireSure(rows);
-    gateRows(input.stream, checks, rows, hooks.log);
   };
 }

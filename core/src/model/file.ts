@@ -1,0 +1,23 @@
+import type { JsonObject } from './json.ts';
+
+/** A file that the engine can read now, under the source's own name. */
+export interface LocalFile {
+  /** Path on this machine. */
+  path: string;
+  /** The source's own name: what `metadata: path`, errors and the ledger show. */
+  name: string;
+  size: number;
+  modified_at: string | null;
+  /** The split's ordinal. */
+  ordinal: number;
+  /** What the source knows of the bytes: the format where the job names none, and settings that win over the job's. */
+  format?: { type: string; settings: JsonObject };
+  /**
+   * Only the lines that begin in these bytes are to be read, where a line begins at 0 and behind each LF; rows are numbered as in
+   * the whole file. Only for formats that are `divisible`; `size` is then that of the piece.
+   */
+  range?: ByteRange;
+}
+
+/** From a byte (included) to a byte (not included). */
+export type ByteRange = [from: number, to: number];
