@@ -18,15 +18,18 @@ export const skipFooter = schema({
   examples: [1],
 });
 
-export const onBadRow = schema({
-  type: 'string',
-  enum: ['fail', 'warn', 'discard', 'quarantine'],
-  'x-enum-text': [
-    'The run fails and names the line.',
-    'The row is left out and counted, with a warning.',
-    'The row is left out and counted.',
-    'The row is set aside in the quarantine and counted.',
-  ],
-  default: 'fail',
-  description: 'What happens to a line that is no row, or whose value breaks a declared type.',
-});
+/** What becomes of rows that cannot be taken; `which` says which these are in the format. */
+export function onBadRow(which: string) {
+  return {
+    type: 'string',
+    enum: ['fail', 'warn', 'discard', 'quarantine'],
+    'x-enum-text': [
+      'The run fails and names the line.',
+      'The row is left out and counted, with a warning.',
+      'The row is left out and counted.',
+      'The row is set aside in the quarantine and counted.',
+    ],
+    default: 'fail',
+    description: `What happens to ${which}, or whose value breaks a declared type.`,
+  } as const;
+}

@@ -21,7 +21,7 @@ import { ident, literal } from '../../model/sql.ts';
 import { columnAt } from '../shared/columns.ts';
 import { openInstance } from '../shared/duck-instance.ts';
 import { ofSource } from '../shared/errors.ts';
-import { tableName, tableOrQuery, tableParts } from '../shared/table-name.ts';
+import { bracketed, tableName, tableOrQuery, tableParts } from '../shared/table-name.ts';
 import { explainOpen } from './file.ts';
 
 interface Settings {
@@ -131,12 +131,12 @@ class DuckSession implements SourceSession {
 
   #from(): string {
     const what = tableOrQuery(this.#settings);
-    return 'table' in what ? ident(...tableParts(what.table, 2)) : `(\n${what.query}\n)`;
+    return 'table' in what ? ident(...tableParts(what.table, 2)) : bracketed(what.query);
   }
 
   #conditions(range: RowRange | null): string {
     const all: string[] = [];
-    if (this.#settings.where !== undefined) all.push(`(\n${this.#settings.where}\n)`);
+    if (this.#settings.where !== undefined) all.push(bracketed(this.#settings.where));
     if (range) {
       const name = ident(range.column);
       const bounds = [

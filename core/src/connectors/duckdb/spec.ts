@@ -1,6 +1,6 @@
 import { schema } from '../../spec/schema.ts';
 import { defineSpec } from '../../spec/spec.ts';
-import { tableAddress, tableSettings, tableSynonyms } from '../shared/table-settings.ts';
+import { tableAddress, tableSource } from '../shared/table-settings.ts';
 
 export const duckdbConnection = schema({
   type: 'object',
@@ -22,12 +22,7 @@ export const sourceSpec = defineSpec({
   type: 'duckdb',
   title: 'DuckDB',
   text: 'A table, view or query of a DuckDB file.',
-  settings: schema({
-    type: 'object',
-    properties: tableSettings,
-    additionalProperties: false,
-    'x-synonyms': tableSynonyms,
-  }),
+  settings: tableSource,
   connection: duckdbConnection,
   secrets: [],
   address: tableAddress,

@@ -5,7 +5,7 @@ import { literal } from '../../model/sql.ts';
 import type { CsvValue } from '../shared/csv-rows.ts';
 import { ofSource } from '../shared/errors.ts';
 import { type RowDriver, RowSession } from '../shared/row-session.ts';
-import { tableName, tableOrQuery, tableParts } from '../shared/table-name.ts';
+import { bracketed, tableName, tableOrQuery, tableParts } from '../shared/table-name.ts';
 import { toAddress } from './address.ts';
 import { type MyDb, openSession } from './connection.ts';
 import { isServerError, queryError } from './errors.ts';
@@ -116,7 +116,7 @@ class MyDriver implements RowDriver<ReadColumn> {
 
   async countNulls(column: string): Promise<number> {
     const db = await this.#db();
-    const own = this.#settings.where === undefined ? '' : ` AND (\n${this.#settings.where}\n)`;
+    const own = this.#settings.where === undefined ? '' : ` AND ${bracketed(this.#settings.where)}`;
     const sql = `SELECT count(*) AS n FROM ${this.#from()} WHERE ${quoted(column)} IS NULL${own}`;
     const [row] = await db.rows(sql).catch(rethrow);
     return Number(row?.n ?? 0);
@@ -189,11 +189,11 @@ class MyDriver implements RowDriver<ReadColumn> {
 
   #from(): string {
     const what = tableOrQuery(this.#settings);
-    return 'table' in what ? `${quoted(...tableParts(what.table, 2))} AS t` : `(\n${what.query}\n) AS t`;
+    return 'table' in what ? `${quoted(...tableParts(what.table, 2))} AS t` : `${bracketed(what.query)} AS t`;
   }
 
   #conditions(range: RowRange | null, columns: readonly ReadColumn[]): { where: string; values: unknown[] } {
-    const all = this.#settings.where === undefined ? [] : [`(\n${this.#settings.where}\n)`];
+    const all = this.#settings.where === undefined ? [] : [bracketed(this.#settings.where)];
     const values: unknown[] = [];
     if (range) {
       const bind = columns.find((column) => column.name === range.column)?.bind ?? null;

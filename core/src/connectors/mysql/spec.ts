@@ -8,7 +8,7 @@ import {
   sslAuthorities,
   sslMode,
 } from '../shared/server-settings.ts';
-import { tableAddress, tableSettings, tableSynonyms } from '../shared/table-settings.ts';
+import { tableAddress, tableSource } from '../shared/table-settings.ts';
 
 export const mysqlConnection = schema({
   type: 'object',
@@ -34,12 +34,7 @@ export const sourceSpec = defineSpec({
   type: 'mysql',
   title: 'MySQL and MariaDB',
   text: 'A table, view or query of a MySQL or MariaDB database, read by one statement in one snapshot.',
-  settings: schema({
-    type: 'object',
-    properties: tableSettings,
-    additionalProperties: false,
-    'x-synonyms': tableSynonyms,
-  }),
+  settings: tableSource,
   connection: mysqlConnection,
   secrets: ['url', 'password'],
   address: tableAddress,

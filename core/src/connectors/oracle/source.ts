@@ -5,7 +5,7 @@ import { ident, literal } from '../../model/sql.ts';
 import type { CsvValue } from '../shared/csv-rows.ts';
 import { ofSource } from '../shared/errors.ts';
 import { type RowDriver, RowSession } from '../shared/row-session.ts';
-import { tableOrQuery } from '../shared/table-name.ts';
+import { bracketed, tableOrQuery } from '../shared/table-name.ts';
 import { type OraAddress, toAddress } from './address.ts';
 import { fromSql, oracleParts, type ReadSettings, readSql } from './sql.ts';
 import { type OraColumn, type ReadColumn, readColumn } from './types.ts';
@@ -100,7 +100,7 @@ class OraDriver implements RowDriver<ReadColumn> {
   async describe(): Promise<{ columns: ReadColumn[]; primary_key: string[] }> {
     const { connection, address } = await this.#db();
     try {
-      const where = this.#settings.where === undefined ? '' : ` AND (\n${this.#settings.where}\n)`;
+      const where = this.#settings.where === undefined ? '' : ` AND ${bracketed(this.#settings.where)}`;
       const found = await connection.execute(`SELECT * FROM ${fromSql(this.#settings)} WHERE 1 = 0${where}`);
       const columns = (found.metaData ?? []).map((column: Metadata<unknown>) => readColumn(column as OraColumn));
       return { columns, primary_key: await this.#key(connection) };
@@ -124,7 +124,7 @@ class OraDriver implements RowDriver<ReadColumn> {
 
   async countNulls(column: string): Promise<number> {
     const { connection, address } = await this.#db();
-    const own = this.#settings.where === undefined ? '' : ` AND (\n${this.#settings.where}\n)`;
+    const own = this.#settings.where === undefined ? '' : ` AND ${bracketed(this.#settings.where)}`;
     const sql = `SELECT COUNT(*) FROM ${fromSql(this.#settings)} WHERE ${ident(column)} IS NULL${own}`;
     try {
       const found = await connection.execute<[number]>(sql);

@@ -1,7 +1,7 @@
 import { schema } from '../../spec/schema.ts';
 import { defineSpec } from '../../spec/spec.ts';
 import { serverPassword, serverPort, serverUrl, sessionOptions } from '../shared/server-settings.ts';
-import { tableAddress, tableSettings, tableSynonyms } from '../shared/table-settings.ts';
+import { tableAddress, tableSource } from '../shared/table-settings.ts';
 
 export const oracleConnection = schema({
   type: 'object',
@@ -25,12 +25,7 @@ export const sourceSpec = defineSpec({
   type: 'oracle',
   title: 'Oracle Database',
   text: 'A table, view or query of an Oracle database (12.1 or newer), read by one statement in a read-only transaction. Needs no client library.',
-  settings: schema({
-    type: 'object',
-    properties: tableSettings,
-    additionalProperties: false,
-    'x-synonyms': tableSynonyms,
-  }),
+  settings: tableSource,
   connection: oracleConnection,
   secrets: ['url', 'password'],
   address: tableAddress,

@@ -1,7 +1,7 @@
 import type { RowRange } from '../../model/component.ts';
 import { ident } from '../../model/sql.ts';
 import { patternParts } from '../../model/table-pattern.ts';
-import { tableOrQuery, tableParts } from '../shared/table-name.ts';
+import { bracketed, tableOrQuery, tableParts } from '../shared/table-name.ts';
 import type { ReadColumn } from './types.ts';
 
 export interface ReadSettings {
@@ -19,7 +19,7 @@ export function oracleParts(table: string): string[] {
 
 export function fromSql(settings: ReadSettings): string {
   const what = tableOrQuery(settings);
-  return 'table' in what ? `${ident(...oracleParts(what.table))} t` : `(\n${what.query}\n) t`;
+  return 'table' in what ? `${ident(...oracleParts(what.table))} t` : `${bracketed(what.query)} t`;
 }
 
 /** The statement that reads, with the texts to bind. */
@@ -29,7 +29,7 @@ export function readSql(
   range: RowRange | null,
   limit: number | null,
 ): { sql: string; values: Record<string, string> } {
-  const all = settings.where === undefined ? [] : [`(\n${settings.where}\n)`];
+  const all = settings.where === undefined ? [] : [bracketed(settings.where)];
   const values: Record<string, string> = {};
   if (range) {
     const bind = columns.find((column) => column.name === range.column)?.bind ?? ((name: string) => name);

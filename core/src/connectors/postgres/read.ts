@@ -3,7 +3,7 @@ import type { RowRange, SourceTable } from '../../model/component.ts';
 import { SluiceError } from '../../model/error.ts';
 import { ident, literal } from '../../model/sql.ts';
 import { requireDistinct } from '../shared/columns.ts';
-import { tableOrQuery, tableParts } from '../shared/table-name.ts';
+import { bracketed, tableOrQuery, tableParts } from '../shared/table-name.ts';
 import type { PgDb } from './client.ts';
 import { isServerError } from './errors.ts';
 import { type ReadColumn, readColumn } from './source-types.ts';
@@ -18,7 +18,7 @@ export interface ReadSettings {
 /** Where the rows come from, for FROM: a quoted table, or the query in brackets. */
 export function fromSql(settings: ReadSettings): string {
   const what = tableOrQuery(settings);
-  return 'table' in what ? ident(...pgTable(what.table)) : `(\n${what.query}\n)`;
+  return 'table' in what ? ident(...pgTable(what.table)) : bracketed(what.query);
 }
 
 /** Schema and name of a table. */
@@ -33,7 +33,7 @@ export function conditions(
   range: RowRange | null,
   types: ReadonlyMap<string, string>,
 ): string[] {
-  const all = settings.where === undefined ? [] : [`(\n${settings.where}\n)`];
+  const all = settings.where === undefined ? [] : [bracketed(settings.where)];
   if (range) {
     const name = ident(range.column);
     const at = (value: string) => `CAST(${literal(value)} AS ${types.get(range.column) ?? 'text'})`;

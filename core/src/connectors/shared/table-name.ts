@@ -42,3 +42,8 @@ export function tableOrQuery(settings: { table?: string; query?: string }): { ta
     hint: 'Write `table: schema.name`, or a SELECT as `query`.',
   });
 }
+
+/** SQL of the user's in brackets, on lines of its own: a comment that ends it would take the closing one along. */
+export function bracketed(sql: string): string {
+  return `(\n${sql}\n)`;
+}

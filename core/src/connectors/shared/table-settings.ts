@@ -23,15 +23,6 @@ export const tableSettings = {
   },
 } as const;
 
-export const partitionOn = schema({
-  type: 'string',
-  minLength: 1,
-  'x-kind': 'column',
-  description:
-    'A column of whole numbers or dates by whose ranges a large table is read in parts, side by side. Left out: what the system can do by itself.',
-  examples: ['order_id'],
-});
-
 export const tableSynonyms = {
   tables: 'table',
   sql: 'query',
@@ -42,6 +33,23 @@ export const tableSynonyms = {
   partition_by: 'partition_on',
   split_column: 'partition_on',
 } as const;
+
+/** The settings of a source that reads a table as one part. */
+export const tableSource = schema({
+  type: 'object',
+  properties: tableSettings,
+  additionalProperties: false,
+  'x-synonyms': tableSynonyms,
+});
+
+export const partitionOn = schema({
+  type: 'string',
+  minLength: 1,
+  'x-kind': 'column',
+  description:
+    'A column of whole numbers or dates by whose ranges a large table is read in parts, side by side. Left out: what the system can do by itself.',
+  examples: ['order_id'],
+});
 
 /** Settings that say what is read: a checkpoint belongs to them. */
 export const tableAddress = ['url', 'host', 'port', 'database', 'path', 'table', 'query'];

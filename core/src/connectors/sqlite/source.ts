@@ -20,7 +20,7 @@ import { requireDistinct, spoolCsv, type TextColumn } from '../shared/columns.ts
 import { type CsvValue, csvRows } from '../shared/csv-rows.ts';
 import { ofSource } from '../shared/errors.ts';
 import { requireShape, shapeOf } from '../shared/shape.ts';
-import { tableName, tableOrQuery, tableParts } from '../shared/table-name.ts';
+import { bracketed, tableName, tableOrQuery, tableParts } from '../shared/table-name.ts';
 import { type SqliteDb, withSqlite } from './file.ts';
 import { type Declared, readColumn, writer } from './source-types.ts';
 
@@ -148,11 +148,11 @@ class SqliteSession implements SourceSession {
 
   #from(): string {
     const what = tableOrQuery(this.#settings);
-    return 'table' in what ? ident(...tableParts(what.table, 2)) : `(\n${what.query}\n)`;
+    return 'table' in what ? ident(...tableParts(what.table, 2)) : bracketed(what.query);
   }
 
   #conditions(range: RowRange | null): { where: string; values: unknown[] } {
-    const all = this.#settings.where === undefined ? [] : [`(\n${this.#settings.where}\n)`];
+    const all = this.#settings.where === undefined ? [] : [bracketed(this.#settings.where)];
     const values: unknown[] = [];
     if (range) {
       const name = ident(range.column);

@@ -1,6 +1,6 @@
 import { schema } from '../../spec/schema.ts';
 import { defineSpec } from '../../spec/spec.ts';
-import { tableAddress, tableSettings, tableSynonyms } from '../shared/table-settings.ts';
+import { tableAddress, tableSource } from '../shared/table-settings.ts';
 
 export const sqliteConnection = schema({
   type: 'object',
@@ -23,12 +23,7 @@ export const sourceSpec = defineSpec({
   type: 'sqlite',
   title: 'SQLite',
   text: 'A table, view or query of an SQLite file, read by one statement.',
-  settings: schema({
-    type: 'object',
-    properties: tableSettings,
-    additionalProperties: false,
-    'x-synonyms': tableSynonyms,
-  }),
+  settings: tableSource,
   connection: sqliteConnection,
   secrets: [],
   address: tableAddress,

@@ -2,7 +2,7 @@ import type { Discovered, RowRange, Source, SourceContext } from '../../model/co
 import type { CsvValue } from '../shared/csv-rows.ts';
 import { ofSource } from '../shared/errors.ts';
 import { type RowDriver, RowSession } from '../shared/row-session.ts';
-import { tableName, tableOrQuery, tableParts } from '../shared/table-name.ts';
+import { bracketed, tableName, tableOrQuery, tableParts } from '../shared/table-name.ts';
 import { toAddress } from './address.ts';
 import { type MsDb, openSession } from './client.ts';
 import { fromSql, quoted, type ReadSettings, readSql } from './sql.ts';
@@ -82,7 +82,7 @@ class MsDriver implements RowDriver<ReadColumn> {
 
   async describe(): Promise<{ columns: ReadColumn[]; primary_key: string[] }> {
     const db = await this.#db();
-    const where = this.#settings.where === undefined ? '' : ` WHERE (\n${this.#settings.where}\n)`;
+    const where = this.#settings.where === undefined ? '' : ` WHERE ${bracketed(this.#settings.where)}`;
     const rows = await db.rows(
       `SELECT name, system_type_name AS type, is_nullable AS nullable, error_number AS failed, error_message AS message
        FROM sys.dm_exec_describe_first_result_set(@p0, NULL, 0) WHERE is_hidden = 0 OR is_hidden IS NULL ORDER BY column_ordinal`,
@@ -101,7 +101,7 @@ class MsDriver implements RowDriver<ReadColumn> {
 
   async countNulls(column: string): Promise<number> {
     const db = await this.#db();
-    const own = this.#settings.where === undefined ? '' : ` AND (\n${this.#settings.where}\n)`;
+    const own = this.#settings.where === undefined ? '' : ` AND ${bracketed(this.#settings.where)}`;
     const sql = `SELECT COUNT_BIG(*) AS n FROM ${fromSql(this.#settings)} WHERE ${quoted(column)} IS NULL${own}`;
     const [row] = await db.rows(sql);
     return Number(row?.n ?? 0);

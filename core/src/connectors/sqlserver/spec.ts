@@ -1,7 +1,7 @@
 import { schema } from '../../spec/schema.ts';
 import { defineSpec } from '../../spec/spec.ts';
 import { serverPassword, serverPort, serverUrl, sessionOptions } from '../shared/server-settings.ts';
-import { tableAddress, tableSettings, tableSynonyms } from '../shared/table-settings.ts';
+import { tableAddress, tableSource } from '../shared/table-settings.ts';
 
 export const sqlserverConnection = schema({
   type: 'object',
@@ -30,12 +30,7 @@ export const sourceSpec = defineSpec({
   type: 'sqlserver',
   title: 'SQL Server',
   text: 'A table, view or query of a Microsoft SQL Server or Azure SQL database, read by one statement.',
-  settings: schema({
-    type: 'object',
-    properties: tableSettings,
-    additionalProperties: false,
-    'x-synonyms': tableSynonyms,
-  }),
+  settings: tableSource,
   connection: sqlserverConnection,
   secrets: ['url', 'password'],
   address: tableAddress,

@@ -1,5 +1,5 @@
 import type { RowRange } from '../../model/component.ts';
-import { tableOrQuery, tableParts } from '../shared/table-name.ts';
+import { bracketed, tableOrQuery, tableParts } from '../shared/table-name.ts';
 import type { ReadColumn } from './types.ts';
 
 export interface ReadSettings {
@@ -14,7 +14,7 @@ export function quoted(...parts: string[]): string {
 
 export function fromSql(settings: ReadSettings): string {
   const what = tableOrQuery(settings);
-  return 'table' in what ? `${quoted(...tableParts(what.table, 3))} AS t` : `(\n${what.query}\n) AS t`;
+  return 'table' in what ? `${quoted(...tableParts(what.table, 3))} AS t` : `${bracketed(what.query)} AS t`;
 }
 
 /** The statement that reads, with the texts to bind. */
@@ -24,7 +24,7 @@ export function readSql(
   range: RowRange | null,
   limit: number | null,
 ): { sql: string; values: string[] } {
-  const all = settings.where === undefined ? [] : [`(\n${settings.where}\n)`];
+  const all = settings.where === undefined ? [] : [bracketed(settings.where)];
   const values: string[] = [];
   if (range) {
     const bind = columns.find((column) => column.name === range.column)?.bind ?? 'nvarchar(4000)';

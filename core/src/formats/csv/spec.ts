@@ -1,6 +1,7 @@
 import { encoding } from '../../spec/encoding.ts';
 import { schema } from '../../spec/schema.ts';
 import { defineSpec } from '../../spec/spec.ts';
+import { onBadRow } from '../../spec/text-rows.ts';
 
 export const csvSpec = defineSpec({
   kind: 'format',
@@ -91,19 +92,7 @@ export const csvSpec = defineSpec({
         examples: ['.', ' '],
       },
       encoding,
-      on_bad_row: {
-        type: 'string',
-        enum: ['fail', 'warn', 'discard', 'quarantine'],
-        'x-enum-text': [
-          'The run fails and names the line.',
-          'The row is left out and counted, with a warning.',
-          'The row is left out and counted.',
-          'The row is set aside in the quarantine and counted.',
-        ],
-        default: 'fail',
-        description:
-          'What happens to a row that cannot be split into the columns, or whose value breaks a declared type.',
-      },
+      on_bad_row: onBadRow('a row that cannot be split into the columns'),
     },
     additionalProperties: false,
     'x-synonyms': {

@@ -30,7 +30,7 @@ export const fixedWidthSpec = defineSpec({
       encoding,
       skip_rows: skipRows,
       skip_footer: skipFooter,
-      on_bad_row: onBadRow,
+      on_bad_row: onBadRow('a line that is no row'),
     },
     required: ['fields'],
     additionalProperties: false,

@@ -1,5 +1,6 @@
 import { schema } from '../../spec/schema.ts';
 import { defineSpec } from '../../spec/spec.ts';
+import { onBadRow } from '../../spec/text-rows.ts';
 
 export const jsonSpec = defineSpec({
   kind: 'format',
@@ -27,18 +28,7 @@ export const jsonSpec = defineSpec({
           'The names that lead to the list of records, with dots between them. Left out: the document itself.',
         examples: ['data.items'],
       },
-      on_bad_row: {
-        type: 'string',
-        enum: ['fail', 'warn', 'discard', 'quarantine'],
-        'x-enum-text': [
-          'The run fails and names the line.',
-          'The row is left out and counted, with a warning.',
-          'The row is left out and counted.',
-          'The row is set aside in the quarantine and counted.',
-        ],
-        default: 'fail',
-        description: 'What happens to a record that is no object, or whose value breaks a declared type.',
-      },
+      on_bad_row: onBadRow('a record that is no object'),
     },
     additionalProperties: false,
     'x-synonyms': {

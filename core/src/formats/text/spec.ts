@@ -23,7 +23,7 @@ export const textSpec = defineSpec({
       encoding,
       skip_rows: skipRows,
       skip_footer: skipFooter,
-      on_bad_row: onBadRow,
+      on_bad_row: onBadRow('a line that is no row'),
     },
     additionalProperties: false,
     'x-synonyms': { pattern: 'regex', regexp: 'regex', grok: 'regex', charset: 'encoding', skip: 'skip_rows' },

@@ -17,7 +17,7 @@ export const xmlSpec = defineSpec({
           'Names that lead from the root element to the records, with slashes between them. Left out: the children of the root element.',
         examples: ['items/item'],
       },
-      on_bad_row: onBadRow,
+      on_bad_row: onBadRow('a line that is no row'),
     },
     additionalProperties: false,
     'x-synonyms': { records: 'record_path', row_tag: 'record_path', rowTag: 'record_path', xpath: 'record_path' },
