@@ -22,6 +22,11 @@ const BATCH = 32;
 
 const pause = (): Promise<void> => new Promise((done) => setImmediate(done));
 
+function isSubset(names: ReadonlySet<string>, of: ReadonlySet<string>): boolean {
+  for (const name of names) if (!of.has(name)) return false;
+  return true;
+}
+
 interface OpenText {
   text: string;
   /** Read when it is first asked for. */
@@ -48,6 +53,7 @@ export class ProjectFiles {
   #patterns: readonly string[] = [];
   #records = new Map<string, ColumnRecord>();
   #project: Project | null = null;
+  #named: { patterns: readonly string[]; of: ReadonlySet<string>; files: readonly string[] } | null = null;
   #host: LanguageHost | null = null;
   #listed = false;
   /** The scope in which every job was looked at. */
@@ -192,18 +198,24 @@ export class ProjectFiles {
   get project(): Project {
     if (!this.#project) {
       const config = this.document(CONFIG);
-      const names = new Set([...this.#disk.keys(), ...this.#open.keys()]);
-      names.delete(CONFIG);
-      const jobs = [...names]
-        .filter((file) => this.owns(file))
-        .sort()
-        .flatMap((file) => this.document(file) ?? []);
+      const jobs = this.#jobFiles().flatMap((file) => this.document(file) ?? []);
       const made = createProject({ config: this.lone ? null : config, jobs, partial: true });
       const isWhole = this.lone || (this.#listed && this.#analysed === made.scope());
       this.#project = isWhole ? createProject({ ...made.files, partial: false }) : made;
       if (this.#listed && !isWhole) this.whole = this.whole.then(() => this.#analyse());
     }
     return this.#project;
+  }
+
+  /** Names of the job files, sorted; remembered, since most edits change no name. */
+  #jobFiles(): readonly string[] {
+    const names = new Set([...this.#disk.keys(), ...this.#open.keys()]);
+    const last = this.#named;
+    const same = last?.patterns === this.#patterns && last.of.size === names.size && isSubset(names, last.of);
+    if (same) return last.files;
+    const files = [...names].filter((file) => file !== CONFIG && this.owns(file)).sort();
+    this.#named = { patterns: this.#patterns, of: names, files };
+    return files;
   }
 
   /** A file of the project, as it is open or else on disk. */

@@ -51,6 +51,57 @@ export function factsOf(view: JobView): Facts {
   return facts;
 }
 
+/**
+ * The index of jobs of which a few are no longer what an earlier index took in: that index with these exchanged, so that what it
+ * costs follows from what changed and not from the size of the project. `changed`: pairs of an earlier view and the one of now.
+ */
+export function patchIndex(earlier: ProjectIndex, changed: readonly (readonly [JobView, JobView])[]): ProjectIndex {
+  const byName = new Map(earlier.byName);
+  const byTable = new Map(earlier.byTable);
+  const byOldName = new Map(earlier.byOldName);
+  for (const [old, view] of changed) {
+    const [was, is] = [factsOf(old), factsOf(view)];
+    exchange(byName, old, view, [old.name ?? []].flat(), [view.name ?? []].flat());
+    exchange(byOldName, old, view, was.oldNames, is.oldNames);
+    exchangeTables(byTable, old, was.tables, is.tables);
+  }
+  return { byName, byTable, byOldName };
+}
+
+function exchange(
+  map: Map<string, readonly JobView[]>,
+  old: JobView,
+  view: JobView,
+  was: readonly string[],
+  is: readonly string[],
+): void {
+  for (const key of new Set(was)) remove(map, key, (other) => other === old);
+  for (const key of is) insert(map, key, view, (other) => other.document.file);
+}
+
+function exchangeTables(
+  map: Map<string, readonly TableUse[]>,
+  old: JobView,
+  was: readonly { table: string }[],
+  is: readonly { table: string; use: TableUse }[],
+): void {
+  for (const { table } of was) remove(map, table, (other) => other.view === old);
+  for (const { table, use } of is) insert(map, table, use, (other) => other.view.document.file);
+}
+
+function remove<T>(map: Map<string, readonly T[]>, key: string, test: (value: T) => boolean): void {
+  const rest = (map.get(key) ?? []).filter((value) => !test(value));
+  if (rest.length > 0) map.set(key, rest);
+  else map.delete(key);
+}
+
+/** Lists are in the order of their files; what comes of one file keeps its order. */
+function insert<T>(map: Map<string, readonly T[]>, key: string, value: T, fileOf: (value: T) => string): void {
+  const list = map.get(key) ?? [];
+  const at = list.findIndex((other) => fileOf(other) > fileOf(value));
+  map.set(key, at < 0 ? [...list, value] : [...list.slice(0, at), value, ...list.slice(at)]);
+}
+
 function add<T>(map: Map<string, T[]>, key: string, value: T): void {
   const list = map.get(key);
   if (list) list.push(value);

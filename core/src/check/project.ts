@@ -1,6 +1,6 @@
 import type { Document } from '../text/node.ts';
 import { textOf } from '../text/node.ts';
-import { buildIndex, factsOf, type ProjectIndex } from './project-index.ts';
+import { buildIndex, factsOf, type ProjectIndex, patchIndex } from './project-index.ts';
 import { type Scope, scopeOf, targetsOf } from './scope.ts';
 import { type JobView, viewOf } from './view.ts';
 
@@ -35,12 +35,50 @@ export interface Project {
   analyse(document: Document, scope: Scope): void;
 }
 
+interface Indexed {
+  jobs: readonly Document[];
+  index: ProjectIndex;
+}
+
+const indexes = new WeakMap<Scope, Indexed>();
+
+/** Beyond this many changed files the index is built anew. */
+const MOST_PATCHED = 32;
+
+/** The index of these jobs, remembered for the last ones that were asked about: an editor changes one at a time. */
+function indexOf(jobs: readonly Document[], scope: Scope): ProjectIndex {
+  const last = indexes.get(scope);
+  if (last?.jobs === jobs) return last.index;
+  const changed = last ? changedJobs(last.jobs, jobs) : null;
+  const index =
+    last && changed
+      ? patchIndex(
+          last.index,
+          changed.map(([old, now]) => [viewOf(old, scope), viewOf(now, scope)]),
+        )
+      : buildIndex(jobs.map((document) => viewOf(document, scope)));
+  indexes.set(scope, { jobs, index });
+  return index;
+}
+
+/** Pairs of the documents that differ between two lists of the same files; null where the lists differ by more. */
+function changedJobs(old: readonly Document[], now: readonly Document[]): [Document, Document][] | null {
+  if (old.length !== now.length) return null;
+  const pairs: [Document, Document][] = [];
+  for (const [i, document] of now.entries()) {
+    const before = old[i]!;
+    if (before === document) continue;
+    if (before.file !== document.file || pairs.length === MOST_PATCHED) return null;
+    pairs.push([before, document]);
+  }
+  return pairs;
+}
+
 /** Makes the project of a set of files. */
 export function createProject(files: ProjectFiles): Project {
   const targets = targetsOf(files.config);
   const scope: Project['scope'] = (target, vars = {}) => scopeOf(files.config, target, vars);
   const view: Project['view'] = (document, wanted) => viewOf(document, wanted ?? scope());
-  const indexes = new Map<Scope, ProjectIndex>();
   return {
     name: textOf(files.config?.root, 'name') ?? files.name ?? 'project',
     files,
@@ -52,10 +90,6 @@ export function createProject(files: ProjectFiles): Project {
     scope,
     view,
     analyse: (document, wanted) => void factsOf(view(document, wanted)),
-    index(wanted) {
-      const known = indexes.get(wanted) ?? buildIndex(files.jobs.map((document) => view(document, wanted)));
-      indexes.set(wanted, known);
-      return known;
-    },
+    index: (wanted) => indexOf(files.jobs, wanted),
   };
 }

@@ -1,4 +1,5 @@
-import type { Document } from '../text/node.ts';
+import type { Range } from '../model/diagnostic.ts';
+import type { Document, Node } from '../text/node.ts';
 import { parseDocument } from '../text/parse.ts';
 
 const cache = new WeakMap<Document, Document>();
@@ -27,6 +28,13 @@ export function withoutBroken(text: string, file: string): string {
     .join('');
 }
 
+/** The same for one part of a text, outside of which it is whole: top-level keys, or items of a list. */
+export function withoutBrokenPart(text: string, { start, end }: Range, file: string): string {
+  const part = text.slice(start, end);
+  const mendedPart = /^\s*-(?=\s)/.test(part) ? mended(part, file, 'list') : withoutBroken(part, file);
+  return text.slice(0, start) + mendedPart + text.slice(end);
+}
+
 /** Top-level blocks: a line that begins at the margin and what is indented under it. */
 function blocksOf(text: string): string[] {
   const blocks: string[] = [];
@@ -39,21 +47,21 @@ function blocksOf(text: string): string[] {
   return blocks;
 }
 
-function isWhole(text: string, file: string): boolean {
+function isWhole(text: string, file: string, kind: Node['kind'] = 'map'): boolean {
   if (text.trim() === '') return true;
   const { broken, root } = parseDocument(text, file);
   // A word alone is YAML, but no part of a mapping.
-  return !broken && (root === null || root.kind === 'map');
+  return !broken && (root === null || root.kind === kind);
 }
 
 /** More tries than this cost more than a block is worth. */
 const MOST_TRIES = 40;
 
-function mended(block: string, file: string): string {
+function mended(block: string, file: string, kind: Node['kind'] = 'map'): string {
   let text = block;
   for (let i = 0; i < MOST_TRIES; i++) {
     const document = parseDocument(text, file);
-    if (!document.broken) return isWhole(text, file) ? text : blank(block);
+    if (!document.broken) return isWhole(text, file, kind) ? text : blank(block);
     const at = document.diagnostics[0]?.range.start ?? 0;
     const start = text.lastIndexOf('\n', Math.max(0, at - 1)) + 1;
     const end = text.indexOf('\n', start);

@@ -1,5 +1,5 @@
 import type { Range } from '../model/diagnostic.ts';
-import { type Document, type Entry, type MapNode, type Node, pointer } from './node.ts';
+import { type Document, type Entry, type ListNode, type MapNode, type Node, pointer } from './node.ts';
 import { parseDocument } from './parse.ts';
 
 /**
@@ -8,20 +8,65 @@ import { parseDocument } from './parse.ts';
  */
 export function reparse(previous: Document, text: string): Document {
   if (previous.text === text) return previous;
-  return moved(previous, text) ?? parseDocument(text, previous.file);
+  const whole = wholeOf(previous);
+  const document = reparsePart(previous, text) ?? parseDocument(text, previous.file);
+  if (document !== whole && !isWhole(document)) wholes.set(document, whole);
+  return document;
+}
+
+/** The last whole text before one with faults: most faults are half-written words, and go with the next edits. */
+const wholes = new WeakMap<Document, Document>();
+
+function isWhole({ broken, diagnostics }: Document): boolean {
+  return !broken && diagnostics.length === 0;
+}
+
+function wholeOf(document: Document): Document {
+  return isWhole(document) ? document : (wholes.get(document) ?? document);
+}
+
+/** The same where only a part has to be read again and is without faults; else null. */
+export function reparsePart(previous: Document, text: string): Document | null {
+  const whole = wholeOf(previous);
+  return whole.text === text ? whole : moved(whole, text);
+}
+
+/**
+ * The part of a text outside of which it is as in the last whole text: one item of a list, or whole top-level keys. Null where that
+ * cannot be told.
+ */
+export function touchedPart(previous: Document, text: string): Range | null {
+  const whole = wholeOf(previous);
+  const part = partOf(whole, text);
+  if (!part) return null;
+  const { begin, oldEnd, change, root, first, single } = part;
+  const item = single ? itemOf(whole, root.entries[first]!, begin, oldEnd, change) : null;
+  if (item) return { start: item.start, end: item.end + change.delta };
+  return { start: begin, end: oldEnd + change.delta };
 }
 
 /** Anchors, aliases, merges, directives and further documents reach over top-level keys. */
 const REACHING = /(?:^|[\s[{,:-])[&*][\w-]|<<|^(?:---|\.\.\.|%)|[\u0085\u2028\u2029\ufeff]|\r(?!\n)/m;
 
-function moved(previous: Document, text: string): Document | null {
+interface Part {
+  root: MapNode;
+  change: Change;
+  /** Keys of the earlier text that the difference touches: from this one to before `after`; below 0: to the last one. */
+  first: number;
+  after: number;
+  single: boolean;
+  /** Where they stand in the earlier text. */
+  begin: number;
+  oldEnd: number;
+}
+
+function partOf(previous: Document, text: string): Part | null {
   const root = previous.root;
-  if (previous.broken || previous.diagnostics.length > 0 || root?.kind !== 'map' || root.flow) return null;
+  if (!isWhole(previous) || root?.kind !== 'map' || root.flow) return null;
   if (REACHING.test(previous.text) || REACHING.test(text)) return null;
   const starts = blockStarts(previous.text, 0, previous.text.length);
   if (!startsAt(root.entries, starts)) return null;
   const change = difference(previous.text, text);
-  const { delta } = change;
   // A line that begins at the margin may end what stands before it, so the key before the difference is read again as well.
   const first = starts.findLastIndex((start) => start < change.from);
   if (first < 0) return null;
@@ -29,6 +74,14 @@ function moved(previous: Document, text: string): Document | null {
   const begin = starts[first]!;
   const oldEnd = after < 0 ? previous.text.length : starts[after]!;
   const single = after < 0 ? first === starts.length - 1 : after === first + 1;
+  return { root, change, first, after, single, begin, oldEnd };
+}
+
+function moved(previous: Document, text: string): Document | null {
+  const part = partOf(previous, text);
+  if (!part) return null;
+  const { root, change, first, after, single, begin, oldEnd } = part;
+  const { delta } = change;
   const within = single ? insideList(previous, text, root.entries[first]!, begin, oldEnd, change) : null;
   const piece = within
     ? { entries: [within], end: within.value.range.end }
@@ -52,6 +105,36 @@ function wholeKeys(text: string, file: string, begin: number): { entries: Entry[
   return { entries: root.entries.map((entry) => moveEntry(entry, begin)), end: root.range.end + begin };
 }
 
+interface Items {
+  list: ListNode;
+  column: number;
+  /** Items that the difference touches: from this one to before `after`; below 0: to the last one. */
+  first: number;
+  after: number;
+  /** Where they stand in the earlier text. */
+  start: number;
+  end: number;
+}
+
+/** The items of a list in block style under one key that a difference touches. */
+function itemOf(previous: Document, entry: Entry, begin: number, oldEnd: number, { from, to }: Change): Items | null {
+  const list = entry.value;
+  if (list.kind !== 'list' || list.flow || list.items.length < 2) return null;
+  const column = list.range.start - (previous.text.lastIndexOf('\n', list.range.start - 1) + 1);
+  const dashes = dashLines(previous.text, begin, oldEnd, column);
+  if (!fits(list.items, dashes)) return null;
+  const first = dashes.findLastIndex((dash) => dash + column + 1 < from);
+  if (first < 0) return null;
+  const after = dashes.findIndex((dash) => dash > to);
+  return { list, column, first, after, start: dashes[first]!, end: after < 0 ? oldEnd : dashes[after]! };
+}
+
+/** Whether each item stands behind its dash. */
+function fits(items: readonly Node[], places: readonly number[]): boolean {
+  if (items.length !== places.length) return false;
+  return items.every((item, i) => item.range.start > places[i]! && !(item.range.start > (places[i + 1] ?? Infinity)));
+}
+
 /** The same within a list in block style under one key: only the items that the difference touches are read again. */
 function insideList(
   previous: Document,
@@ -59,21 +142,12 @@ function insideList(
   entry: Entry,
   begin: number,
   oldEnd: number,
-  { from, to, delta }: Change,
+  change: Change,
 ): Entry | null {
-  const list = entry.value;
-  if (list.kind !== 'list' || list.flow || list.items.length < 2) return null;
-  const column = list.range.start - (previous.text.lastIndexOf('\n', list.range.start - 1) + 1);
-  const dashes = dashLines(previous.text, begin, oldEnd, column);
-  const fits = (items: readonly Node[], places: readonly number[]): boolean =>
-    items.length === places.length &&
-    items.every((item, i) => item.range.start > places[i]! && !(item.range.start > (places[i + 1] ?? Infinity)));
-  if (!fits(list.items, dashes)) return null;
-  const first = dashes.findLastIndex((dash) => dash + column + 1 < from);
-  if (first < 0) return null;
-  const after = dashes.findIndex((dash) => dash > to);
-  const start = dashes[first]!;
-  const end = after < 0 ? oldEnd : dashes[after]!;
+  const touched = itemOf(previous, entry, begin, oldEnd, change);
+  if (!touched) return null;
+  const { list, column, first, after, start, end } = touched;
+  const { delta } = change;
   const piece = text.slice(start, end + delta);
   const { root, broken, diagnostics } = parseDocument(piece, previous.file);
   if (
