@@ -56,6 +56,7 @@ export { VERSION } from './model/version.ts';
 export { addressesOf } from './plan/addresses.ts';
 export { applied, destructiveEffects, diff, isEmpty } from './plan/diff.ts';
 export { nextFire } from './plan/effects.ts';
+export { type PartPlan, partOf } from './plan/part.ts';
 export { planJson, planMarkdown, planText } from './plan/render.ts';
 export type * from './plan/types.ts';
 export { type Cron, type ParsedCron, parseCron } from './schedule/cron.ts';

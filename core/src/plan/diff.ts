@@ -29,7 +29,7 @@ export function diff(desired: DesiredSet, actual: ActualSet, now: number): Plan 
 }
 
 /** Whether applying the plan would change nothing. */
-export function isEmpty(plan: Plan): boolean {
+export function isEmpty(plan: Pick<Plan, 'changes'>): boolean {
   return plan.changes.every(({ action }) => action === 'none');
 }
 

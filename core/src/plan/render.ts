@@ -1,17 +1,18 @@
 import type { Json } from '../model/json.ts';
+import type { PartPlan } from './part.ts';
 import type { Change, ChangeAction, FieldChange, Plan } from './types.ts';
 
 const SIGNS: Readonly<Record<ChangeAction, string>> = { create: '+', update: '~', delete: '-', none: ' ' };
 /** A value that is longer says more by its beginning than by all of it. */
 const LONGEST = 200;
 
-/** The plan as JSON, whole. */
-export function planJson(plan: Plan): string {
+/** The plan, or a part of it, as JSON. */
+export function planJson(plan: Plan | PartPlan): string {
   return JSON.stringify(plan, null, 2);
 }
 
 /** The plan for a terminal: what changes and why; no line for what stays, unless a broken file holds it. */
-export function planText(plan: Plan): string {
+export function planText(plan: Plan | PartPlan): string {
   const parts = shown(plan).map((change) => {
     const lines = [`${SIGNS[change.action]} ${change.address}  (${line(change.reason)})`];
     for (const { path, old, new: now } of change.fields) lines.push(`    ${path}: ${value(old)} → ${value(now)}`);
@@ -22,12 +23,12 @@ export function planText(plan: Plan): string {
   });
   for (const { file, message } of plan.problems) parts.push(`? ${line(file)}: ${line(message)}`);
   for (const warning of plan.warnings) parts.push(`warning: ${line(warning)}`);
-  parts.push(`${summary(plan)}\nplan ${plan.hash}`);
+  parts.push(`${summary(plan)}\n${plan.hash === null ? othersText(plan.others) : `plan ${plan.hash}`}`);
   return parts.join('\n');
 }
 
 /** The plan for a comment on a pull request. */
-export function planMarkdown(plan: Plan): string {
+export function planMarkdown(plan: Plan | PartPlan): string {
   const parts = [`### Plan for \`${plan.project}\`, target \`${plan.target}\``, `**${summary(plan)}**`];
   const changes = shown(plan);
   if (changes.length > 0) {
@@ -43,16 +44,21 @@ export function planMarkdown(plan: Plan): string {
     );
   }
   if (plan.warnings.length > 0) parts.push(plan.warnings.map((warning) => `- ${cell(warning)}`).join('\n'));
-  parts.push(`\`${plan.hash}\``);
+  parts.push(plan.hash === null ? othersText(plan.others) : `\`${plan.hash}\``);
   return `${parts.join('\n\n')}\n`;
 }
 
-function shown(plan: Plan): Change[] {
+/** A part cannot be applied: what else there is, is said in the place of the hash. */
+function othersText(others: number): string {
+  return `${others} ${others === 1 ? 'change' : 'changes'} of other jobs not shown`;
+}
+
+function shown(plan: Plan | PartPlan): Change[] {
   return plan.changes.filter(({ action, reason }) => action !== 'none' || reason !== 'nothing changed');
 }
 
 /** `1 to create, 2 to update, 0 to delete`. */
-function summary({ changes, problems }: Plan): string {
+function summary({ changes, problems }: Plan | PartPlan): string {
   const count = (action: ChangeAction) => changes.filter((change) => change.action === action).length;
   const [create, update, remove] = [count('create'), count('update'), count('delete')];
   const broken = problems.length === 0 ? '' : `; ${problems.length} broken`;

@@ -30,7 +30,7 @@ export function define(command: Command): void {
 }
 
 function apply(options: ApplyOptions): Promise<void> {
-  return withPlan(options, async (planned) => {
+  return withPlan(options, [], async (planned) => {
     const { plan, desired, actual, store, project } = planned;
     if (options.planHash !== undefined && options.planHash !== plan.hash) throw otherPlan(plan);
     if (!isEmpty(plan)) {

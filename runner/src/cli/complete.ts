@@ -5,6 +5,7 @@ import type { CommandEntry } from './entry.ts';
 const OF_JOBS: ReadonlySet<string> = new Set([
   ...[
     'run',
+    'plan',
     'preview',
     'infer',
     'show',

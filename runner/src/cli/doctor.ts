@@ -7,19 +7,16 @@ import { expandJob } from '../executor/expand.ts';
 import { type Probe, probeStream } from '../executor/probe.ts';
 import { withReferences } from '../executor/resolve.ts';
 import { openStateStore, stateLocation } from '../store/store.ts';
+import { type SelectOptions, withSelect } from './asked.ts';
 import { EXIT } from './exit.ts';
 import { findingsOf } from './findings.ts';
 import { compileChosen } from './jobs.ts';
-import { type CommonOptions, outputOf, withCommon } from './options.ts';
+import { outputOf, withCommon } from './options.ts';
 import { type OpenProject, openProject } from './project.ts';
 import { type Chosen, chooseJobs, isPath } from './select.ts';
 import { exitOnInterrupt } from './signals.ts';
 import { bytes, padEnd, plural, print, printable, printableLine, type Style, styleFor } from './terminal.ts';
 import { stateStoreOf } from './unset.ts';
-
-interface DoctorOptions extends CommonOptions {
-  select?: string[];
-}
 
 interface Finding {
   check: string;
@@ -35,9 +32,8 @@ interface Finding {
 const FREE_BYTES = 500_000_000;
 
 export function define(command: Command): void {
-  withCommon(command, ['text', 'json'])
+  withSelect(withCommon(command, ['text', 'json']))
     .argument('[job...]', 'jobs by NAME, NAME/STREAM or path (default: every job that is enabled)')
-    .option('--select <selector...>', 'jobs by tag:NAME, owner:NAME, path:GLOB or connection:NAME')
     .addHelpText(
       'after',
       '\nReaches, lists and reads the sources and asks the destinations for rights; writes nothing.',
@@ -45,11 +41,11 @@ export function define(command: Command): void {
     .action(doctor);
 }
 
-async function doctor(names: string[], options: DoctorOptions): Promise<void> {
+async function doctor(names: string[], options: SelectOptions): Promise<void> {
   const project = await openProject(options, names.filter(isPath));
   const named = names.length > 0 || options.select !== undefined;
   const chosen =
-    named || project.jobs.size > 0 ? chooseJobs(project, names, named ? (options.select ?? []) : ['path:.']) : [];
+    named || project.jobs.size > 0 ? await chooseJobs(project, names, named ? (options.select ?? []) : ['path:.']) : [];
   const interrupt = exitOnInterrupt();
   const output = outputOf(options);
   const style = styleFor(process.stdout);

@@ -5,55 +5,66 @@ import type { Command } from 'commander';
 import { keepRecord, recordOf } from '../executor/columns.ts';
 import { expandJob } from '../executor/expand.ts';
 import { infer as inferJob, previewSpool } from '../executor/preview.ts';
+import { eachJob, openAsked, printJson, type SelectOptions, withJobs } from './asked.ts';
 import { compileChosen } from './jobs.ts';
-import { type CommonOptions, outputOf, withCommon } from './options.ts';
-import { environmentOf, type OpenProject, openProject, shownPath } from './project.ts';
-import { type Chosen, chooseJob, isPath } from './select.ts';
+import { outputOf, withCommon } from './options.ts';
+import { environmentOf, type OpenProject, shownPath } from './project.ts';
+import type { Chosen } from './select.ts';
 import { exitOnInterrupt } from './signals.ts';
 import { count, padEnd, plural, print, printableLine, type Style, styleFor, tell } from './terminal.ts';
 
-interface InferOptions extends CommonOptions {
+interface InferOptions extends SelectOptions {
   write?: boolean;
 }
 
 type Found = Awaited<ReturnType<typeof inferJob>>;
+type Report = { stream: string } & Found;
 
 export function define(command: Command): void {
-  withCommon(command, ['text', 'json'])
-    .argument('<job>', 'the job’s NAME, NAME/STREAM or path')
+  withJobs(withCommon(command, ['text', 'json']))
     .option('--write', 'write columns, types and dialect into the job file; comments and order stay')
     .action(infer);
 }
 
-async function infer(name: string, options: InferOptions): Promise<void> {
-  const project = await openProject(options, isPath(name) ? [name] : []);
-  const chosen = chooseJob(project, name);
-  const written = compileChosen(project, chosen, { quiet: options.quiet === true, references: true });
+async function infer(names: string[], options: InferOptions): Promise<void> {
+  const asked = await openAsked(names, options);
+  const { project } = asked;
   const interrupt = exitOnInterrupt(() => rmSpool(project.dir));
-  const reports: ({ stream: string } & Found)[] = [];
-  let job = written;
+  const text = outputOf(options) === 'text';
+  const pinned = new Map<string, string>();
   try {
-    job = await expandJob({ projectDir: project.dir, job: written, env: project.env }, interrupt.signal);
-    for (const stream of job.streams) {
-      if (chosen.stream !== null && chosen.stream !== stream.name) continue;
-      const request = { projectDir: project.dir, job, env: environmentOf(project), stream: stream.name };
-      reports.push({ stream: stream.name, ...(await inferJob(request, interrupt.signal)) });
-    }
+    const results = await eachJob(asked, async (one) => {
+      const { job, reports } = await inferred(project, one, options.quiet === true, interrupt.signal);
+      await remember(project, one, reports);
+      if (text) print(reports.map((report) => reportText(report, job.name, styleFor(process.stdout))).join('\n'));
+      if (options.write) await write({ project, chosen: one, job, reports, quiet: options.quiet === true }, pinned);
+      return reports;
+    });
+    if (!text) printJson(asked, results);
   } finally {
     interrupt.dispose();
   }
-  await remember(project, chosen, reports);
-  if (outputOf(options) === 'json') print(JSON.stringify(reports, null, 2));
-  else print(reports.map((report) => reportText(report, job.name, styleFor(process.stdout))).join('\n'));
-  if (options.write) await write(project, chosen, job, reports, options.quiet === true);
+}
+
+async function inferred(
+  project: OpenProject,
+  chosen: Chosen,
+  quiet: boolean,
+  signal: AbortSignal,
+): Promise<{ job: Job; reports: Report[] }> {
+  const written = compileChosen(project, chosen, { quiet, references: true });
+  const job = await expandJob({ projectDir: project.dir, job: written, env: project.env }, signal);
+  const reports: Report[] = [];
+  for (const stream of job.streams) {
+    if (chosen.stream !== null && chosen.stream !== stream.name) continue;
+    const request = { projectDir: project.dir, job, env: environmentOf(project), stream: stream.name };
+    reports.push({ stream: stream.name, ...(await inferJob(request, signal)) });
+  }
+  return { job, reports };
 }
 
 /** Editors complete and check by what was found: it is kept where they look. A folder that cannot be written to is no fault here. */
-async function remember(
-  project: OpenProject,
-  chosen: Chosen,
-  reports: readonly ({ stream: string } & Found)[],
-): Promise<void> {
+async function remember(project: OpenProject, chosen: Chosen, reports: readonly Report[]): Promise<void> {
   const view = project.project.view(chosen.document, project.scope);
   for (const report of reports) {
     const stream = view.streams.find(({ name }) => name === report.stream);
@@ -67,7 +78,7 @@ function rmSpool(dir: string): void {
   void rm(previewSpool(dir), { recursive: true, force: true });
 }
 
-function reportText(report: { stream: string } & Found, job: string, style: Style): string {
+function reportText(report: Report, job: string, style: Style): string {
   const { stream, format, files, sampled_files, sampled_rows, columns, evidence, warnings } = report;
   const lines = [style.bold(stream === job ? job : `${job}/${stream}`)];
   if (format !== null) {
@@ -92,17 +103,22 @@ function reportText(report: { stream: string } & Found, job: string, style: Styl
   return `${lines.join('\n')}\n`;
 }
 
-/** Puts what was found into the file, in one step: a file that would not be valid afterwards is left as it is. */
-async function write(
-  project: OpenProject,
-  chosen: Chosen,
-  job: Job,
-  reports: readonly ({ stream: string } & Found)[],
-  quiet: boolean,
-): Promise<void> {
+interface Writing {
+  project: OpenProject;
+  chosen: Chosen;
+  job: Job;
+  reports: readonly Report[];
+  quiet: boolean;
+}
+
+/**
+ * Puts what was found into the file, in one step: a file that would not be valid afterwards is left as it is. `pinned` holds the
+ * texts that this command has written itself, by path.
+ */
+async function write({ project, chosen, job, reports, quiet }: Writing, pinned: Map<string, string>): Promise<void> {
   const path = await realpath(join(project.dir, chosen.document.file));
   const before = await readFile(path, 'utf8');
-  if (before !== chosen.document.text)
+  if (before !== (pinned.get(path) ?? chosen.document.text))
     throw new SluiceError('infer/changed', 'transient', 'The job file changed meanwhile');
   let text = before;
   for (const report of reports) {
@@ -129,6 +145,7 @@ async function write(
   const draft = `${path}.${process.pid}.partial`;
   await writeFile(draft, text, { mode: (await stat(path)).mode & 0o777 });
   await rename(draft, path);
+  pinned.set(path, text);
   if (!quiet) tell(`${file} has columns and format now`);
 }
 

@@ -1,31 +1,36 @@
 import { formatLocal, type Job, nextFires, parseCron, SluiceError } from '@sluice/core';
 import type { Command } from 'commander';
+import { askedName, eachJob, openAsked, printJson, type SelectOptions, withJobs } from './asked.ts';
 import { usage } from './errors.ts';
 import { compileChosen } from './jobs.ts';
-import { type CommonOptions, outputOf, positive, withCommon } from './options.ts';
-import { openProject } from './project.ts';
-import { chooseJob, isPath } from './select.ts';
-import { print } from './terminal.ts';
+import { outputOf, positive, withCommon } from './options.ts';
+import { print, styleFor } from './terminal.ts';
 
-interface NextOptions extends CommonOptions {
+interface NextOptions extends SelectOptions {
   from?: string;
   count: number;
 }
 
 export function define(command: Command): void {
-  withCommon(command, ['text', 'json'])
-    .argument('<job>', 'the job’s NAME or path')
+  withJobs(withCommon(command, ['text', 'json']))
     .option('--from <time>', 'fires after this time, ISO 8601 (default: now)')
     .option('-n, --count <number>', 'how many', positive('-n'), 10)
     .action(next);
 }
 
-async function next(name: string, options: NextOptions): Promise<void> {
-  const project = await openProject(options, isPath(name) ? [name] : []);
-  const job = compileChosen(project, chooseJob(project, name), { quiet: options.quiet === true, references: false });
-  const fires = firesOf(job, startOf(options.from), options.count);
-  if (outputOf(options) === 'json') print(JSON.stringify(fires, null, 2));
-  else print(fires.map(({ at, local }) => `${at}  ${local}`).join('\n') || 'no further fire');
+async function next(names: string[], options: NextOptions): Promise<void> {
+  const asked = await openAsked(names, options);
+  const from = startOf(options.from);
+  const results = await eachJob(asked, async (one) => {
+    const job = compileChosen(asked.project, one, { quiet: options.quiet === true, references: false });
+    return job.schedule === null && one.selected ? [] : firesOf(job, from, options.count);
+  });
+  if (outputOf(options) === 'json') return printJson(asked, results);
+  for (const { one, result } of results) {
+    const indent = asked.several ? '  ' : '';
+    if (asked.several) print(styleFor(process.stdout).bold(askedName(one)));
+    print(result.map(({ at, local }) => `${indent}${at}  ${local}`).join('\n') || `${indent}no further fire`);
+  }
 }
 
 /** The fires of a job after an instant, in UTC and on the clock of its zone. Throws `schedule/none`. */

@@ -15,9 +15,9 @@ export interface Planned {
 }
 
 /** The target is said, by --target or SLUICE_TARGET, wherever there are several. Throws `usage/target`. */
-export async function openTarget(options: CommonOptions): Promise<OpenProject> {
+export async function openTarget(options: CommonOptions, files: readonly string[] = []): Promise<OpenProject> {
   const named = options.target ?? (process.env.SLUICE_TARGET || undefined);
-  const project = await openProject(named === undefined ? options : { ...options, target: named });
+  const project = await openProject(named === undefined ? options : { ...options, target: named }, files);
   const { targets } = project.project;
   if (named === undefined && project.project.hasTargets) {
     throw usage('target', 'Say which target is meant, with --target', `There is ${targets.join(', ')}.`);
@@ -26,8 +26,12 @@ export async function openTarget(options: CommonOptions): Promise<OpenProject> {
 }
 
 /** Makes the plan of a project and hands it to `work`, with the state store open meanwhile. */
-export async function withPlan(options: CommonOptions, work: (planned: Planned) => Promise<void>): Promise<void> {
-  const project = await openTarget(options);
+export async function withPlan(
+  options: CommonOptions,
+  files: readonly string[],
+  work: (planned: Planned) => Promise<void>,
+): Promise<void> {
+  const project = await openTarget(options, files);
   const desired = desiredOf(project, project.target, project.vars);
   const store = await openStateStore({ projectDir: project.dir, stateStore: stateStoreOf(project) });
   try {

@@ -1,64 +1,108 @@
 import { rmSync } from 'node:fs';
+import type { Job } from '@sluice/core';
 import type { Command } from 'commander';
+import type { PreviewResult } from '../executor/api.ts';
+import { expandJob } from '../executor/expand.ts';
 import { preview as previewJob, previewSpool } from '../executor/preview.ts';
+import { type Asked, eachJob, openAsked, type SelectOptions, withJobs } from './asked.ts';
 import { usage } from './errors.ts';
 import { compileChosen } from './jobs.ts';
-import { type CommonOptions, outputOf, positive, withCommon } from './options.ts';
+import { outputOf, positive, withCommon } from './options.ts';
 import { profileText } from './profile.ts';
-import { environmentOf, openProject } from './project.ts';
-import { chooseJob, isPath } from './select.ts';
+import { environmentOf, type OpenProject } from './project.ts';
+import type { Chosen } from './select.ts';
 import { exitOnInterrupt } from './signals.ts';
 import { columnList, ROW_FORMS, renderRows, rowCount } from './table.ts';
 import { plural, print, printableLine, styleFor, tell } from './terminal.ts';
 
-interface PreviewOptions extends CommonOptions {
+interface PreviewOptions extends SelectOptions {
   rows: number;
   profile?: boolean;
 }
 
 export function define(command: Command): void {
-  withCommon(command, ROW_FORMS)
-    .argument('<job>', 'the job’s NAME, NAME/STREAM or path')
+  withJobs(withCommon(command, ROW_FORMS))
     .option('--rows <n>', 'rows to show', positive('--rows'), 20)
     .option('--profile', 'nulls, distinct values, bounds and distribution of each column instead of rows')
     .action(preview);
 }
 
-async function preview(name: string, options: PreviewOptions): Promise<void> {
-  const project = await openProject(options, isPath(name) ? [name] : []);
-  const chosen = chooseJob(project, name);
-  const job = compileChosen(project, chosen, { quiet: options.quiet === true, references: true });
-  if (chosen.stream === null && job.streams.length > 1) {
-    const streams = job.streams.map((stream) => `${job.name}/${stream.name}`);
-    throw usage('stream', `The job ${job.name} has several streams: name one`, `There is ${streams.join(', ')}.`);
+async function preview(names: string[], options: PreviewOptions): Promise<void> {
+  const asked = await openAsked(names, options);
+  const output = outputOf(options);
+  if (asked.several && output !== 'text' && output !== 'json') {
+    throw usage('output', `Rows of several jobs have no form ${output}: take text or json`);
   }
-  const interrupt = exitOnInterrupt(() => rmSync(previewSpool(project.dir), { recursive: true, force: true }));
-  try {
-    const request = {
-      projectDir: project.dir,
-      job,
-      env: environmentOf(project),
-      stream: chosen.stream,
-      rows: options.rows,
-      profile: options.profile === true,
-    };
-    const { columns, rows, notes, rejected, profile } = await previewJob(request, interrupt.signal);
-    const output = outputOf(options);
-    if (profile) {
-      print(profileText(profile, columns, output, styleFor(process.stdout)));
-      if (!options.quiet) for (const note of notes) tell(printableLine(note));
-      return;
+  const { dir } = asked.project;
+  const interrupt = exitOnInterrupt(() => rmSync(previewSpool(dir), { recursive: true, force: true }));
+  const parts: string[] = [];
+  const write = (address: string, found: PreviewResult) => {
+    if (output !== 'json') writePreview(found, asked.several ? address : null, options);
+    else {
+      parts.push(`${asked.several ? `${JSON.stringify(address)}:` : ''}${previewJson(found, options)}`);
+      if (!options.quiet) for (const note of found.notes) tell(printableLine(note));
     }
-    const text = renderRows({ columns, rows }, output, styleFor(process.stdout));
-    const parts = [columns, rejected, notes].map((part) => JSON.stringify(part));
-    if (output !== 'json') print(text);
-    else print(`{"columns":${parts[0]},\n"rows":${text},\n"rejected":${parts[1]},\n"notes":${parts[2]}}`);
-    if (options.quiet) return;
-    if (output !== 'json') tell(columnList(columns));
-    for (const note of notes) tell(printableLine(note));
-    if (rejected > 0) tell(`${plural(rejected, 'row')} would be rejected`);
-    if (output === 'text') tell(rowCount(rows));
+  };
+  try {
+    await eachJob(asked, (one) => previewStreams(asked, one, options, interrupt.signal, write));
   } finally {
     interrupt.dispose();
   }
+  if (output === 'json') print(asked.several ? `{${parts.join(',\n')}}` : parts.join(''));
+}
+
+async function previewStreams(
+  { project, several }: Asked,
+  one: Chosen,
+  options: PreviewOptions,
+  signal: AbortSignal,
+  write: (address: string, found: PreviewResult) => void,
+): Promise<void> {
+  const job = compileChosen(project, one, { quiet: options.quiet === true, references: true });
+  const wish = { rows: options.rows, profile: options.profile === true };
+  const request = { projectDir: project.dir, job, env: environmentOf(project), ...wish };
+  for (const stream of await streamsOf(project, one, job, several, signal)) {
+    const address = stream === null || stream === job.name ? job.name : `${job.name}/${stream}`;
+    write(address, await previewJob({ ...request, stream }, signal));
+  }
+}
+
+/** The streams to show; null: the only one. Of several jobs all of their streams are meant. Throws `usage/stream`. */
+async function streamsOf(
+  project: OpenProject,
+  { stream }: Chosen,
+  job: Job,
+  several: boolean,
+  signal: AbortSignal,
+): Promise<(string | null)[]> {
+  if (stream !== null) return [stream];
+  if (several) {
+    const { streams } = await expandJob({ projectDir: project.dir, job, env: project.env }, signal);
+    return streams.filter(({ enabled }) => enabled).map(({ name }) => name);
+  }
+  if (job.streams.length <= 1) return [null];
+  const streams = job.streams.map(({ name }) => `${job.name}/${name}`);
+  throw usage('stream', `The job ${job.name} has several streams: name one`, `There is ${streams.join(', ')}.`);
+}
+
+function previewJson({ columns, rows, notes, rejected, profile }: PreviewResult, options: PreviewOptions): string {
+  const style = styleFor(process.stdout);
+  if (profile && options.profile) return profileText(profile, columns, 'json', style);
+  const parts = [columns, rejected, notes].map((part) => JSON.stringify(part));
+  const text = renderRows({ columns, rows }, 'json', style);
+  return `{"columns":${parts[0]},\n"rows":${text},\n"rejected":${parts[1]},\n"notes":${parts[2]}}`;
+}
+
+function writePreview(found: PreviewResult, address: string | null, options: PreviewOptions): void {
+  const { columns, rows, notes, rejected, profile } = found;
+  const output = outputOf(options);
+  const style = styleFor(process.stdout);
+  if (address !== null) print(style.bold(address));
+  print(profile ? profileText(profile, columns, output, style) : renderRows({ columns, rows }, output, style));
+  if (options.quiet) return;
+  if (!profile) tell(columnList(columns));
+  for (const note of notes) tell(printableLine(note));
+  if (profile) return;
+  if (rejected > 0) tell(`${plural(rejected, 'row')} would be rejected`);
+  if (output === 'text') tell(rowCount(rows));
 }

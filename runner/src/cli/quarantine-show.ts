@@ -2,16 +2,17 @@ import { type Column, type Job, SluiceError, type Stream } from '@sluice/core';
 import { atDestination, type DestinationSession } from '../executor/destination.ts';
 import { expandJob } from '../executor/expand.ts';
 import { withReferences } from '../executor/resolve.ts';
+import { type Asked, eachJob, openAsked, type SelectOptions } from './asked.ts';
 import { compileChosen } from './jobs.ts';
 import { type CommonOptions, outputOf } from './options.ts';
-import { type OpenProject, openProject } from './project.ts';
-import { type Chosen, chooseJob, isPath } from './select.ts';
+import type { OpenProject } from './project.ts';
+import type { Chosen } from './select.ts';
 import { exitOnInterrupt } from './signals.ts';
 import { type Cell, renderRows } from './table.ts';
 import { plural, print, styleFor, tell } from './terminal.ts';
 import { stateStoreOf } from './unset.ts';
 
-export interface ShowOptions extends CommonOptions {
+export interface ShowOptions extends SelectOptions {
   rows?: number;
   code?: string;
   all?: boolean;
@@ -30,25 +31,28 @@ const SHOWN_COLUMNS = [
   ...['row', 'quarantined_at', 'run_id', 'replayed_by'].map(text),
 ];
 
-export async function listQuarantine(name: string, options: CommonOptions): Promise<void> {
-  const rows = await atStreams(name, options, 'sluice quarantine list', async (session, stream) => {
+export async function listQuarantine(names: string[], options: SelectOptions): Promise<void> {
+  const asked = await openAsked(names, options);
+  const { columns, rows } = await table(asked, GROUP_COLUMNS, options, 'list', async (session, stream) => {
     const groups = await (session.quarantineGroups ?? unsupported(stream)).call(session);
     return groups.map((group): Cell[] => [
       stream.name,
       ...[group.code, group.reason, group.rows, group.replayed, group.withheld, group.first_at, group.last_at],
     ]);
   });
-  write(GROUP_COLUMNS, rows, options, 'Nothing was set aside.');
-  const withheld = rows.reduce((sum, row) => sum + Number(row[5]), 0);
+  write(columns, rows, options, 'Nothing was set aside.');
+  const at = columns.findIndex(({ name }) => name === 'withheld');
+  const withheld = rows.reduce((sum, row) => sum + Number(row[at]), 0);
   if (withheld > 0 && !options.quiet) {
     tell(`${plural(withheld, 'row')} could not be kept, because a column is masked: load their files again.`);
   }
 }
 
-export async function showQuarantine(name: string, options: ShowOptions): Promise<void> {
+export async function showQuarantine(names: string[], options: ShowOptions): Promise<void> {
   const limit = options.rows ?? 20;
   const filter = { open: options.all !== true, ...(options.code === undefined ? {} : { code: options.code }) };
-  const rows = await atStreams(name, options, 'sluice quarantine show', async (session, stream) => {
+  const asked = await openAsked(names, options);
+  const { columns, rows } = await table(asked, SHOWN_COLUMNS, options, 'show', async (session, stream) => {
     const found = await (session.quarantined ?? unsupported(stream)).call(session, filter, { limit, offset: 0 });
     return found.map((one): Cell[] => [
       stream.name,
@@ -56,7 +60,23 @@ export async function showQuarantine(name: string, options: ShowOptions): Promis
       ...[one.row, one.quarantined_at, one.run_id, one.replayed_by],
     ]);
   });
-  write(SHOWN_COLUMNS, rows.slice(0, limit), options, 'No such row.');
+  write(columns, rows.slice(0, limit), options, 'No such row.');
+}
+
+/** The rows of every job; where several were asked for, a column says whose each is. */
+async function table(
+  asked: Asked,
+  columns: readonly Column[],
+  options: CommonOptions,
+  command: string,
+  look: (session: DestinationSession, stream: Stream) => Promise<Cell[][]>,
+): Promise<{ columns: readonly Column[]; rows: Cell[][] }> {
+  const results = await eachJob(asked, (one) =>
+    atStreams(asked.project, one, options, `sluice quarantine ${command}`, look),
+  );
+  if (!asked.several) return { columns, rows: results.flatMap(({ result }) => result) };
+  const rows = results.flatMap(({ one, result }) => result.map((row): Cell[] => [one.name, ...row]));
+  return { columns: [text('job'), ...columns], rows };
 }
 
 function write(columns: readonly Column[], rows: Cell[][], options: CommonOptions, none: string): void {
@@ -72,13 +92,12 @@ export function unsupported({ destination }: Stream): never {
 
 /** Looks into the destination of each stream that was asked for. */
 export async function atStreams(
-  name: string,
+  project: OpenProject,
+  chosen: Chosen,
   options: CommonOptions,
   holder: string,
   look: (session: DestinationSession, stream: Stream) => Promise<Cell[][]>,
 ): Promise<Cell[][]> {
-  const project = await openProject(options, isPath(name) ? [name] : []);
-  const chosen = chooseJob(project, name);
   const job = compileChosen(project, chosen, { quiet: options.quiet === true, references: true });
   const interrupt = exitOnInterrupt();
   try {

@@ -1,35 +1,32 @@
 import { type Job, SluiceError, zeroCounts } from '@sluice/core';
 import type { Command } from 'commander';
 import { windowedStreams } from '../executor/windowed.ts';
+import { openAsked, type SelectOptions, withJobs } from './asked.ts';
 import { exitStatusOf } from './errors.ts';
 import { EXIT } from './exit.ts';
 import { runOnce, runWindows, tellErrors, writeNothingDue } from './job-runs.ts';
 import { compileChosen } from './jobs.ts';
-import { type CommonOptions, outputOf, withCommon } from './options.ts';
-import { environmentOf, type OpenProject, openProject, shownPath } from './project.ts';
+import { outputOf, withCommon } from './options.ts';
+import { environmentOf, type OpenProject, shownPath } from './project.ts';
 import { notRun } from './run-result.ts';
-import { type Chosen, chooseJobs, isPath } from './select.ts';
+import type { Chosen } from './select.ts';
 import { listenForInterrupt } from './signals.ts';
 import { print, styleFor, tell } from './terminal.ts';
 import { stateStoreOf } from './unset.ts';
 
-interface RunOptions extends CommonOptions {
-  select?: string[];
+interface RunOptions extends SelectOptions {
   fullRefresh?: boolean;
 }
 
 export function define(command: Command): void {
-  withCommon(command, ['text', 'json'])
-    .argument('[job...]', 'a job’s NAME, NAME/STREAM or path')
-    .option('--select <selector...>', 'jobs by tag:NAME, owner:NAME, path:GLOB or connection:NAME')
+  withJobs(withCommon(command, ['text', 'json']))
     .option('--full-refresh', 'forget what was loaded, load everything, and take the table’s place when that succeeded')
     .addHelpText('after', '\nCtrl-C stops a run before its commit; a second one ends this process at once.')
     .action(run);
 }
 
 async function run(names: string[], options: RunOptions): Promise<void> {
-  const project = await openProject(options, names.filter(isPath));
-  const chosen = chooseJobs(project, names, options.select ?? []);
+  const { project, chosen } = await openAsked(names, options);
   const stateStore = stateStoreOf(project);
   const style = styleFor(process.stderr);
   const interrupt = listenForInterrupt(() => {

@@ -14,7 +14,7 @@ export interface Chosen {
   selected: boolean;
 }
 
-const SELECTORS = ['tag', 'owner', 'path', 'connection'] as const;
+const SELECTORS = ['tag', 'owner', 'path', 'connection', 'state'] as const;
 
 /** Whether an argument names a file and not a job. */
 export function isPath(argument: string): boolean {
@@ -23,15 +23,21 @@ export function isPath(argument: string): boolean {
 
 /**
  * The jobs that JOB arguments (NAME, NAME/STREAM or a path) and `--select` name, each once. Throws `usage/job`,
- * `usage/stream`, `usage/select`, `usage/no-job`.
+ * `usage/stream`, `usage/select`, `usage/no-job`; `state:` asks the state store, and throws as it does.
  */
-export function chooseJobs(project: OpenProject, names: readonly string[], selectors: readonly string[]): Chosen[] {
+export async function chooseJobs(
+  project: OpenProject,
+  names: readonly string[],
+  selectors: readonly string[],
+): Promise<Chosen[]> {
   const jobs = listJobs(project);
   const chosen: Chosen[] = names.map((name) => findJob(project, jobs, name));
   const selected = new Set<ListedJob>();
   for (const selector of selectors) {
-    const found = select(jobs, selector);
-    if (found.length === 0) throw usage('select', `No job matches ${selector}`, knownJobs(jobs));
+    const found = await select(project, jobs, selector);
+    // That nothing changed is an answer, not a slip.
+    if (found.length === 0 && !selector.startsWith('state:'))
+      throw usage('select', `No job matches ${selector}`, knownJobs(jobs));
     for (const job of found) selected.add(job);
   }
   for (const { document, name } of selected) chosen.push({ document, name, stream: null, selected: true });
@@ -121,7 +127,7 @@ function knownJobs(jobs: readonly ListedJob[]): string {
   return `There is ${names.slice(0, 20).join(', ')}${more}.`;
 }
 
-function select(jobs: readonly ListedJob[], selector: string): ListedJob[] {
+async function select(project: OpenProject, jobs: readonly ListedJob[], selector: string): Promise<ListedJob[]> {
   const at = selector.indexOf(':');
   const kind = selector.slice(0, at);
   const value = selector.slice(at + 1);
@@ -131,6 +137,12 @@ function select(jobs: readonly ListedJob[], selector: string): ListedJob[] {
       `--select wants ${SELECTORS.join(', ')} with a value, not ${selector}`,
       'Such as tag:nightly.',
     );
+  }
+  if (kind === 'state') {
+    if (value !== 'modified') throw usage('select', `--select state: wants modified, not ${value}`);
+    const { modifiedFiles } = await import('./modified.ts');
+    const files = await modifiedFiles(project);
+    return jobs.filter((job) => files.has(job.document.file));
   }
   const matches = kind === 'path' ? globMatcher(pathPatterns(value)) : () => false;
   return jobs.filter((job) => {

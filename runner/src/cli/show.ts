@@ -1,24 +1,29 @@
 import { type JsonObject, mergedJob, SluiceError, writeYaml } from '@sluice/core';
 import type { Command } from 'commander';
+import { eachJob, openAsked, printJson, type SelectOptions, withJobs } from './asked.ts';
 import { compileChosen } from './jobs.ts';
-import { type CommonOptions, outputOf, withCommon } from './options.ts';
-import { type OpenProject, openProject } from './project.ts';
-import { type Chosen, chooseJob, isPath } from './select.ts';
+import { outputOf, withCommon } from './options.ts';
+import type { OpenProject } from './project.ts';
+import type { Chosen } from './select.ts';
 import { print } from './terminal.ts';
 
 export function define(command: Command): void {
-  withCommon(command, ['text', 'json'])
-    .argument('<job>', 'the job’s NAME, NAME/STREAM or path')
-    .addHelpText('after', '\nReferences stay as they are written; variables are put in.')
+  withJobs(withCommon(command, ['text', 'json']))
+    .addHelpText(
+      'after',
+      '\nReferences stay as they are written; variables are put in. Several jobs are YAML documents of one stream.',
+    )
     .action(show);
 }
 
-async function show(name: string, options: CommonOptions): Promise<void> {
-  const project = await openProject(options, isPath(name) ? [name] : []);
-  const chosen = chooseJob(project, name);
-  compileChosen(project, chosen, { quiet: options.quiet === true, references: false });
-  const value = mergedValue(project, chosen);
-  print(outputOf(options) === 'json' ? JSON.stringify(value, null, 2) : writeYaml(value));
+async function show(names: string[], options: SelectOptions): Promise<void> {
+  const asked = await openAsked(names, options);
+  const results = await eachJob(asked, async (one) => {
+    compileChosen(asked.project, one, { quiet: options.quiet === true, references: false });
+    return mergedValue(asked.project, one);
+  });
+  if (outputOf(options) === 'json') printJson(asked, results);
+  else print(results.map(({ result }) => writeYaml(result)).join('---\n'));
 }
 
 function mergedValue(project: OpenProject, { document, name, stream }: Chosen): JsonObject {

@@ -1,61 +1,68 @@
 import type { Job } from '@sluice/core';
 import { expandJob } from '../executor/expand.ts';
 import { planRewind, type RewindPlan, rewind } from '../executor/rewind.ts';
+import { type Asked, eachJob, openAsked, printJson, type SelectOptions } from './asked.ts';
 import { confirm } from './confirm.ts';
 import { usage } from './errors.ts';
 import { compileChosen } from './jobs.ts';
-import { type CommonOptions, outputOf } from './options.ts';
-import { openProject } from './project.ts';
-import { chooseJob, isPath } from './select.ts';
+import { outputOf } from './options.ts';
+import type { Chosen } from './select.ts';
 import { listenForInterrupt } from './signals.ts';
 import { plural, print, printableLine, tell } from './terminal.ts';
 import { stateStoreOf } from './unset.ts';
 
-export interface RewindOptions extends CommonOptions {
+type RewindAsked = Parameters<typeof planRewind>[0];
+
+export interface RewindOptions extends SelectOptions {
   yes?: boolean;
   to?: number;
 }
 
-export function resetState(name: string, options: RewindOptions): Promise<void> {
-  return rewindState(name, null, options);
+export async function resetState(names: string[], options: RewindOptions): Promise<void> {
+  await rewindStates(await openAsked(names, options), null, options);
 }
 
 export async function restoreState(name: string, options: RewindOptions): Promise<void> {
-  await rewindState(name, options.to ?? 1, options);
+  await rewindStates(await openAsked([name], options), options.to ?? 1, options);
 }
 
-async function rewindState(name: string, to: number | null, options: RewindOptions): Promise<void> {
-  const project = await openProject(options, isPath(name) ? [name] : []);
-  const chosen = chooseJob(project, name);
-  const compiled = compileChosen(project, chosen, { quiet: options.quiet === true, references: true });
-  const asked = { projectDir: project.dir, job: compiled, env: project.env };
-  const job = await expandJob(asked, new AbortController().signal);
-  if (to !== null && chosen.stream === null && job.streams.length > 1) {
-    const streams = job.streams.map((stream) => `${job.name}/${stream.name}`).join(', ');
-    throw usage('stream', `The job ${job.name} has several streams, each with commits of its own: name one`, streams);
-  }
+/** Nothing is done before every job was looked at and leave was given for all of them. */
+async function rewindStates(asked: Asked, to: number | null, options: RewindOptions): Promise<void> {
+  const { project } = asked;
   const stateStore = stateStoreOf(project);
-  const what = { projectDir: project.dir, job, stateStore, stream: chosen.stream, to };
-  const plans = await planRewind(what);
-  const text = plans.map((plan) => effect(job, plan)).join('\n');
-  await confirm(text, options.yes === true, options.quiet === true);
+  const planned = new Map<Chosen, RewindAsked>();
+  const texts: string[] = [];
+  for (const one of asked.chosen) {
+    const job = await jobOf(asked, one, to, options);
+    const what = { projectDir: project.dir, job, stateStore, stream: one.stream, to };
+    planned.set(one, what);
+    texts.push(...(await planRewind(what)).map((plan) => effect(job, plan)));
+  }
+  if (texts.length > 0) await confirm(texts.join('\n'), options.yes === true, options.quiet === true);
   const interrupt = listenForInterrupt();
+  const onWait = (holder: string) => tell(`Waiting: the warehouse is held by ${holder}`);
   try {
-    const onWait = (holder: string) => tell(`Waiting: the warehouse is held by ${holder}`);
-    const done = await rewind({ ...what, env: project.env, signal: interrupt.signal, onWait });
-    if (outputOf(options) === 'json') print(JSON.stringify(done, null, 2));
-    else
-      print(
-        done
-          .map(
-            ({ stream, seq, checkpoint }) =>
-              `${shown(job, stream)}  commit ${seq}  ${printableLine(JSON.stringify(checkpoint))}`,
-          )
-          .join('\n'),
-      );
+    const means = { env: project.env, signal: interrupt.signal, onWait };
+    const results = await eachJob(asked, (one) => rewind({ ...planned.get(one)!, ...means }));
+    if (outputOf(options) === 'json') return printJson(asked, results);
+    for (const { one, result } of results) {
+      for (const { stream, seq, checkpoint } of result) {
+        const name = shown(planned.get(one)!.job, stream);
+        print(`${name}  commit ${seq}  ${printableLine(JSON.stringify(checkpoint))}`);
+      }
+    }
   } finally {
     interrupt.dispose();
   }
+}
+
+async function jobOf({ project }: Asked, one: Chosen, to: number | null, options: RewindOptions): Promise<Job> {
+  const compiled = compileChosen(project, one, { quiet: options.quiet === true, references: true });
+  const asked = { projectDir: project.dir, job: compiled, env: project.env };
+  const job = await expandJob(asked, new AbortController().signal);
+  if (to === null || one.stream !== null || job.streams.length <= 1) return job;
+  const streams = job.streams.map((stream) => `${job.name}/${stream.name}`).join(', ');
+  throw usage('stream', `The job ${job.name} has several streams, each with commits of its own: name one`, streams);
 }
 
 function shown(job: Job, stream: string): string {

@@ -5,12 +5,13 @@ import { expandJob } from '../executor/expand.ts';
 import { withReferences } from '../executor/resolve.ts';
 import { openStateStore, type Store } from '../store/store.ts';
 import type { CheckpointRow, RunRow } from '../store/types.ts';
+import { eachJob, openAsked, printJson, type SelectOptions } from './asked.ts';
 import { renderError } from './errors.ts';
 import { EXIT } from './exit.ts';
 import { compileChosen } from './jobs.ts';
-import { type CommonOptions, outputOf } from './options.ts';
-import { type OpenProject, openProject } from './project.ts';
-import { type Chosen, chooseJob, isPath } from './select.ts';
+import { outputOf } from './options.ts';
+import type { OpenProject } from './project.ts';
+import type { Chosen } from './select.ts';
 import { exitOnInterrupt } from './signals.ts';
 import { count, plural, print, printableLine, type Style, styleFor, tell } from './terminal.ts';
 import { stateStoreOf } from './unset.ts';
@@ -32,18 +33,19 @@ interface JobState {
   runs: RunRow[];
 }
 
-export async function showState(name: string, options: CommonOptions): Promise<void> {
-  const project = await openProject(options, isPath(name) ? [name] : []);
-  const chosen = chooseJob(project, name);
-  const job = compileChosen(project, chosen, { quiet: options.quiet === true, references: true });
+export async function showState(names: string[], options: SelectOptions): Promise<void> {
+  const asked = await openAsked(names, options);
   const interrupt = exitOnInterrupt();
   try {
-    const state = await stateOf(project, chosen, job, interrupt.signal);
-    if (outputOf(options) === 'json') print(JSON.stringify(state, null, 2));
-    else print(stateText(state, styleFor(process.stdout)));
-    const failed = state.streams.flatMap(({ error }) => (error ? [error] : []));
+    const results = await eachJob(asked, (one) => {
+      const job = compileChosen(asked.project, one, { quiet: options.quiet === true, references: true });
+      return stateOf(asked.project, one, job, interrupt.signal);
+    });
+    if (outputOf(options) === 'json') printJson(asked, results);
+    else print(results.map(({ result }) => stateText(result, styleFor(process.stdout))).join('\n'));
+    const failed = results.flatMap(({ result }) => result.streams.flatMap(({ error }) => (error ? [error] : [])));
     for (const error of failed) tell(renderError(error, styleFor(process.stderr)));
-    if (failed.length > 0) process.exitCode = EXIT.failed;
+    if (failed.length > 0) process.exitCode = Math.max(Number(process.exitCode ?? 0), EXIT.failed);
   } finally {
     interrupt.dispose();
   }

@@ -1,24 +1,21 @@
 import type { Command } from 'commander';
+import { withJobs } from './asked.ts';
 import { positive, withCommon } from './options.ts';
 
 const JOB = 'the job’s NAME, NAME/STREAM or path';
 
 export function define(command: Command): void {
-  withCommon(command.command('show').description('the checkpoint of each stream of a job, with its history'), [
-    'text',
-    'json',
-  ])
-    .argument('<job>', JOB)
+  const show = command.command('show').description('the checkpoint of each stream of a job, with its history');
+  withJobs(withCommon(show, ['text', 'json']))
     .exitOverride()
-    .action(async (name, options) => (await import('./state-show.ts')).showState(name, options));
-  withCommon(command.command('reset').description('forget what was loaded: the next run loads everything; rows stay'), [
-    'text',
-    'json',
-  ])
-    .argument('<job>', JOB)
+    .action(async (names, options) => (await import('./state-show.ts')).showState(names, options));
+  const reset = command
+    .command('reset')
+    .description('forget what was loaded: the next run loads everything; rows stay');
+  withJobs(withCommon(reset, ['text', 'json']))
     .option('--yes', 'do not ask')
     .exitOverride()
-    .action(async (name, options) => (await import('./state-rewind.ts')).resetState(name, options));
+    .action(async (names, options) => (await import('./state-rewind.ts')).resetState(names, options));
   withCommon(command.command('restore').description('go back to an earlier checkpoint; rows stay'), ['text', 'json'])
     .argument('<job>', JOB)
     .requiredOption('--to <seq>', 'number of the commit, as `state show` lists them', positive('--to'))

@@ -2,25 +2,24 @@ import { realpath } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { SluiceError } from '@sluice/core';
 import { type Command, Option } from 'commander';
+import { type SelectOptions, withSelect } from './asked.ts';
 import { type Finding, findingJson, githubLine } from './diagnostics.ts';
 import { renderError } from './errors.ts';
 import { EXIT } from './exit.ts';
 import { findingsOf, renderFindings, summaryOf } from './findings.ts';
-import { type CommonOptions, outputOf, withCommon } from './options.ts';
+import { outputOf, withCommon } from './options.ts';
 import { type OpenProject, openProject, shownPath } from './project.ts';
 import { sarifLog } from './sarif.ts';
 import { chooseJobs } from './select.ts';
 import { print, styleFor, tell } from './terminal.ts';
 
-interface ValidateOptions extends CommonOptions {
-  select?: string[];
+interface ValidateOptions extends SelectOptions {
   failOn: 'error' | 'warning';
 }
 
 export function define(command: Command): void {
-  withCommon(command, ['text', 'json', 'sarif', 'github'])
+  withSelect(withCommon(command, ['text', 'json', 'sarif', 'github']), 'files of jobs')
     .argument('[file...]', 'files to check (default: sluice.yaml and every job file)')
-    .option('--select <selector...>', 'files of jobs by tag:NAME, owner:NAME, path:GLOB or connection:NAME')
     .addOption(
       new Option('--fail-on <severity>', 'lowest severity that fails').choices(['error', 'warning']).default('error'),
     )
@@ -54,7 +53,7 @@ async function wantedFiles(
 ): Promise<Set<string> | undefined> {
   if (files.length === 0 && !selectors) return undefined;
   const names = await namesIn(project, files);
-  if (selectors) for (const { document } of chooseJobs(project, [], selectors)) names.add(document.file);
+  if (selectors) for (const { document } of await chooseJobs(project, [], selectors)) names.add(document.file);
   return names;
 }
 
