@@ -1,7 +1,9 @@
+import { jobSchema } from '../src/check/job-schema.ts';
 import { jobJsonSchema, projectJsonSchema } from '../src/check/json-schema.ts';
+import { projectSchema } from '../src/check/project-schema.ts';
 import { DIAGNOSTIC_CODES } from '../src/model/codes.ts';
 import type { Spec } from '../src/model/component.ts';
-import type { Schema } from '../src/spec/schema.ts';
+import { type Schema, secretKeys } from '../src/spec/schema.ts';
 import * as specs from '../src/specs.ts';
 
 /** Every generated file by its path below schemas/. */
@@ -10,6 +12,8 @@ export function generatedFiles(): Record<string, string> {
     'job.schema.json': json(jobJsonSchema()),
     'project.schema.json': json(projectJsonSchema()),
     'reference/diagnostics.md': diagnosticsPage(),
+    'reference/job.md': jobPage(),
+    'reference/project.md': projectPage(),
   };
   for (const kinds of [specs.sources, specs.destinations, specs.formats, specs.transforms, specs.checks]) {
     for (const spec of Object.values(kinds)) files[`reference/${spec.kind}-${spec.type}.md`] = componentPage(spec);
@@ -19,6 +23,43 @@ export function generatedFiles(): Record<string, string> {
 
 function json(value: unknown): string {
   return `${JSON.stringify(value, null, 2)}\n`;
+}
+
+/** Keys of a job that a page of their own, of a component, says more about. */
+const OF_COMPONENTS = ['source', 'destination', 'transform', 'checks'];
+
+function jobPage(): string {
+  const { properties = {} } = jobSchema;
+  const own = Object.entries(properties).filter(([key]) => !OF_COMPONENTS.includes(key) && key !== 'streams');
+  return page([
+    '# Job',
+    'The keys of a job file. Each source, destination, format, transform and check has a page of its own.',
+    keyTable(keyRows({ ...jobSchema, properties: Object.fromEntries(own) }, '', [])),
+  ]);
+}
+
+function projectPage(): string {
+  const { properties = {} } = projectSchema;
+  const plain = Object.entries(properties).filter(
+    ([key]) => !['connections', 'defaults', 'channels', 'secrets'].includes(key),
+  );
+  const part = (key: string): string[] => {
+    const named = properties[key];
+    const value = typeof named?.additionalProperties === 'object' ? named.additionalProperties : undefined;
+    const variants = Object.entries(value?.['x-union']?.of ?? {}).flatMap(([type, variant]) => [
+      `### \`type: ${type}\``,
+      variant.description ?? '',
+      keyTable(keyRows(variant, '', secretKeys(variant))),
+    ]);
+    return [`## \`${key}\``, named?.description ?? '', ...variants];
+  };
+  return page([
+    '# Project',
+    'The keys of sluice.yaml. `connections` holds the connection keys of the sources and destinations, `defaults` those of jobs.',
+    keyTable(keyRows({ ...projectSchema, properties: Object.fromEntries(plain) }, '', [])),
+    ...part('channels'),
+    ...part('secrets'),
+  ]);
 }
 
 function diagnosticsPage(): string {

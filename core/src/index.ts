@@ -9,10 +9,13 @@ export { projectSchema } from './check/project-schema.ts';
 export { jobPatterns, type Scope } from './check/scope.ts';
 export { nearest } from './check/suggest.ts';
 export { visitJob } from './check/view.ts';
+export { hasRole, type Principal, principalOf, type Rights, rightsTo } from './compile/access.ts';
 export { canonicalJson, hashJson } from './compile/canonical.ts';
 export { type Compiled, type CompileOptions, compile, targetScope } from './compile/compile.ts';
 export { connectionUse } from './compile/connection.ts';
+export { projectSettings } from './compile/project-settings.ts';
 export { type ReferenceValues, type Resolved, resolveReferences } from './compile/references.ts';
+export { secretNames } from './compile/secrets.ts';
 export { settleSettings } from './compile/settings.ts';
 export { complete } from './language/complete.ts';
 export { codeActions } from './language/fixes.ts';
@@ -39,7 +42,9 @@ export { type ErrorKind, type ErrorPlace, messageOf, SluiceError, type SluiceErr
 export { globBase, globMatcher } from './model/glob.ts';
 export type * from './model/job.ts';
 export { isJsonObject, type Json, type JsonObject } from './model/json.ts';
+export type * from './model/project.ts';
 export { entryOf, type QuarantinedRow, type ReplayEntry } from './model/quarantine.ts';
+export { type SecretAddress, secretAddress } from './model/reference.ts';
 export {
   addCounts,
   type Checkpoint,

@@ -139,6 +139,7 @@ const SYMBOL_KINDS: Readonly<Record<CoreSymbol['kind'], SymbolKind>> = {
   stream: SymbolKind.Namespace,
   column: SymbolKind.Field,
   connection: SymbolKind.Interface,
+  channel: SymbolKind.Event,
   variable: SymbolKind.Variable,
 };
 

@@ -1,6 +1,7 @@
 import type { Spec } from '../model/component.ts';
 import { type Schema, schema } from '../spec/schema.ts';
 import * as specs from '../specs.ts';
+import { notify, sla } from './channel-schema.ts';
 import { componentSchemas } from './component-schemas.ts';
 import { PARTIAL_SCHEMAS } from './host.ts';
 import { incremental } from './incremental-schema.ts';
@@ -232,6 +233,8 @@ export const jobSchema: Schema = {
       schedule,
       retries,
       timeout: { type: 'string', 'x-kind': 'duration', description: 'Longest time of one attempt.' },
+      notify,
+      sla,
     },
     ['name', 'source'],
   ),

@@ -5,7 +5,7 @@ import type { Host } from './host.ts';
 import { listWords, meant } from './suggest.ts';
 
 /** Keys of the language that this version does not have yet. */
-const LATER: ReadonlySet<string> = new Set(['access', 'api', 'channels', 'notify', 'processing', 'secrets', 'sla']);
+const LATER: ReadonlySet<string> = new Set(['processing']);
 
 /** What other tools do in a step and this language does elsewhere. */
 const ELSEWHERE: Readonly<Record<string, string>> = {

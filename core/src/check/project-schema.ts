@@ -1,8 +1,11 @@
 import type { Schema } from '../spec/schema.ts';
 import * as specs from '../specs.ts';
+import { access, api } from './access-schema.ts';
+import { channels } from './channel-schema.ts';
 import { connectionSchema } from './component-schemas.ts';
 import { PARTIAL_SCHEMAS, RUNTIME_SCHEMAS } from './host.ts';
 import { jobSchema, limits } from './job-schema.ts';
+import { secrets } from './secrets-schema.ts';
 
 const variable: Schema = {
   type: 'object',
@@ -62,6 +65,13 @@ export const projectSchema: Schema = {
     database: 'state_store',
     state: 'state_store',
     default: 'defaults',
+    notifications: 'channels',
+    alerts: 'channels',
+    permissions: 'access',
+    auth: 'access',
+    server: 'api',
+    secret_backends: 'secrets',
+    vault: 'secrets',
   },
   properties: {
     version: { type: 'integer', enum: [1], description: 'Version of the job language.' },
@@ -142,5 +152,9 @@ export const projectSchema: Schema = {
       description: 'How columns are masked.',
     },
     limits,
+    channels,
+    secrets,
+    access,
+    api,
   },
 };

@@ -1,5 +1,5 @@
 import type { Fix, Range } from '../model/diagnostic.ts';
-import { escapeReferences, type TextPart, textParts } from '../model/reference.ts';
+import { escapeReferences, secretAddress, type TextPart, textParts } from '../model/reference.ts';
 import { STRFTIME_FIELDS, strftimeFault } from '../schedule/strftime.ts';
 import type { ScalarNode } from '../text/node.ts';
 import type { Report } from './host.ts';
@@ -8,6 +8,8 @@ import { listWords, nearest } from './suggest.ts';
 export interface ReferenceScope {
   /** Values of `${var:…}` of the target; undefined for a declared variable without one. */
   variables: ReadonlyMap<string, string | undefined>;
+  /** Names that `${secret:NAME/…}` may begin with; undefined where none can stand. */
+  providers?: ReadonlySet<string>;
   /** The document's text, to find a reference inside a node. */
   text: string;
 }
@@ -77,7 +79,7 @@ function reportFault(
       report(
         'reference/form',
         node,
-        `\`${written}\` is no reference; there are \`\${env:NAME}\`, \`\${env:NAME:-default}\`, \`\${var:name}\`, \`\${file:path}\`, \`\${stream:name}\`, \`\${window:start}\` and \`\${window:end}\`. A literal \`\${\` is written \`$\${\`.`,
+        `\`${written}\` is no reference; there are \`\${env:NAME}\`, \`\${env:NAME:-default}\`, \`\${var:name}\`, \`\${file:path}\`, \`\${stream:name}\`, \`\${window:start}\`, \`\${window:end}\` and \`\${secret:provider/path#key}\`. A literal \`\${\` is written \`$\${\`.`,
         { range },
       );
       return;
@@ -102,9 +104,32 @@ function reportFault(
       `\`${written}\` cannot stand here: this must be known before a run starts. \`\${var:…}\` can.`,
       { range },
     );
+  } else if (part.kind === 'secret') {
+    secretFault(node, part.name, range, scope, report);
   } else if (part.kind === 'file' && leavesProject(part.name)) {
     report('reference/file', node, 'A file must be inside the project folder or /run/secrets.', { range });
   }
+}
+
+function secretFault(
+  node: ScalarNode,
+  name: string,
+  range: Range,
+  { providers }: ReferenceScope,
+  report: Report,
+): void {
+  const provider = secretAddress(name)?.provider ?? '';
+  if (!providers) {
+    const message = 'A secret cannot stand here, since secrets are looked up with it; `${env:…}` and `${file:…}` can.';
+    report('reference/place', node, message, { range });
+    return;
+  }
+  if (providers.has(provider)) return;
+  const near = nearest(provider, [...providers]);
+  const hint = near ? `did you mean \`${near}\`?` : `there are ${listWords([...providers])}.`;
+  const text = `\${secret:${near}${name.slice(provider.length)}}`;
+  const fix = near ? edit(`Use \`${near}\``, range, text) : undefined;
+  report('secret/provider', node, `There is no secret provider \`${provider}\`; ${hint}`, { range, fix });
 }
 
 /** A window's bounds select what is read: they stand under `source` and nowhere else. */

@@ -31,6 +31,7 @@ const STATIC_KINDS: ReadonlySet<TextKind> = new Set([
   'new-column',
   'connection',
   'job',
+  'channel',
 ]);
 
 function mayHoldReferences(schema: Schema, place: Place): boolean {

@@ -13,8 +13,9 @@ import {
 } from '../text/node.ts';
 import type { Host, Report } from './host.ts';
 import { JOB_PATTERNS, projectSchema } from './project-schema.ts';
-import { putVariables } from './references.ts';
+import { putVariables, type ReferenceScope } from './references.ts';
 import { reporter } from './report.ts';
+import { BUILT_IN_PROVIDERS } from './secrets-schema.ts';
 import { walk } from './walk.ts';
 
 /** One entry of `defaults` of sluice.yaml. */
@@ -23,6 +24,7 @@ interface Defaults {
   set: MapNode;
 }
 
+/** A named entry of sluice.yaml with a `type`. */
 interface Connection {
   key: ScalarNode;
   type: string | undefined;
@@ -35,6 +37,12 @@ export interface Scope {
   target: string | null;
   variables: ReadonlyMap<string, string | undefined>;
   connections: ReadonlyMap<string, Connection>;
+  /** `channels` of sluice.yaml, by name. */
+  channels: ReadonlyMap<string, Connection>;
+  /** `secrets` of sluice.yaml, by name. */
+  secrets: ReadonlyMap<string, Connection>;
+  /** Names that `${secret:NAME/…}` may begin with. */
+  providers: ReadonlySet<string>;
   defaults: readonly Defaults[];
   limits: Node | undefined;
   /** sluice.yaml in normal form. */
@@ -85,7 +93,10 @@ function makeScope(config: Document | null, wanted: string | undefined, vars: Re
   return {
     target: target ?? null,
     variables,
-    connections: connectionsOf(root),
+    connections: namedOf(root, 'connections'),
+    channels: namedOf(root, 'channels'),
+    secrets: namedOf(root, 'secrets'),
+    providers: providersOf(config),
     defaults: itemsOf(root, 'defaults').flatMap(readDefaults),
     limits: child(root, 'limits'),
     root,
@@ -140,11 +151,28 @@ function configHost(config: Document, variables: ReadonlyMap<string, string | un
     typeOf: () => undefined,
     text(node, text, runtime) {
       if (!/^\/(?:variables|targets)\//.test(node.path))
-        return putVariables(node, text, runtime, { variables, text: config.text }, report);
+        return putVariables(node, text, runtime, configReferences(config, node, variables), report);
       if (text.includes('${')) report('reference/place', node, 'A variable holds a plain value, no reference.');
       return text;
     },
   };
+}
+
+/** What secrets are looked up with holds none itself. */
+function configReferences(
+  config: Document,
+  node: ScalarNode,
+  variables: ReadonlyMap<string, string | undefined>,
+): ReferenceScope {
+  const scope = { variables, text: config.text };
+  return /^\/(?:secrets|state_store)(?:\/|$)/.test(node.path) ? scope : { ...scope, providers: providersOf(config) };
+}
+
+/** Names that `${secret:NAME/…}` may begin with. */
+export function providersOf(config: Document | null): ReadonlySet<string> {
+  const declared = child(config?.root, 'secrets');
+  const names = declared?.kind === 'map' ? declared.entries.map((entry) => entry.key.source) : [];
+  return new Set([...names, ...BUILT_IN_PROVIDERS]);
 }
 
 /** Walks sluice.yaml again and tells of every value and the schema that it was held against, as `visitJob` does for a job. */
@@ -155,8 +183,8 @@ export function visitConfig(config: Document, visit: NonNullable<Host['visit']>)
   walk(root, projectSchema, host, { partial: false, runtime: false });
 }
 
-function connectionsOf(root: MapNode | null): Map<string, Connection> {
-  const node = child(root, 'connections');
+function namedOf(root: MapNode | null, key: string): Map<string, Connection> {
+  const node = child(root, key);
   const connections = new Map<string, Connection>();
   for (const entry of node?.kind === 'map' ? node.entries : []) {
     const map: MapNode =

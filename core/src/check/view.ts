@@ -139,7 +139,13 @@ function jobHost(document: Document, scope: Scope, report: Report, defaults: Nod
     report,
     typeOf: (union, node) => typeOf(union, node, document, scope, defaults),
     text: (node, text, runtime) =>
-      putVariables(node, text, runtime, { variables: scope.variables, text: document.text }, report),
+      putVariables(
+        node,
+        text,
+        runtime,
+        { variables: scope.variables, providers: scope.providers, text: document.text },
+        report,
+      ),
   };
 }
 
@@ -196,7 +202,7 @@ function requireAll(view: JobView, report: Report): void {
   const properties = jobSchema.properties!;
   const root = view.root!;
   requireKeys(root, { required: ['name'] }, { report });
-  for (const key of ['compute', 'schedule', 'retries', 'limits']) {
+  for (const key of ['compute', 'schedule', 'retries', 'limits', 'sla']) {
     requireIn(child(view.job, key), properties[key]!, view.scope, report);
   }
   for (const stream of view.streams) {

@@ -106,6 +106,13 @@ export const JOB_WORDS = {
   id: 'name',
   job: 'name',
   active: 'enabled',
+  notifications: 'notify',
+  alerts: 'notify',
+  email_notifications: 'notify',
+  webhook_notifications: 'notify',
+  on_failure_callback: 'notify',
+  slas: 'sla',
+  service_level: 'sla',
 };
 
 /** Other tools' words for the keys of a column. */

@@ -11,7 +11,9 @@ import { parseDuration } from '../model/units.ts';
 import { normaliseCron } from '../schedule/cron.ts';
 import { child, type Document, type MapNode, textOf } from '../text/node.ts';
 import { hashJson } from './canonical.ts';
+import { notifyOf, slaOf } from './notify.ts';
 import { computeOf } from './presets.ts';
+import { providersUsed } from './secrets.ts';
 import { streamOf } from './stream.ts';
 
 export interface CompileOptions {
@@ -93,7 +95,11 @@ function jobOf(view: JobView, node: MapNode, project: Project): Job {
     schedule: scheduleOf(node),
     retries: retriesOf(node),
     timeout_ms: parseDuration(textOf(node, 'timeout') ?? ''),
+    notify: notifyOf(view.scope, node),
+    sla: slaOf(node),
+    secret_providers: {},
   };
+  job.secret_providers = providersUsed(view.scope, job as unknown as Json);
   const { file: _, ...hashed } = job;
   return { ...job, hash: hashJson(hashed as unknown as Json) };
 }

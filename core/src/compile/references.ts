@@ -11,6 +11,8 @@ export interface ReferenceValues {
    * and `echo` put one there.
    */
   file(path: string): string | null;
+  /** Value of a secret by `provider/path#key`; null, or no function: it is not known. */
+  secret?(name: string): string | null;
   /** Name of the stream, for `${stream:name}`. */
   stream: string;
   /** The run's window in milliseconds and the zone of its patterns; left out: `${window:…}` stays as it is written. */
@@ -64,6 +66,7 @@ function valueFor(part: Exclude<TextPart, { kind: 'literal' }>, values: Referenc
   if (part.kind === 'env') return fromEnv(part, values);
   if (part.kind === 'file') return fromFile(part.name, values);
   if (part.kind === 'window') return fromWindow(part, values);
+  if (part.kind === 'secret') return values.secret?.(part.name) ?? null;
   return part.kind === 'stream' ? values.stream : null;
 }
 

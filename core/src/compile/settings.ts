@@ -1,3 +1,4 @@
+import type { TypedSettings } from '../model/job.ts';
 import type { Json, JsonObject } from '../model/json.ts';
 import type { Schema } from '../spec/schema.ts';
 
@@ -14,6 +15,14 @@ export function withDefaults(value: Json, schema: Schema): Json {
     if (!(key in result) && inner.default !== undefined) result[key] = structuredClone(inner.default) as Json;
   }
   return result;
+}
+
+/** A value with a `type` as its type and its settings, with the defaults of that type's schema. */
+export function typedSettings(value: Json, types: Readonly<Record<string, Schema>>): TypedSettings {
+  const { type, ...own } = value as JsonObject;
+  const name = String(type);
+  const schema = Object.hasOwn(types, name) ? (types[name] ?? {}) : {};
+  return { type: name, settings: withDefaults(own, schema) as JsonObject };
 }
 
 /**

@@ -37,6 +37,13 @@ export function completeReference(context: LanguageContext, caret: Caret): Compl
       '\\${env:${1:NAME}:-${2:default}\\}',
     ),
     item('${file:…}', 'The content of a file inside the project or /run/secrets.', '\\${file:${1:path}\\}'),
+    ...[...context.scope.providers].map((provider) =>
+      item(
+        `\${secret:${provider}/…}`,
+        'A secret, looked up when a run starts; a `#key` behind the path picks one value of it.',
+        `\\\${secret:${provider}/\${1:path}\\}`,
+      ),
+    ),
     item('${stream:name}', 'The name of the stream.'),
     ...(/\btype:\s*window\b/.test(text) ? windows(item) : []),
   ];

@@ -113,6 +113,7 @@ const listed =
 const KINDS: Partial<Record<TextKind, KindItems>> = {
   type: typeItems,
   connection: connectionItems,
+  channel: channelItems,
   job: jobItems,
   cron: cronItems,
   timezone: (_, caret) => zones().map((zone) => value(caret, zone)),
@@ -135,6 +136,14 @@ const KINDS: Partial<Record<TextKind, KindItems>> = {
       insert: '\\${file:/run/secrets/${1:name}\\}',
       range: caret.range,
       filter: '${file:name}',
+    },
+    {
+      label: '${secret:…}',
+      kind: 'snippet',
+      detail: 'a secret of a provider',
+      insert: '\\${secret:${1:store}/${2:path}\\}',
+      range: caret.range,
+      filter: '${secret:store}',
     },
   ],
 };
@@ -193,6 +202,12 @@ function connectionItems(context: LanguageContext, caret: Caret, node: ScalarNod
         : connection.type === type;
     return fits ? [value(caret, name, { kind: 'connection', detail: connection.type ?? '' })] : [];
   });
+}
+
+function channelItems(context: LanguageContext, caret: Caret): Completion[] {
+  return [...context.scope.channels].map(([name, channel]) =>
+    value(caret, name, { kind: 'connection', detail: channel.type ?? '' }),
+  );
 }
 
 function jobItems(context: LanguageContext, caret: Caret): Completion[] {

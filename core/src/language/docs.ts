@@ -32,6 +32,7 @@ const KIND_WORDS: Readonly<Record<string, string>> = {
   secret: 'secret, as a reference',
   connection: 'connection',
   job: 'job',
+  channel: 'channel',
   url: 'URL',
   timestamp: 'time in ISO 8601',
 };

@@ -1,5 +1,7 @@
+import { channelTypes } from '../check/channel-schema.ts';
+import { type Schema, secretKeys } from '../spec/schema.ts';
 import * as specs from '../specs.ts';
-import { type Node, textOf } from '../text/node.ts';
+import { type MapNode, type Node, textOf } from '../text/node.ts';
 import { positionAt } from '../text/position.ts';
 import { columnsAt, factText, find, pointOf, recordOf } from './column-flow.ts';
 import { readable } from './readable.ts';
@@ -46,10 +48,24 @@ export function connectionHover(context: LanguageContext, name: string): string 
     Object.hasOwn(map, type) ? map[type] : undefined;
   const spec = own(specs.sources) ?? own(specs.destinations);
   const secrets = new Set([...(own(specs.sources)?.secrets ?? []), ...(own(specs.destinations)?.secrets ?? [])]);
-  const keys = connection.node.entries.flatMap(({ key, value }) =>
+  return namedText(`Connection \`${name}\`: **${spec?.title ?? type}**`, connection.node, secrets);
+}
+
+/** A channel, as a connection is shown. */
+export function channelHover(context: LanguageContext, name: string): string | null {
+  const channel = context.scope.channels.get(name);
+  if (!channel) return null;
+  const types: Readonly<Record<string, Schema>> = channelTypes;
+  const type = channel.type ?? '';
+  const schema = Object.hasOwn(types, type) ? types[type] : undefined;
+  return namedText(`Channel \`${name}\`: **${schema?.title ?? type}**`, channel.node, new Set(secretKeys(schema)));
+}
+
+function namedText(title: string, node: MapNode, secrets: ReadonlySet<string>): string {
+  const keys = node.entries.flatMap(({ key, value }) =>
     key.source === 'type' ? [] : [`- \`${key.source}\`: ${shownValue(value, secrets.has(key.source))}`],
   );
-  return [`Connection \`${name}\`: **${spec?.title ?? type}**`, keys.join('\n')].filter(Boolean).join('\n\n');
+  return [title, keys.join('\n')].filter(Boolean).join('\n\n');
 }
 
 function shownValue(node: Node, secret: boolean): string {

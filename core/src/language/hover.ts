@@ -3,7 +3,7 @@ import type { Entry, Node, ScalarNode } from '../text/node.ts';
 import { textOf } from '../text/node.ts';
 import { docsOf } from './docs.ts';
 import { hoverCron } from './hover-cron.ts';
-import { columnHover, connectionHover, jobHover, referenceHover } from './hover-names.ts';
+import { channelHover, columnHover, connectionHover, jobHover, referenceHover } from './hover-names.ts';
 import { laidUnder } from './origins.ts';
 import { symbolAt } from './symbol-at.ts';
 import type { Hover, LanguageContext } from './types.ts';
@@ -26,7 +26,12 @@ function keyHover(context: LanguageContext, found: Found, entry: Entry): Hover |
   const above = parent ? (byPath.get(parent.path) ?? []) : [];
   const key = entry.key.source;
   const symbol = symbolAt(context, entry.key.range.start);
-  const own = symbol?.kind === 'connection' ? connectionHover(context, symbol.name) : null;
+  const own =
+    symbol?.kind === 'connection'
+      ? connectionHover(context, symbol.name)
+      : symbol?.kind === 'channel'
+        ? channelHover(context, symbol.name)
+        : null;
   const schema = visits[0]?.schema;
   const parts = own ? [own] : [];
   if (schema && !own)
@@ -62,6 +67,8 @@ function scalarText(context: LanguageContext, node: ScalarNode, schema: Schema, 
       return whole(hoverCron(context, node));
     case 'connection':
       return whole(connectionHover(context, node.source));
+    case 'channel':
+      return whole(channelHover(context, node.source));
     case 'job':
       return whole(jobHover(context, node.source));
     case undefined:

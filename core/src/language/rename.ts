@@ -33,6 +33,7 @@ const FORMS: Readonly<Record<NamedSymbol['kind'], { pattern: RegExp; text: strin
   job: { pattern: /^[a-z][a-z0-9_]{0,62}$/, text: 'lower-case letters, digits and `_`, at most 63' },
   stream: { pattern: /^[a-z][a-z0-9_]{0,62}$/, text: 'lower-case letters, digits and `_`, at most 63' },
   connection: { pattern: /^[A-Za-z_][\w-]*$/, text: 'letters, digits, `_` and `-`' },
+  channel: { pattern: /^[A-Za-z_][\w-]*$/, text: 'letters, digits, `_` and `-`' },
   variable: { pattern: /^[A-Za-z_][\w-]*$/, text: 'letters, digits, `_` and `-`' },
   column: { pattern: /\S/, text: 'not empty' },
 };
@@ -77,6 +78,8 @@ function isTaken(context: LanguageContext, symbol: NamedSymbol, to: string): boo
   switch (symbol.kind) {
     case 'connection':
       return context.scope.connections.has(to);
+    case 'channel':
+      return context.scope.channels.has(to);
     case 'variable':
       return context.scope.variables.has(to);
     case 'job':

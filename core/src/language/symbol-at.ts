@@ -10,7 +10,7 @@ import { isConfig, nodeAt, pathParts, visited } from './visits.ts';
 
 /** Something with a name that stands in several places. */
 export interface NamedSymbol {
-  kind: 'connection' | 'variable' | 'job' | 'stream' | 'column';
+  kind: 'connection' | 'channel' | 'variable' | 'job' | 'stream' | 'column';
   name: string;
   range: Range;
   /** JSON pointer of the value, or of the entry's value for a key. */
@@ -57,6 +57,7 @@ function configNames(document: Document): NamedSymbol[] {
   const root = document.root?.kind === 'map' ? document.root.entries : [];
   for (const { key, value } of root) {
     if (key.source === 'connections') keys(value, 'connection', true);
+    if (key.source === 'channels') keys(value, 'channel', true);
     if (key.source === 'variables') keys(value, 'variable', true);
     for (const target of key.source === 'targets' && value.kind === 'map' ? value.entries : [])
       for (const part of target.value.kind === 'map' ? target.value.entries : [])
@@ -79,7 +80,7 @@ function scalarNames(document: Document, node: ScalarNode, schema: Schema): Name
   const symbol = (of: NamedSymbol['kind'], isDefinition: boolean): NamedSymbol[] => [
     { kind: of, name: node.source, range: node.range, path: node.path, form: 'scalar', of: kind, isDefinition },
   ];
-  if (kind === 'connection') return symbol('connection', false);
+  if (kind === 'connection' || kind === 'channel') return symbol(kind, false);
   if (kind === 'job') return symbol('job', false);
   if (kind && COLUMN_KINDS.has(kind)) return symbol('column', kind === 'new-column');
   if (kind && SQL_KINDS.has(kind)) return sqlNames(document, node, kind);

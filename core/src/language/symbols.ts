@@ -72,6 +72,7 @@ function detailOf(value: Node): string {
 function kindOf(value: Node, path: readonly string[], config: boolean): DocumentSymbol['kind'] {
   if (!config && path.length === 1 && path[0] === 'name') return 'job';
   if (config && path.length === 2 && path[0] === 'connections') return 'connection';
+  if (config && path.length === 2 && path[0] === 'channels') return 'channel';
   if (config && path.length === 2 && path[0] === 'variables') return 'variable';
   return value.kind === 'map' ? 'key' : value.kind === 'list' ? 'list' : 'value';
 }
@@ -95,6 +96,7 @@ export function workspaceSymbols(project: Project, query: string): WorkspaceSymb
       add('stream', child(stream, 'name'), textOf(root, 'name') ?? document.file);
   }
   for (const [, connection] of scope.connections) add('connection', connection.key, 'sluice.yaml');
+  for (const [, channel] of scope.channels) add('channel', channel.key, 'sluice.yaml');
   const variables = child(project.files.config?.root, 'variables');
   for (const entry of variables?.kind === 'map' ? variables.entries : []) add('variable', entry.key, 'sluice.yaml');
   return found;

@@ -92,7 +92,7 @@ export interface Hover {
 export interface DocumentSymbol {
   name: string;
   detail: string;
-  kind: 'job' | 'key' | 'list' | 'value' | 'stream' | 'column' | 'connection' | 'variable';
+  kind: 'job' | 'key' | 'list' | 'value' | 'stream' | 'column' | 'connection' | 'channel' | 'variable';
   range: Range;
   selection: Range;
   children: DocumentSymbol[];
@@ -100,7 +100,7 @@ export interface DocumentSymbol {
 
 export interface WorkspaceSymbol {
   name: string;
-  kind: 'job' | 'stream' | 'connection' | 'variable';
+  kind: 'job' | 'stream' | 'connection' | 'channel' | 'variable';
   container: string;
   location: Location;
 }

@@ -45,6 +45,11 @@ export const DIAGNOSTIC_CODES = {
   'reference/place': 'A reference where its value must be known before a run starts.',
   'reference/file': '`${file:…}` names a file outside the project and outside /run/secrets.',
   'secret/literal': 'A secret is written into the file.',
+  'secret/provider': '`${secret:…}` names a provider that the project does not have.',
+  'secret/login': 'A provider of secrets with too few or too many ways to log in.',
+  'channel/unknown': '`notify` names a channel that sluice.yaml does not have.',
+  'channel/user': 'A user without a password, or a password without a user.',
+  'notify/idle': '`notify` or `sla` that can tell nothing.',
   'source/after-load':
     'Files that would be cleared away without a ledger of what is loaded, or out of the source’s root.',
   'connection/unknown': 'sluice.yaml has no connection of this name.',

@@ -42,8 +42,32 @@ export interface Job {
   retries: Retries;
   /** Milliseconds per attempt; null: no limit. */
   timeout_ms: number | null;
+  notify: Notify[];
+  sla: Sla | null;
+  /** The declared providers that references of this job name, by their names. Those that every project has are left out. */
+  secret_providers: Record<string, TypedSettings>;
   /** sha256 (hex) of the job's canonical JSON: comments, key order and formatting do not change it. */
   hash: string;
+}
+
+/** Something with a type, and its settings as that type takes them. */
+export interface TypedSettings {
+  type: string;
+  settings: JsonObject;
+}
+
+export type NotifyEvent = 'failure' | 'recovery' | 'lateness';
+
+/** Who is told of what. The channel's settings are laid in, references kept. */
+export interface Notify extends TypedSettings {
+  channel: string;
+  on: NotifyEvent[];
+}
+
+/** What a job promises; null: no bound. */
+export interface Sla {
+  freshness_ms: number | null;
+  max_duration_ms: number | null;
 }
 
 export interface Stream {

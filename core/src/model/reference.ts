@@ -1,5 +1,8 @@
-/** The kinds of references: `${env:NAME}`, `${var:name}`, `${file:path}`, `${stream:name}`, `${window:start|%Y-%m-%d}`. */
-type ReferenceKind = 'env' | 'var' | 'file' | 'stream' | 'window';
+/**
+ * The kinds of references: `${env:NAME}`, `${var:name}`, `${file:path}`, `${stream:name}`, `${window:start|%Y-%m-%d}`,
+ * `${secret:provider/path#key}`.
+ */
+type ReferenceKind = 'env' | 'var' | 'file' | 'stream' | 'window' | 'secret';
 
 /** A piece of a text: literal, or a reference, or something that looks like one and is not. */
 export type TextPart =
@@ -7,7 +10,7 @@ export type TextPart =
   | { kind: ReferenceKind; name: string; fallback: string | null; pattern?: string; start: number; end: number }
   | { kind: 'bad'; text: string; start: number; end: number };
 
-const FORM = /^(env|var|file|stream|window):(.*)$/s;
+const FORM = /^(env|var|file|stream|window|secret):(.*)$/s;
 
 /** Splits a text into literals and references; `$${` is a literal `${`. Concatenating all parts covers the whole text. */
 export function textParts(text: string): TextPart[] {
@@ -51,9 +54,28 @@ function readReference(text: string, start: number, end: number, closed: boolean
     const pattern = window[2] === undefined ? {} : { pattern: window[2] };
     return { kind, name: window[1] ?? '', fallback: null, ...pattern, start, end };
   }
+  if (kind === 'secret') return secretAddress(body) ? { kind, name: body, fallback: null, start, end } : bad;
   const valid =
     kind === 'file' ? body.trim() !== '' : kind === 'stream' ? body === 'name' : /^[A-Za-z_][\w-]*$/.test(body);
   return valid ? { kind, name: body, fallback: null, start, end } : bad;
+}
+
+/** Where a secret lies. */
+export interface SecretAddress {
+  /** Name of the provider in the project. */
+  provider: string;
+  /** The secret's place at the provider, such as `crm/database`. */
+  path: string;
+  /** Key inside the secret; null: the secret itself. */
+  key: string | null;
+}
+
+/** The parts of `provider/path#key`; null where a text is none. A path has no empty part and none that leads upward. */
+export function secretAddress(name: string): SecretAddress | null {
+  const match = /^([A-Za-z_][\w-]*)\/([^#\s]+)(?:#([^#\s]+))?$/.exec(name);
+  if (!match) return null;
+  const [, provider = '', path = '', key = null] = match;
+  return path.split('/').some((part) => /^\.{0,2}$/.test(part)) ? null : { provider, path, key };
 }
 
 /** Whether a text holds anything but literals. */

@@ -1,14 +1,40 @@
+import { channelTypes } from '../check/channel-schema.ts';
+import { providerTypes } from '../check/secrets-schema.ts';
 import type { Spec } from '../model/component.ts';
-import type { Job, Stream } from '../model/job.ts';
+import type { Job, Stream, TypedSettings } from '../model/job.ts';
 import type { Json, JsonObject } from '../model/json.ts';
 import { textParts } from '../model/reference.ts';
+import { type Schema, secretKeys } from '../spec/schema.ts';
 import { destinations, sources } from '../specs.ts';
 
 const HIDDEN = '***';
 
 /** A job as it may be shown: of the same shape, with `***` for every secret. References stay. */
 export function withoutSecrets(job: Job): Job {
-  return { ...job, streams: job.streams.map(streamWithoutSecrets) };
+  // What was applied before there was such a key lacks it.
+  const notify = (job.notify ?? []).map((entry) => ({ ...entry, ...typedWithoutSecrets(entry, channelTypes) }));
+  const providers = Object.entries(job.secret_providers ?? {}).map(([name, provider]) => {
+    return [name, typedWithoutSecrets(provider, providerTypes)] as const;
+  });
+  return {
+    ...job,
+    streams: job.streams.map(streamWithoutSecrets),
+    notify,
+    secret_providers: Object.fromEntries(providers),
+  };
+}
+
+function typedWithoutSecrets(
+  { type, settings }: TypedSettings,
+  types: Readonly<Record<string, Schema>>,
+): TypedSettings {
+  const secrets = secretKeys(Object.hasOwn(types, type) ? types[type] : undefined);
+  const shown = secrets.filter((key) => Object.hasOwn(settings, key)).map((key) => [key, hideWhole(settings[key])]);
+  return { type, settings: { ...(hidePasswords(settings) as JsonObject), ...Object.fromEntries(shown) } };
+}
+
+function hideWhole(value: Json | undefined): Json {
+  return typeof value === 'string' ? symbolsOf(value) : HIDDEN;
 }
 
 function streamWithoutSecrets(stream: Stream): Stream {

@@ -64,6 +64,7 @@ export type TextKind =
   | 'secret'
   | 'connection'
   | 'job'
+  | 'channel'
   | 'url'
   | 'timestamp';
 
@@ -96,6 +97,12 @@ type RequiredKeys<S> =
 type DefaultedKeys<P> = {
   [K in keyof P]: P[K] extends { default: string | number | boolean | readonly unknown[] } ? K : never;
 }[keyof P];
+
+/** The keys of an object whose values are secrets. */
+export function secretKeys(schema: Schema | undefined): string[] {
+  const properties = Object.entries(schema?.properties ?? {});
+  return properties.flatMap(([key, inner]) => (inner['x-kind'] === 'secret' ? [key] : []));
+}
 
 /** Declares a schema: checks that it is one and keeps its literal type for `Infer`. */
 export function schema<const S extends Schema>(value: S): S {

@@ -1,6 +1,7 @@
 import type { Rule } from '../rule.ts';
 import { afterLoad } from './after-load.ts';
 import { appendTwice } from './append-twice.ts';
+import { channels } from './channels.ts';
 import { checkColumns } from './check-columns.ts';
 import { columnUse } from './column-use.ts';
 import { columns } from './columns.ts';
@@ -19,6 +20,7 @@ import { partOfRows } from './part-of-rows.ts';
 import { projectVersion } from './project-version.ts';
 import { renamedFrom } from './renamed-from.ts';
 import { schedule } from './schedule.ts';
+import { secretLogins } from './secret-logins.ts';
 import { secrets } from './secrets.ts';
 import { sharedTables } from './shared-tables.ts';
 import { sourceTable } from './source-table.ts';
@@ -35,6 +37,7 @@ export const rules: readonly Rule[] = [
   keptColumns,
   partOfRows,
   idleSettings,
+  channels,
   checkColumns,
   columnUse,
   columns,
@@ -49,6 +52,7 @@ export const rules: readonly Rule[] = [
   projectVersion,
   renamedFrom,
   schedule,
+  secretLogins,
   secrets,
   sharedTables,
   sourceTable,

@@ -1,8 +1,11 @@
 import type { Spec } from '../../model/component.ts';
+import { type Schema, secretKeys } from '../../spec/schema.ts';
 import * as specs from '../../specs.ts';
 import { child, entryOf, type Node, textOf } from '../../text/node.ts';
+import { channelTypes } from '../channel-schema.ts';
 import type { Report } from '../host.ts';
 import type { Rule } from '../rule.ts';
+import { providerTypes } from '../secrets-schema.ts';
 
 /** A secret that stands in a file is in the repository, the plan and the state: it must be a reference. */
 export const secrets: Rule = {
@@ -19,9 +22,17 @@ export const secrets: Rule = {
     );
   },
   project({ scope, report }) {
-    const key = child(scope.root, 'masking', 'key');
-    if (key?.kind === 'scalar' && key.value !== null && !String(key.value).includes('${'))
-      literalSecret('key', key, 'masking', report);
+    checkWhole(child(scope.root, 'masking'), ['key'], 'masking', report);
+    checkWhole(child(scope.root, 'api'), ['hook_secret'], 'api', report);
+    for (const [types, entries] of [
+      [channelTypes, scope.channels],
+      [providerTypes, scope.secrets],
+    ] as const) {
+      for (const [name, { type, node }] of entries) {
+        freeText(node, name, report);
+        checkWhole(node, secretKeys(own<Schema>(types, type)), name, report);
+      }
+    }
     for (const [name, connection] of scope.connections) {
       const type = connection.type;
       freeText(connection.node, name, report);
@@ -31,7 +42,7 @@ export const secrets: Rule = {
   },
 };
 
-function own(map: Readonly<Record<string, Spec>>, key: string | undefined): Spec | undefined {
+function own<T>(map: Readonly<Record<string, T>>, key: string | undefined): T | undefined {
   return key !== undefined && Object.hasOwn(map, key) ? map[key] : undefined;
 }
 
@@ -41,6 +52,15 @@ function checkNode(node: Node | undefined, spec: Spec | undefined, owner: string
     const value = entryOf(child(node, ...path.slice(0, -1)), path.at(-1) ?? '')?.value;
     if (value?.kind !== 'scalar' || value.value === null || !holdsSecret(String(value.value))) continue;
     literalSecret(key, value, owner, report);
+  }
+}
+
+/** Here an address is a secret whatever it holds. */
+function checkWhole(node: Node | undefined, keys: readonly string[], owner: string, report: Report): void {
+  for (const key of keys) {
+    const value = child(node, key);
+    if (value?.kind === 'scalar' && value.value !== null && !String(value.value).includes('${'))
+      literalSecret(key, value, owner, report);
   }
 }
 
