@@ -17,7 +17,7 @@ afterAll(async () => {
 
 /** As much of a job as a plan looks at. */
 function job(name: string, hash: string): Job {
-  const rest = { renamed_from: [], streams: [], schedule: null, enabled: true, owner: `${hash}\0\ud800` };
+  const rest = { renamed_from: [], streams: [], schedule: null, enabled: true, tags: ['t'], owner: `${hash}\0\ud800` };
   return { name, hash, file: `jobs/${name}.yaml`, ...rest } as unknown as Job;
 }
 
@@ -77,4 +77,25 @@ it('shows the last run of a job', async () => {
   const { run } = await store.claimJob({ ...key, ...lease, definition: {} as Job });
   const [a, b] = await store.appliedJobs(key);
   expect([a?.last_run?.id, a?.last_run?.state, b?.last_run]).toEqual([run, 'running', null]);
+});
+
+it('keeps a row for each job: renamed ones keep their pause, those that are gone their id for a while', async () => {
+  const key = { project: 'shop', target: 'jobs' };
+  await store.applyPlan(await planned('jobs', [job('a', '1'), job('b', '1')]));
+  const [a, b] = await store.jobs.list(key);
+  expect([a, b].map((row) => [row?.job, row?.status, row?.tags, row?.pause])).toEqual([
+    ['a', 'created', ['t'], null],
+    ['b', 'created', ['t'], null],
+  ]);
+  expect(await store.jobs.pause({ ...key, job: 'a' }, { until: null, by: 'ann', reason: 'source is down' })).toBe(true);
+  expect(await store.jobs.find(key, a!.id)).toMatchObject({ status: 'paused', pause: { by: 'ann', until: null } });
+  await store.queue.enqueue({ ...key, job: { ...job('b', '1'), compute: { memory: 1 } } as Job, kind: 'manual' });
+  await store.applyPlan(await planned('jobs', [{ ...job('c', '2'), renamed_from: ['a'] }]));
+  expect(await store.jobs.list(key)).toMatchObject([{ job: 'c', id: a!.id, status: 'paused' }]);
+  expect(await store.listRuns({ ...key, job: 'b' })).toMatchObject([{ state: 'cancelled' }]);
+  expect(await store.jobs.resume({ ...key, job: 'c' }, 'bob')).toBe(true);
+  expect(await store.jobs.resume({ ...key, job: 'c' }, 'bob')).toBe(false);
+  await store.applyPlan(await planned('jobs', [{ ...job('c', '2'), renamed_from: ['a'] }, job('b', '1')]));
+  expect(await store.jobs.find(key, 'b')).toMatchObject({ id: b!.id, status: 'cancelled' });
+  expect((await store.due.stale(key, 10)).map((row) => row.job)).toEqual(['b', 'c']);
 });

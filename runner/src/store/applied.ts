@@ -1,5 +1,6 @@
 import { type ActualSet, isEmpty, type Job, type Plan, SluiceError } from '@sluice/core';
 import { type Database, jsonb } from './connection.ts';
+import { followApplied } from './jobs.ts';
 import type { Application, AppliedJob, TargetKey } from './types.ts';
 
 /** What is applied of a project in a target; version 0 and no jobs where nothing was. Writes nothing. */
@@ -38,13 +39,13 @@ export function applyPlan(db: Database, application: Application): Promise<numbe
         ...key,
         jobs.map((job) => job.name),
       ]);
-      await client.query(
+      const changed = await client.query(
         `INSERT INTO applied_jobs AS a (project, target, job, file, job_hash, definition, version)
          SELECT $1, $2, d.job, d.file, d.hash, d.definition::json, $3
          FROM unnest($4::text[], $5::text[], $6::text[], $7::text[]) AS d (job, file, hash, definition)
          ON CONFLICT (project, target, job) DO UPDATE
          SET file = excluded.file, job_hash = excluded.job_hash, definition = excluded.definition, version = excluded.version
-         WHERE a.job_hash <> excluded.job_hash OR a.file <> excluded.file`,
+         WHERE a.job_hash <> excluded.job_hash OR a.file <> excluded.file RETURNING job`,
         [
           ...key,
           version,
@@ -54,6 +55,12 @@ export function applyPlan(db: Database, application: Application): Promise<numbe
           jobs.map((job) => JSON.stringify(job)),
         ],
       );
+      const names = new Set(changed.rows.map((row) => String(row.job)));
+      await followApplied(client, plan, jobs, names);
+      await client.query(`INSERT INTO events (project, target, type, data) VALUES ($1, $2, 'plan.applied', $3)`, [
+        ...key,
+        jsonb({ version, revision: application.gitRevision, author: application.author }),
+      ]);
     }
     await client.query(
       `UPDATE applied_jobs SET problem = ($3::jsonb)->>job

@@ -43,7 +43,7 @@ async function take({ owner, what }: Step, job: string, held: Held): Promise<voi
   } else if (what === 'expire') {
     await db.query(`UPDATE sluice.leases SET expires_at = now() - interval '1 hour' WHERE job = '${job}'`);
   } else if (what === 'reap') {
-    await store.reap();
+    await store.queue.reap();
   } else if (run !== null && what === 'renew') {
     if (!(await store.renew({ run, owner: us, leaseMs: 60_000 }))) held[owner] = null;
   } else if (run !== null && what === 'commit') {

@@ -28,7 +28,7 @@ export interface Imported {
 }
 
 /** Tables that mean something to one server alone. */
-const NOT_CARRIED: ReadonlySet<string> = new Set(['schema_migrations', 'leases']);
+const NOT_CARRIED: ReadonlySet<string> = new Set(['schema_migrations', 'leases', 'nodes', 'reconcilers', 'events']);
 const BATCH = 500;
 
 /**
@@ -173,9 +173,9 @@ async function tablesOf(client: pg.PoolClient): Promise<Table[]> {
   const { rows } = await client.query(
     `SELECT c.relname AS name,
        array_agg(a.attname::text ORDER BY a.attnum) AS columns,
-       min(a.attname) FILTER (WHERE a.attidentity <> '') AS identity
+       min(a.attname) FILTER (WHERE pg_get_serial_sequence(format('%I.%I', $1::text, c.relname), a.attname) IS NOT NULL) AS identity
      FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped AND a.attgenerated = ''
-     WHERE c.relkind = 'r' AND c.relnamespace = $1::regnamespace GROUP BY c.relname ORDER BY c.relname`,
+     WHERE c.relkind IN ('r', 'p') AND NOT c.relispartition AND c.relnamespace = $1::regnamespace GROUP BY c.relname ORDER BY c.relname`,
     [SCHEMA],
   );
   const tables = new Map<string, Table>();

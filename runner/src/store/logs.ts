@@ -37,3 +37,8 @@ export async function readLogs(
   );
   return rows.map(isoTimes<LogRow>);
 }
+
+/** Counts lines that were left out of a run's log. */
+export async function addDropped(db: Database, run: string, lines: number): Promise<void> {
+  await db.query('UPDATE runs SET logs_dropped = logs_dropped + $2 WHERE id = $1', [run, lines]);
+}

@@ -8,6 +8,7 @@ import type {
   Claim,
   ClaimRequest,
   Counts,
+  JobKey,
   RunDetail,
   RunFilter,
   RunRow,
@@ -23,7 +24,7 @@ import type {
 export function claimJob(db: Database, request: ClaimRequest): Promise<Claim> {
   return db.transaction(async (client) => {
     const key = [request.project, request.target, request.job];
-    await client.query('SELECT pg_advisory_xact_lock(hashtextextended($1, 1))', [JSON.stringify(key)]);
+    await jobLock(client, request);
     const { rows } = await client.query(
       `SELECT l.run, l.owner, l.place, l.expires_at < clock_timestamp() AS expired, r.created_at
        FROM leases l JOIN runs r ON r.id = l.run WHERE l.project = $1 AND l.target = $2 AND l.job = $3 FOR UPDATE OF l`,
@@ -38,13 +39,26 @@ export function claimJob(db: Database, request: ClaimRequest): Promise<Claim> {
        VALUES ($1, $2, $3, $4, $5, $6, clock_timestamp() + $7 * interval '1 millisecond')`,
       [...key, run, request.owner, placeOf(request.owner), request.leaseMs],
     );
-    const { rows: open } = await client.query(
-      `SELECT DISTINCT i.run FROM intents i JOIN runs r ON r.id = i.run
-       WHERE r.project = $1 AND r.target = $2 AND r.job = $3 AND i.settled_at IS NULL AND i.run <> $4`,
-      [...key, run],
-    );
-    return { run, deadRuns: open.map((r) => String(r.run)) };
+    return { run, deadRuns: await deadRuns(client, request, run) };
   });
+}
+
+/** Serialises what takes leases of one job, until the transaction ends. `impatient`: gives false at once where another has it. */
+export async function jobLock(client: pg.PoolClient, key: JobKey, impatient = false): Promise<boolean> {
+  const name = JSON.stringify([key.project, key.target, key.job]);
+  const call = impatient ? 'pg_try_advisory_xact_lock' : 'pg_advisory_xact_lock';
+  const { rows } = await client.query(`SELECT ${call}(hashtextextended($1, 1)) AS held`, [name]);
+  return !impatient || rows[0]?.held === true;
+}
+
+/** Runs of the job that ended without settling what they staged. */
+export async function deadRuns(client: pg.PoolClient, key: JobKey, run: string): Promise<string[]> {
+  const { rows } = await client.query(
+    `SELECT DISTINCT i.run FROM intents i JOIN runs r ON r.id = i.run
+     WHERE r.project = $1 AND r.target = $2 AND r.job = $3 AND i.settled_at IS NULL AND i.run <> $4`,
+    [key.project, key.target, key.job, run],
+  );
+  return rows.map((r) => String(r.run));
 }
 
 async function insertRun(client: pg.PoolClient, request: ClaimRequest): Promise<string> {
@@ -79,17 +93,6 @@ export async function renew(db: Database, lease: { run: string; owner: string; l
     [lease.run, lease.owner, lease.leaseMs],
   );
   return rowCount === 1;
-}
-
-/** Ends the runs whose lease has expired and returns them: their staging waits for the job's next run. */
-export function reap(db: Database): Promise<string[]> {
-  return db.transaction(async (client) => {
-    const { rows } = await client.query(
-      'SELECT run FROM leases WHERE expires_at < clock_timestamp() FOR UPDATE SKIP LOCKED',
-    );
-    for (const row of rows) await failDead(client, row.run);
-    return rows.map((r) => String(r.run));
-  });
 }
 
 /** Of these runs the ones that have ended. Runs that this store does not know are left out. */
@@ -143,7 +146,7 @@ export async function setRunState(db: Database, run: string, state: RunState): P
 
 /**
  * Ends a run and gives its lease back, unless another run holds it by now. A run that was given up for dead and still ended
- * by itself knows better how.
+ * by itself knows better how, unless another goes on with it.
  */
 export async function finishRun(
   db: Database,
@@ -154,14 +157,15 @@ export async function finishRun(
     await client.query('DELETE FROM leases WHERE run = $1 AND owner = $2', [end.run, end.owner]);
     await client.query(
       `UPDATE runs SET state = $2, counts = $3, error = $4, finished_at = now()
-       WHERE id = $1 AND (finished_at IS NULL OR error->>'code' = 'run/lease-lost')`,
-      [end.run, end.state, jsonb(end.counts), jsonb(end.error)],
+       WHERE id = $1 AND owner = $5 AND (finished_at IS NULL OR error->>'code' = 'run/lease-lost')`,
+      [end.run, end.state, jsonb(end.counts), jsonb(end.error), end.owner],
     );
   });
 }
 
 const RUN_COLUMNS = `id, project, target, job, kind, state, attempt, counts, error, job_hash, git_revision, host, pid,
-  due_at, window_start, window_end, created_at, started_at, finished_at`;
+  due_at, window_start, window_end, created_at, started_at, finished_at, queued_at, not_before, requested_by, reason, ready, waiting_for,
+  host_wanted, memory_bytes::float8, options, backfill, handovers, stop_requested_at, stop_requested_by, stop_hard, logs_dropped::int`;
 
 /** Runs, the newest first. */
 export async function listRuns(db: Database, filter: RunFilter): Promise<RunRow[]> {
@@ -220,6 +224,11 @@ export async function failDead(client: pg.PoolClient, run: string): Promise<void
     `UPDATE runs SET state = 'failed', error = $2, finished_at = now() WHERE id = $1 AND state IN ('running', 'committing')`,
     [run, jsonb(error)],
   );
+  await endAttempts(client, run, error);
+}
+
+/** Closes the attempts that nobody ends any more. */
+export async function endAttempts(client: pg.PoolClient, run: string, error: SluiceErrorJson): Promise<void> {
   await client.query('UPDATE run_attempts SET finished_at = now(), error = $2 WHERE run = $1 AND finished_at IS NULL', [
     run,
     jsonb(error),
@@ -234,19 +243,20 @@ interface Holder {
   created_at: Date;
 }
 
-function splitOwner(owner: string): [host: string, pid: number | null] {
+/** Host and pid of an owner. */
+export function splitOwner(owner: string): [host: string, pid: number | null] {
   const at = owner.lastIndexOf('/');
   const pid = Number(owner.slice(at + 1));
   return at > 0 && Number.isInteger(pid) ? [owner.slice(0, at), pid] : [owner, null];
 }
 
 /** The place of an owner that is this very process; of others nothing is known. */
-function placeOf(owner: string): string | null {
+export function placeOf(owner: string): string | null {
   return owner === `${hostname()}/${process.pid}` ? processPlace() : null;
 }
 
 /** Whether a lease's owner was a process that would be seen from here and is not: then nobody waits for its lease to expire. */
-function isGone({ owner, place }: Holder): boolean {
+export function isGone({ owner, place }: Pick<Holder, 'owner' | 'place'>): boolean {
   const [, pid] = splitOwner(owner);
   return place === processPlace() && pid !== null && !processExists(pid);
 }

@@ -154,15 +154,15 @@ describe('lease', () => {
   it('is reaped when it expired, and only then', async () => {
     const [alive, dead] = [await store.claimJob(request()), await store.claimJob(request())];
     await expire(dead.run);
-    expect(await store.reap()).toEqual([dead.run]);
-    expect(await store.reap()).toEqual([]);
+    expect(await store.queue.reap()).toEqual([dead.run]);
+    expect(await store.queue.reap()).toEqual([]);
     expect(await store.ended([alive.run, dead.run, 'unknown'])).toEqual([dead.run]);
   });
 
   it('lapses by the time of the database', async () => {
     const wanted = request({ leaseMs: -1 });
     const { run } = await store.claimJob(wanted);
-    expect(await store.reap()).toEqual([run]);
+    expect(await store.queue.reap()).toEqual([run]);
   });
 });
 

@@ -1,13 +1,22 @@
 import { type ActualSet, SluiceError } from '@sluice/core';
 import * as applied from './applied.ts';
+import { BackfillTable } from './backfills.ts';
 import { Database, unreachable } from './connection.ts';
+import { makeDays, purgeDays } from './days.ts';
+import { DueTable } from './due.ts';
 import * as dump from './dump.ts';
 import { embeddedServer } from './embedded/embedded.ts';
 import { stateFolder } from './embedded/location.ts';
 import * as epochs from './epochs.ts';
+import { EventTable } from './events.ts';
+import * as follow from './follow.ts';
+import { JobTable } from './jobs.ts';
 import { type LockOptions, LockTable } from './locks.ts';
 import * as logs from './logs.ts';
+import { MetricTable } from './metrics.ts';
 import { migrate } from './migrate.ts';
+import { NodeTable } from './nodes.ts';
+import { RunQueue } from './queue.ts';
 import * as runs from './runs.ts';
 import type {
   Application,
@@ -89,11 +98,30 @@ export async function openStore({ url, stands }: { url: string; stands?: () => b
  */
 export class Store {
   readonly url: string;
+  /** Runs that wait for a daemon. */
+  readonly queue: RunQueue;
+  /** Jobs that are applied, and their pauses. */
+  readonly jobs: JobTable;
+  /** When jobs are due. */
+  readonly due: DueTable;
+  /** Daemons, and who follows the checkout. */
+  readonly nodes: NodeTable;
+  readonly backfills: BackfillTable;
+  /** What runs measured of themselves. */
+  readonly metrics: MetricTable;
+  readonly events: EventTable;
   readonly #db: Database;
   readonly #locks: LockTable;
 
   constructor(db: Database) {
     this.url = db.url;
+    this.queue = new RunQueue(db);
+    this.jobs = new JobTable(db);
+    this.due = new DueTable(db);
+    this.nodes = new NodeTable(db);
+    this.backfills = new BackfillTable(db);
+    this.metrics = new MetricTable(db);
+    this.events = new EventTable(db);
     this.#db = db;
     this.#locks = new LockTable(db.url);
   }
@@ -101,6 +129,12 @@ export class Store {
   async close(): Promise<void> {
     await this.#locks.close();
     await this.#db.end();
+  }
+
+  /** The time of the database's clock, which is everybody's, in milliseconds. */
+  async now(): Promise<number> {
+    const { rows } = await this.#db.query('SELECT extract(epoch FROM clock_timestamp())::float8 * 1000 AS now');
+    return Math.round(rows[0]?.now);
   }
 
   /** Version of the server, such as `18.1`. */
@@ -141,10 +175,6 @@ export class Store {
 
   renew(lease: { run: string; owner: string; leaseMs: number }): Promise<boolean> {
     return runs.renew(this.#db, lease);
-  }
-
-  reap(): Promise<string[]> {
-    return runs.reap(this.#db);
   }
 
   /** Of these runs the ones that have ended: what they left on disk may go. Runs that this store does not know are left out. */
@@ -245,5 +275,30 @@ export class Store {
 
   readLogs(run: string, options: { level?: LogLevel; after?: string; limit?: number } = {}): Promise<LogRow[]> {
     return logs.readLogs(this.#db, run, options);
+  }
+
+  /** Lines that were left out of a run's log because there were too many. */
+  addDroppedLogs(run: string, lines: number): Promise<void> {
+    return logs.addDropped(this.#db, run, lines);
+  }
+
+  /** See `follow.ts`. */
+  followLogs(run: string, options: { level?: LogLevel; after?: string }, signal: AbortSignal) {
+    return follow.followLogs(this, run, options, signal);
+  }
+
+  followMetrics(run: string, options: { after?: string }, signal: AbortSignal) {
+    return follow.followMetrics(this, run, options, signal);
+  }
+
+  followEvents(filter: TargetKey & { job?: string; run?: string; after?: string }, signal: AbortSignal) {
+    return follow.followEvents(this, filter, signal);
+  }
+
+  /** Makes room for the logs and metrics of the days to come, and removes those older than `keepMs`. */
+  async keepDays(keepMs: number): Promise<{ days: number; rows: number }> {
+    const now = await this.now();
+    await makeDays(this.#db, now);
+    return purgeDays(this.#db, now, keepMs);
   }
 }

@@ -109,6 +109,26 @@ export interface RunRow extends JobKey {
   created_at: string;
   started_at: string | null;
   finished_at: string | null;
+  /** When it came into the queue; null: it was started by `sluice run`. */
+  queued_at: string | null;
+  not_before: string;
+  /** Who asked for it; null: its schedule, or not known. */
+  requested_by: string | null;
+  reason: string | null;
+  /** false: it waits for what `waiting_for` names. */
+  ready: boolean;
+  waiting_for: string | null;
+  host_wanted: string | null;
+  memory_bytes: number;
+  options: JsonObject;
+  backfill: string | null;
+  /** How often another daemon had to go on with it. */
+  handovers: number;
+  stop_requested_at: string | null;
+  stop_requested_by: string | null;
+  stop_hard: boolean;
+  /** Lines that its log left out, because there were too many. */
+  logs_dropped: number;
 }
 
 export interface AttemptRow {
@@ -156,4 +176,4 @@ export interface LogRow extends Required<LogLine> {
   seq: string;
 }
 
-export type { Checkpoint, Counts, JsonObject, SluiceErrorJson, StreamKey };
+export type { Checkpoint, Counts, Job, JsonObject, SluiceErrorJson, StreamKey };

@@ -1,0 +1,263 @@
+import type { Job } from '@sluice/core';
+import type pg from 'pg';
+import { type Database, plainText } from './connection.ts';
+import { isoTimes } from './runs.ts';
+import type { JobKey, RunState, TargetKey } from './types.ts';
+
+/** What a job is at: `completed` where its last run succeeded. */
+export type JobStatus = 'created' | 'running' | 'completed' | 'failed' | 'cancelled' | 'paused';
+
+export interface JobRow extends JobKey {
+  id: string;
+  status: JobStatus;
+  owner: string | null;
+  description: string | null;
+  tags: string[];
+  file: string;
+  definition: Job;
+  /** Version of the plan that changed it last. */
+  version: number;
+  /** Its file has errors: this is its last good version. */
+  problem: string | null;
+  first_applied: string;
+  next_due: string | null;
+  lateness_ms: number | null;
+  /** null: it is not paused. `until` null: until somebody resumes it. */
+  pause: Pause | null;
+  last_run: { id: string; state: RunState; created_at: string; finished_at: string | null } | null;
+}
+
+export interface Pause {
+  at: string;
+  until: string | null;
+  by: string | null;
+  reason: string | null;
+}
+
+export interface JobFilter extends TargetKey {
+  /** Name or id. */
+  job?: string;
+  status?: JobStatus;
+  tag?: string;
+  owner?: string;
+  /** Part of the name or description. */
+  q?: string;
+  /** Name of the last job of the page before. */
+  after?: string;
+  limit?: number;
+}
+
+const STATUS = `CASE WHEN s.paused_at IS NOT NULL AND s.paused_until > clock_timestamp() THEN 'paused'
+  WHEN EXISTS (SELECT 1 FROM runs WHERE project = s.project AND target = s.target AND job = s.job AND state IN ('running', 'committing'))
+    THEN 'running'
+  ELSE CASE r.state WHEN 'succeeded' THEN 'completed' WHEN 'failed' THEN 'failed' WHEN 'cancelled' THEN 'cancelled'
+    ELSE 'created' END END`;
+
+/** The last run that has ended, and was not passed over. */
+const LAST_ENDED = `LEFT JOIN LATERAL (
+  SELECT state FROM runs WHERE project = s.project AND target = s.target AND job = s.job
+    AND state IN ('succeeded', 'failed', 'cancelled') ORDER BY created_at DESC LIMIT 1) r ON true`;
+
+const LAST_RUN = `LEFT JOIN LATERAL (
+  SELECT id, state, created_at, finished_at FROM runs WHERE project = s.project AND target = s.target AND job = s.job
+  ORDER BY created_at DESC LIMIT 1) l ON true`;
+
+/** The jobs that are applied with what they are at. */
+export class JobTable {
+  readonly #db: Database;
+
+  constructor(db: Database) {
+    this.#db = db;
+  }
+
+  /** By name. */
+  async list(filter: JobFilter): Promise<JobRow[]> {
+    const { rows } = await this.#db.query(
+      `SELECT s.*, a.file, a.definition, a.version, a.problem, ${STATUS} AS status,
+         l.id AS last_id, l.state AS last_state, l.created_at AS last_created, l.finished_at AS last_finished
+       FROM applied_jobs a JOIN job_states s USING (project, target, job) ${LAST_ENDED} ${LAST_RUN}
+       WHERE s.project = $1 AND s.target = $2
+         AND ($3::text IS NULL OR s.job = $3 OR s.id::text = $3) AND ($4::text IS NULL OR s.tags @> ARRAY[$4])
+         AND ($5::text IS NULL OR s.owner = $5)
+         AND ($6::text IS NULL OR strpos(lower(s.job || ' ' || coalesce(s.description, '')), lower($6)) > 0)
+         AND ($7::text IS NULL OR s.job > $7) AND ($8::text IS NULL OR ${STATUS} = $8)
+       ORDER BY s.job LIMIT $9`,
+      [
+        filter.project,
+        filter.target,
+        filter.job ?? null,
+        filter.tag ?? null,
+        filter.owner ?? null,
+        filter.q ?? null,
+        filter.after ?? null,
+        filter.status ?? null,
+        filter.limit ?? 100,
+      ],
+    );
+    return rows.map(jobRow);
+  }
+
+  /** A job by name or id; null: none is applied. */
+  async find(key: TargetKey, job: string): Promise<JobRow | null> {
+    return (await this.list({ ...key, job, limit: 1 }))[0] ?? null;
+  }
+
+  /** Its schedule and backfills rest until `until` (null: until `resume`). false: there is no such job. */
+  async pause(
+    key: JobKey,
+    pause: { until: string | null; by: string | null; reason: string | null },
+  ): Promise<boolean> {
+    return this.#change(
+      key,
+      'job.paused',
+      `paused_at = clock_timestamp(), paused_until = coalesce($4::timestamptz, 'infinity'), paused_by = $5, paused_reason = $6`,
+      [pause.until, pause.by, pause.reason === null ? null : plainText(pause.reason)],
+      { by: pause.by, reason: pause.reason, until: pause.until },
+    );
+  }
+
+  /** What it missed meanwhile is made up for as its `catchup` says. false: it was not paused. */
+  async resume(key: JobKey, by: string | null): Promise<boolean> {
+    return this.#change(key, 'job.resumed', RESUMED, [], { by }, 'AND paused_at IS NOT NULL');
+  }
+
+  /** Lifts the pauses that have run out. */
+  async liftPauses({ project, target }: TargetKey): Promise<void> {
+    await this.#db.query(
+      `WITH lifted AS (
+         UPDATE job_states SET ${RESUMED} WHERE project = $1 AND target = $2 AND paused_at IS NOT NULL
+           AND paused_until <= clock_timestamp() RETURNING project, target, job)
+       INSERT INTO events (project, target, job, type) SELECT project, target, job, 'job.resumed' FROM lifted`,
+      [project, target],
+    );
+  }
+
+  async #change(
+    key: JobKey,
+    type: string,
+    set: string,
+    values: unknown[],
+    data: object,
+    condition = '',
+  ): Promise<boolean> {
+    return this.#db.transaction(async (client) => {
+      const { rowCount } = await client.query(
+        `UPDATE job_states SET ${set} WHERE project = $1 AND target = $2 AND job = $3 AND deleted_at IS NULL ${condition}`,
+        [key.project, key.target, key.job, ...values],
+      );
+      if (rowCount !== 1) return false;
+      await client.query('INSERT INTO events (project, target, job, type, data) VALUES ($1, $2, $3, $4, $5)', [
+        key.project,
+        key.target,
+        key.job,
+        type,
+        JSON.stringify(data),
+      ]);
+      return true;
+    });
+  }
+}
+
+const RESUMED = 'paused_at = NULL, paused_until = NULL, paused_by = NULL, paused_reason = NULL';
+
+/**
+ * Brings the rows of jobs up to what was just applied, within its transaction: those that are new or changed are looked at again by the
+ * scheduler, a renamed one keeps its pause and what was dealt with, one that is gone keeps its row until it is purged, and its runs that
+ * wait are cancelled.
+ */
+export async function followApplied(
+  client: pg.PoolClient,
+  key: TargetKey,
+  jobs: readonly Job[],
+  changedNames: ReadonlySet<string>,
+): Promise<void> {
+  const place = [key.project, key.target];
+  const changed = jobs.filter(({ name }) => changedNames.has(name));
+  const renames = changed.flatMap(({ name, renamed_from }) => renamed_from.map((old) => ({ old, name })));
+  const names = jobs.map(({ name }) => name);
+  await client.query(
+    `UPDATE job_states s SET job = r.name, stale = true
+     FROM unnest($3::text[], $4::text[]) AS r (old, name)
+     WHERE s.project = $1 AND s.target = $2 AND s.job = r.old AND s.deleted_at IS NULL AND s.job <> ALL ($5::text[])
+       AND NOT EXISTS (SELECT 1 FROM job_states o WHERE o.project = $1 AND o.target = $2 AND o.job = r.name)`,
+    [...place, renames.map(({ old }) => old), renames.map(({ name }) => name), names],
+  );
+  await client.query(
+    `INSERT INTO job_states AS s (project, target, job, owner, description, tags)
+     SELECT $1, $2, job, nullif(owner, ''), nullif(description, ''), ARRAY(SELECT jsonb_array_elements_text(tags::jsonb))
+     FROM unnest($3::text[], $4::text[], $5::text[], $6::text[]) AS j (job, owner, description, tags)
+     ON CONFLICT (project, target, job) DO UPDATE SET owner = excluded.owner, description = excluded.description,
+       tags = excluded.tags, stale = true, deleted_at = NULL,
+       first_applied = CASE WHEN s.deleted_at IS NULL THEN s.first_applied ELSE now() END,
+       handled_until = CASE WHEN s.deleted_at IS NULL THEN s.handled_until END`,
+    [
+      ...place,
+      changed.map(({ name }) => name),
+      changed.map(({ owner }) => plainText(owner ?? '')),
+      changed.map(({ description }) => plainText(description ?? '')),
+      changed.map(({ tags }) => JSON.stringify(tags.map(plainText))),
+    ],
+  );
+  await client.query(
+    `UPDATE job_states SET deleted_at = now(), next_due = NULL, stale = false
+     WHERE project = $1 AND target = $2 AND job <> ALL ($3::text[]) AND deleted_at IS NULL`,
+    [...place, names],
+  );
+  await client.query(
+    `UPDATE runs SET state = 'cancelled', finished_at = now(), error = $4
+     WHERE project = $1 AND target = $2 AND state = 'queued' AND job <> ALL ($3::text[])`,
+    [
+      ...place,
+      names,
+      JSON.stringify({
+        code: 'run/cancelled',
+        kind: 'terminal',
+        message: 'The job was deleted',
+        where: {},
+        hint: null,
+      }),
+    ],
+  );
+}
+
+function jobRow(row: Record<string, unknown>): JobRow {
+  const { definition, last_id, last_state, last_created, last_finished, ...rest } = row;
+  const { paused_at, paused_until, paused_by, paused_reason } = rest;
+  const times = isoTimes<JobRow & Record<string, unknown>>({ ...rest, last_created, last_finished });
+  const [project, target, job] = [times.project, times.target, times.job];
+  return {
+    project,
+    target,
+    job,
+    id: times.id,
+    status: times.status,
+    owner: times.owner,
+    description: times.description,
+    tags: times.tags,
+    file: times.file,
+    definition: definition as Job,
+    version: times.version,
+    problem: times.problem,
+    first_applied: times.first_applied,
+    next_due: times.next_due,
+    lateness_ms: times.lateness_ms === null ? null : Number(times.lateness_ms),
+    pause:
+      paused_at === null || rest.status !== 'paused'
+        ? null
+        : {
+            at: (paused_at as Date).toISOString(),
+            until: paused_until instanceof Date ? paused_until.toISOString() : null,
+            by: paused_by as string | null,
+            reason: paused_reason as string | null,
+          },
+    last_run:
+      last_id === null
+        ? null
+        : {
+            id: String(last_id),
+            state: last_state as RunState,
+            created_at: String(times.last_created),
+            finished_at: times.last_finished as string | null,
+          },
+  };
+}
