@@ -1,6 +1,6 @@
 import * as vscode from 'vscode';
 import { LanguageClient, TransportKind } from 'vscode-languageclient/node';
-import { findSluice } from './sluice-command.ts';
+import { findSluice, offerInstall } from './sluice-command.ts';
 
 /** Starts the server; one for the window, told of its folders. */
 export async function startClient(context: vscode.ExtensionContext): Promise<LanguageClient> {
@@ -12,6 +12,11 @@ export async function startClient(context: vscode.ExtensionContext): Promise<Lan
     {
       documentSelector: [{ language: 'sluice' }],
       initializationOptions: initOptions,
+      // The client registers the commands that the server knows; from the palette they come without an address.
+      middleware: {
+        executeCommand: (command, args, next) =>
+          command === 'sluice.readColumns' ? readColumns(args, next) : next(command, args),
+      },
       synchronize: { fileEvents: vscode.workspace.createFileSystemWatcher('**/{*.yaml,*.yml,.sluice/columns/*.json}') },
     },
   );
@@ -32,4 +37,24 @@ function initOptions(): Record<string, unknown> {
     workspaceDiagnostics: settings.get<boolean>('workspaceDiagnostics', false),
     columnsWorker: program && reads ? [program, 'columns-worker'] : false,
   };
+}
+
+type Send = (command: string, args: unknown[]) => vscode.ProviderResult<unknown>;
+type Answers = { columns: number; error: { message: string } | null }[] | null;
+
+/** Has the columns of a source read, of the file in front where none is named, and says how it went. */
+async function readColumns(args: unknown[], send: Send): Promise<void> {
+  const uri = args[0] ?? vscode.window.activeTextEditor?.document.uri.toString();
+  if (uri === undefined) return;
+  const answers = await vscode.window.withProgress(
+    { location: vscode.ProgressLocation.Window, title: 'Sluice: reading columns' },
+    async () => (await send('sluice.readColumns', [uri])) as Answers,
+  );
+  if (!answers) return await offerInstall();
+  const failed = answers.find(({ error }) => error !== null)?.error;
+  if (failed) void vscode.window.showWarningMessage(`Sluice: ${failed.message}`);
+  else {
+    const columns = answers.reduce((sum, one) => sum + one.columns, 0);
+    void vscode.window.setStatusBarMessage(`Sluice: ${columns} columns read`, 5000);
+  }
 }

@@ -11,7 +11,6 @@ export function registerCommands(context: vscode.ExtensionContext, client: Langu
   on('run', (target?: string | JobItem, job?: string) => runJob('run', target, job));
   on('preview', (target?: string | JobItem, job?: string) => runJob('preview', target, job));
   on('validate', () => runInTerminal(['validate'], currentUri()));
-  on('readColumns', () => readColumns(client));
   on('refresh', () => views.refresh());
   on('restartServer', () => client.restart());
   on('filterJobs', async () =>
@@ -70,27 +69,6 @@ async function runInTerminal(args: readonly string[], uri: vscode.Uri | undefine
     clear: true,
   };
   await vscode.tasks.executeTask(task);
-}
-
-async function readColumns(client: LanguageClient): Promise<void> {
-  const uri = vscode.window.activeTextEditor?.document.uri.toString();
-  if (uri === undefined) return;
-  const answers = await vscode.window.withProgress(
-    { location: vscode.ProgressLocation.Window, title: 'Sluice: reading columns' },
-    () =>
-      client.sendRequest<{ columns: number; error: { message: string } | null }[] | null>('workspace/executeCommand', {
-        command: 'sluice.readColumns',
-        arguments: [uri],
-      }),
-  );
-  if (!answers) return await offerInstall();
-  const failed = answers.find(({ error }) => error !== null)?.error;
-  if (failed) void vscode.window.showWarningMessage(`Sluice: ${failed.message}`);
-  else
-    void vscode.window.setStatusBarMessage(
-      `Sluice: ${answers.reduce((sum, { columns }) => sum + columns, 0)} columns read`,
-      5000,
-    );
 }
 
 /** A job file that is filled in by completing; nothing is written before it is saved. */

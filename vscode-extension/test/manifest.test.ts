@@ -29,8 +29,9 @@ function zipEntries(path: string): Map<string, number> {
 describe('the manifest', () => {
   it('declares exactly the commands that the code registers, in one category', () => {
     const declared = contributes.commands.map(({ command }: { command: string }) => command).sort();
-    const registered = [...code.matchAll(/\bon\('(\w+)'/g)].map((match) => `sluice.${match[1]}`).sort();
-    expect(registered).toEqual(declared);
+    const registered = [...code.matchAll(/\bon\('(\w+)'/g)].map((match) => `sluice.${match[1]}`);
+    // Those of the server are registered by the client, and a second time is an error.
+    expect(registered.concat('sluice.readColumns').sort()).toEqual(declared);
     expect(new Set(contributes.commands.map(({ category }: { category: string }) => category))).toEqual(
       new Set(['Sluice']),
     );

@@ -1,0 +1,193 @@
+import { cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, realpathSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { delimiter, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { type Browser, chromium, type Locator, type Page } from 'playwright-core';
+import { inject } from 'vitest';
+
+const root = fileURLToPath(new URL('../../..', import.meta.url));
+export const SCREENSHOTS = fileURLToPath(new URL('../../dist/screenshots', import.meta.url));
+
+/** The project of the examples, with its data where it lies. */
+export function quickstart(): string {
+  const folder = join(realpathSync(mkdtempSync(join(tmpdir(), 'sluice-open-'))), 'quickstart');
+  cpSync(join(root, 'examples/quickstart'), folder, { recursive: true });
+  const config = join(folder, 'sluice.yaml');
+  writeFileSync(config, readFileSync(config, 'utf8').replace('../../node_modules', join(root, 'node_modules')));
+  return folder;
+}
+
+function chromiumPath(): string {
+  if (process.env.SLUICE_CHROMIUM) return process.env.SLUICE_CHROMIUM;
+  for (const folder of (process.env.PATH ?? '').split(delimiter))
+    for (const name of ['chromium', 'chromium-browser', 'google-chrome'])
+      if (existsSync(join(folder, name))) return join(folder, name);
+  throw new Error('There is no Chromium: .ci/editor');
+}
+
+export async function startBrowser(): Promise<Browser> {
+  const args = ['--headless', '--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run'];
+  args.push('--disable-background-networking', '--disable-component-update', '--disable-sync');
+  return await chromium.launch({ executablePath: chromiumPath(), args });
+}
+
+/** A window of the editor, by what a person does with keys and pointer, and sees. */
+export class Editor {
+  readonly page: Page;
+  readonly folder: string;
+
+  private constructor(page: Page, folder: string) {
+    this.page = page;
+    this.folder = folder;
+  }
+
+  static async open(browser: Browser, folder: string, { trust = true } = {}): Promise<Editor> {
+    const page = await browser.newPage({ viewport: { width: 1280, height: 800 } });
+    page.setDefaultTimeout(30_000);
+    const editor = new Editor(page, folder);
+    await page.goto(`${inject('editor')}?folder=${folder}`);
+    await page.locator('.monaco-workbench').waitFor();
+    if (trust) await page.getByRole('button', { name: /Yes, I trust the authors/ }).click();
+    else await page.getByRole('button', { name: /No, I don.t trust the authors/ }).click();
+    await page.locator('.explorer-folders-view .monaco-list-row').first().waitFor();
+    return editor;
+  }
+
+  /** Keeps a picture of the window, to be looked at. */
+  async shot(name: string): Promise<void> {
+    mkdirSync(SCREENSHOTS, { recursive: true });
+    await this.page.screenshot({ path: join(SCREENSHOTS, `${name}.png`) });
+  }
+
+  read(path: string): string {
+    return readFileSync(join(this.folder, path), 'utf8');
+  }
+
+  async press(...keys: string[]): Promise<void> {
+    for (const key of keys) await this.page.keyboard.press(key);
+  }
+
+  async type(text: string): Promise<void> {
+    await this.page.keyboard.type(text);
+  }
+
+  /** Runs a command of the palette by its whole title. */
+  async command(title: string): Promise<void> {
+    await this.press('F1');
+    const input = this.page.locator('.quick-input-widget input[type=text]').first();
+    await input.fill(`>${title}`);
+    const row = this.page.locator('.quick-input-widget .monaco-list-row.focused').filter({ hasText: title });
+    await row.waitFor();
+    await this.press('Enter');
+  }
+
+  /** Chooses an entry of the list that is open. */
+  async pick(label: string | RegExp): Promise<void> {
+    await this.page.locator('.quick-input-widget .monaco-list-row').filter({ hasText: label }).first().click();
+  }
+
+  async openFile(path: string): Promise<void> {
+    await this.press('Control+P');
+    await this.page.locator('.quick-input-widget input[type=text]').first().fill(path);
+    const name = path.slice(path.lastIndexOf('/') + 1);
+    await this.page.locator('.quick-input-widget .monaco-list-row.focused').filter({ hasText: name }).waitFor();
+    await this.press('Enter');
+    await this.tab(name).waitFor();
+    await this.page.locator('.editor-group-container.active .monaco-editor.focused').waitFor();
+  }
+
+  tab(name: string): Locator {
+    return this.page.locator(`.tabs-container .tab[data-resource-name="${name}"]`);
+  }
+
+  /** Puts the caret at a place, both from 1. */
+  async goTo(line: number, column = 1): Promise<void> {
+    await this.press('Control+G');
+    await this.page.locator('.quick-input-widget input[type=text]').first().fill(`:${line}:${column}`);
+    await this.press('Enter');
+    await this.page.locator('.quick-input-widget').waitFor({ state: 'hidden' });
+  }
+
+  /** Puts the caret behind a text of the file that was saved last. */
+  async goBehind(path: string, text: string): Promise<void> {
+    const before = this.read(path).split(text)[0] ?? '';
+    const lines = `${before}${text}`.split('\n');
+    await this.goTo(lines.length, (lines.at(-1)?.length ?? 0) + 1);
+  }
+
+  async save(): Promise<void> {
+    await this.press('Control+S');
+    await this.page.locator('.tabs-container .tab.active:not(.dirty)').waitFor();
+  }
+
+  /** The squiggles of the file in front. */
+  squiggles(severity: 'error' | 'warning'): Locator {
+    return this.page.locator(`.editor-group-container.active .squiggly-${severity}`);
+  }
+
+  /** The words of the problems of the whole window, as the panel lists them. */
+  async problems(): Promise<string[]> {
+    await this.command('Problems: Focus on Problems View');
+    const rows = this.page.locator('.markers-panel .monaco-list-row');
+    await rows
+      .first()
+      .waitFor({ timeout: 5_000 })
+      .catch(() => undefined);
+    const found = await rows.allInnerTexts();
+    await this.command('View: Toggle Panel Visibility');
+    return found.map((text) => text.replaceAll(/\s+/g, ' '));
+  }
+
+  /** What the list of completions offers. */
+  suggestions(): Locator {
+    return this.page.locator('.suggest-widget.visible .monaco-list-row .label-name');
+  }
+
+  async hover(): Promise<string> {
+    await this.press('Control+K', 'Control+I');
+    const box = this.page.locator(
+      '.monaco-hover:not(.hidden) .hover-contents, .monaco-hover:not(.hidden) .markdown-hover',
+    );
+    await box.first().waitFor();
+    return (await box.allInnerTexts()).join('\n');
+  }
+
+  /** Opens the fixes at the caret and gives their titles. */
+  async fixes(): Promise<string[]> {
+    await this.press('Control+.');
+    const rows = this.page.locator('.action-widget .monaco-list-row.action');
+    await rows.first().waitFor();
+    return (await rows.allInnerTexts()).map((text) => text.trim());
+  }
+
+  async fix(title: string | RegExp): Promise<void> {
+    await this.fixes();
+    await this.page.locator('.action-widget .monaco-list-row.action').filter({ hasText: title }).first().click();
+  }
+
+  /** The text of the terminal in front. */
+  terminal(): Locator {
+    return this.page.locator('.terminal-wrapper.active .xterm-rows');
+  }
+
+  /** Opens the views of the extension. */
+  async views(): Promise<void> {
+    await this.page.locator('.activitybar .action-label[aria-label^="Sluice"]').click();
+    await this.view('Jobs').waitFor();
+  }
+
+  view(name: string): Locator {
+    return this.page
+      .locator('.split-view-view')
+      .filter({ has: this.page.locator(`.pane-header[aria-label^="${name}"]`) });
+  }
+
+  rows(view: string): Locator {
+    return this.view(view).locator('.monaco-list-row');
+  }
+
+  /** Text of each of the notifications that are shown. */
+  notifications(): Locator {
+    return this.page.locator('.notification-toast .notification-list-item-message');
+  }
+}
