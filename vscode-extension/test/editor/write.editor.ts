@@ -39,4 +39,60 @@ describe('writing a job', () => {
     await editor.save();
     expect(editor.read('jobs/airports.yaml')).toMatch(/^description: Airports/m);
   });
+
+  it('completes a key with its value', async () => {
+    await editor.goBehind('jobs/airports.yaml', 'one row for each');
+    await editor.press('Enter');
+    await editor.type('sched');
+    await editor
+      .suggestions()
+      .filter({ hasText: /^schedule$/ })
+      .first()
+      .waitFor();
+    await editor.shot('complete-key');
+    await editor.press('Enter');
+    await editor.type('0 2 * * *');
+    await editor.press('Escape');
+    await editor.save();
+    expect(editor.read('jobs/airports.yaml')).toMatch(/^schedule:.*0 2 \* \* \*/m);
+  });
+
+  it('completes the name of a column of the source, with its type', async () => {
+    await editor.goBehind('jobs/airports.yaml', 'between -90 and 90');
+    await editor.type(' and lon');
+    const found = editor.page.locator('.suggest-widget.visible .monaco-list-row').filter({ hasText: 'longitude' });
+    await found.first().waitFor();
+    expect(await found.first().innerText()).toContain('double');
+    await editor.shot('complete-column');
+    await editor.press('Enter');
+    await editor.type(' is not null');
+    await editor.press('Escape');
+    await editor.save();
+    expect(editor.read('jobs/airports.yaml')).toContain('sql: latitude between -90 and 90 and longitude is not null');
+    expect(await editor.squiggles('error').count()).toBe(0);
+  });
+
+  it('says in words when a cron fires', async () => {
+    await editor.goBehind('jobs/airports.yaml', '0 2');
+    const said = await editor.hover();
+    expect(said).toContain('02:00');
+    expect(said).toContain('UTC');
+    await editor.shot('hover-cron');
+    await editor.press('Escape');
+  });
+
+  it('renames a job, and its old name is kept for its state', async () => {
+    await editor.goBehind('jobs/airports.yaml', 'name: air');
+    await editor.press('F2');
+    const box = editor.page.locator('.rename-box input');
+    await box.waitFor();
+    expect(await box.inputValue()).toBe('airports');
+    await box.fill('us_airports');
+    await editor.shot('rename');
+    await editor.press('Enter');
+    await editor.page.locator('.view-line').filter({ hasText: 'renamed_from' }).waitFor();
+    await editor.save();
+    expect(editor.read('jobs/airports.yaml')).toMatch(/^name: us_airports\n/);
+    expect(editor.read('jobs/airports.yaml')).toMatch(/^renamed_from: \[airports\]$/m);
+  });
 });
