@@ -31,6 +31,7 @@ export const formats: Readonly<Record<string, { load: () => Promise<FormatReader
   sheets: { load: async () => (await import('./formats/sheets/reader.ts')).sheets },
   avro: { load: async () => (await import('./formats/avro/reader.ts')).avro },
   xml: { load: async () => (await import('./formats/xml/reader.ts')).xml },
+  arrow: { load: async () => (await import('./formats/arrow/reader.ts')).arrow },
 };
 export const writers: Readonly<Record<string, { load: () => Promise<FormatWriter> }>> = {
   csv: { load: async () => (await import('./formats/csv/writer.ts')).csvWriter },

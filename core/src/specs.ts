@@ -18,6 +18,7 @@ import { sourceSpec as s3Source } from './connectors/s3/spec.ts';
 import { sourceSpec as sftpSource } from './connectors/sftp/spec.ts';
 import { destinationSpec as sqliteDestination, sourceSpec as sqliteSource } from './connectors/sqlite/spec.ts';
 import { sourceSpec as sqlserverSource } from './connectors/sqlserver/spec.ts';
+import { arrowSpec } from './formats/arrow/spec.ts';
 import { avroSpec } from './formats/avro/spec.ts';
 import { csvSpec } from './formats/csv/spec.ts';
 import { fixedWidthSpec } from './formats/fixed_width/spec.ts';
@@ -67,6 +68,7 @@ export const formats: Readonly<Record<string, Spec>> = {
   sheets: sheetsSpec,
   avro: avroSpec,
   xml: xmlSpec,
+  arrow: arrowSpec,
 };
 export const transforms: Readonly<Record<string, Spec>> = {
   filter: filterSpec,

@@ -37,6 +37,15 @@ function sniffFormat(files: readonly LocalFile[]): { type: string; settings: Rec
 export function formatByName(name: string): string | null {
   const extension = /\.([a-z0-9]+)$/i.exec(name.replace(COMPRESSED_NAME, ''))?.[1]?.toLowerCase() ?? '';
   const type =
-    { tsv: 'csv', txt: 'csv', pq: 'parquet', ndjson: 'json', jsonl: 'json', log: 'text' }[extension] ?? extension;
+    {
+      tsv: 'csv',
+      txt: 'csv',
+      pq: 'parquet',
+      ndjson: 'json',
+      jsonl: 'json',
+      log: 'text',
+      arrows: 'arrow',
+      feather: 'arrow',
+    }[extension] ?? extension;
   return Object.hasOwn(registry.formats, type) ? type : null;
 }

@@ -8,6 +8,7 @@ const TYPES: Readonly<Record<string, string>> = {
   'text/xml': 'xml',
   'application/vnd.apache.parquet': 'parquet',
   'application/vnd.apache.arrow.stream': 'arrow',
+  'application/vnd.apache.arrow.file': 'arrow',
   'application/x-ndjson': 'json',
   'application/jsonl': 'json',
   'application/json': 'json',
@@ -22,6 +23,7 @@ const ENDINGS: Readonly<Record<string, string>> = {
   xml: 'xml',
   parquet: 'parquet',
   avro: 'avro',
+  arrow: 'arrow',
 };
 
 /** The format that the server names, else the one that the address ends in; null where neither says anything. */

@@ -176,5 +176,18 @@ function partSql(
 function castSql(value: string, type: DataType): string {
   if (type.kind === 'text') return value;
   if (type.kind === 'binary') return `unhex(${value})`;
-  return `${value}::${toDuckType(type)}`;
+  // The engine takes JSON inside of a nested text for the text itself.
+  const plain = withoutJson(type);
+  return plain === type ? `${value}::${toDuckType(type)}` : `${value}::${toDuckType(plain)}::${toDuckType(type)}`;
+}
+
+/** A nested type with text for the JSON inside; the type itself where there is none. */
+function withoutJson(type: DataType): DataType {
+  if (type.kind === 'list') {
+    const item = type.item.kind === 'json' ? TEXT : withoutJson(type.item);
+    return item === type.item ? type : { kind: 'list', item };
+  }
+  if (type.kind !== 'struct') return type;
+  const fields = type.fields.map((f) => ({ ...f, type: f.type.kind === 'json' ? TEXT : withoutJson(f.type) }));
+  return fields.every((field, i) => field.type === type.fields[i]?.type) ? type : { kind: 'struct', fields };
 }
