@@ -4,25 +4,46 @@ import { type ColumnsAnswer, ColumnsWorker } from './columns-worker.ts';
 import type { ProjectFiles } from './project-files.ts';
 import type { OpenFile } from './workspace.ts';
 
+/** Whether sources that lie on no disk of this machine are read without a command: asked first, when a file is opened, or never. */
+export type RemoteColumns = 'ask' | 'onOpen' | 'never' | 'command';
+
+/** Asks the person at the editor whether columns may be read; false where no answer came. */
+export type Asks = (message: string) => Promise<boolean>;
+
 /** After the last edit of a file, before its source is looked at. */
 const QUIET_MS = 400;
+
+interface Wanted {
+  stream: string;
+  type: string;
+  remote: boolean;
+  key: string;
+}
 
 /** Keeps the records of columns of open files fresh, as far as the client allows it. */
 export class ColumnsReader {
   readonly #command: readonly string[];
   readonly #found: (files: ProjectFiles) => void;
+  readonly #remote: RemoteColumns;
+  readonly #asks: Asks;
   readonly #workers = new Map<string, ColumnsWorker>();
   readonly #timers = new Map<string, NodeJS.Timeout>();
   readonly #running = new Map<string, { cancel(): void; remote: boolean }>();
   /** What was asked already, so that a source that cannot be read is not tried at every edit. */
   readonly #tried = new Set<string>();
 
-  constructor(command: readonly string[], found: (files: ProjectFiles) => void) {
+  /** `command`: program and arguments of the worker. `found`: called when a project has a new record. */
+  constructor(
+    command: readonly string[],
+    { found, remote, asks }: { found: (files: ProjectFiles) => void; remote: RemoteColumns; asks: Asks },
+  ) {
     this.#command = command;
     this.#found = found;
+    this.#remote = remote;
+    this.#asks = asks;
   }
 
-  /** A file was opened or edited: its sources on this machine are looked at once it rests. */
+  /** A file was opened or edited: its sources are looked at once it rests, those elsewhere as the client allows it. */
   touched(opened: OpenFile): void {
     clearTimeout(this.#timers.get(opened.uri));
     const timer = setTimeout(() => void this.#look(opened), QUIET_MS);
@@ -41,22 +62,39 @@ export class ColumnsReader {
       const key = `${opened.files.dir} ${wanted.key}`;
       if (this.#tried.has(key)) continue;
       this.#tried.add(key);
-      await this.#ask(opened, wanted.stream, false);
+      if (wanted.remote && !(await this.#mayRead(wanted))) continue;
+      await this.#ask(opened, wanted.stream, wanted.remote);
     }
   }
 
-  /** Streams of a file whose source lies on this machine and has no record, or none of these steps. */
-  #wanted({ files, file }: OpenFile): { stream: string; key: string }[] {
+  async #mayRead({ stream, type }: Wanted): Promise<boolean> {
+    if (this.#remote === 'onOpen') return true;
+    return this.#remote === 'ask' && (await this.#asks(`Read the columns of ${stream} from its ${type} source?`));
+  }
+
+  /**
+   * Streams of a file whose source has no record, or none of these steps. One elsewhere is wanted once for each address: its steps
+   * are bound when it is read.
+   */
+  #wanted({ files, file }: OpenFile): Wanted[] {
     const document = files.document(file);
     if (!document) return [];
     const { project, host } = files;
     const scope = project.scope();
-    return project.view(readable(document), scope).streams.flatMap(({ name, node }) => {
+    return project.view(readable(document), scope).streams.flatMap(({ name, node }): Wanted[] => {
       const spec = sources[textIn(node, 'source', 'type') ?? ''];
-      if (spec?.capabilities.placement !== 'node' || textIn(node, 'source', 'path') === undefined) return [];
+      if (!spec) return [];
+      const type = textIn(node, 'source', 'type') ?? '';
       const keys = recordKeys(node, scope);
+      const known = host.columns?.(keys);
+      if (spec.capabilities.placement !== 'node') {
+        const isWanted = !known && this.#remote !== 'command' && this.#remote !== 'never';
+        return isWanted ? [{ stream: name, type, remote: true, key: keys.source }] : [];
+      }
+      if (textIn(node, 'source', 'path') === undefined) return [];
       const steps = stepsHash(node);
-      return host.columns?.(keys)?.steps_hash === steps ? [] : [{ stream: name, key: `${keys.exact} ${steps}` }];
+      const key = `${keys.exact} ${steps}`;
+      return known?.steps_hash === steps ? [] : [{ stream: name, type, remote: false, key }];
     });
   }
 
@@ -66,7 +104,7 @@ export class ColumnsReader {
     if (!document) return [];
     const { streams } = opened.files.project.view(readable(document));
     const answers: ColumnsAnswer[] = [];
-    for (const { name } of streams) answers.push(await this.#ask(opened, name, true));
+    for (const { name } of streams) answers.push(await this.#ask(opened, name, this.#remote !== 'never'));
     return answers;
   }
 

@@ -8,7 +8,7 @@ import {
   TextDocumentSyncKind,
 } from 'vscode-languageserver/node';
 import { TextDocument } from 'vscode-languageserver-textdocument';
-import { ColumnsReader } from './columns.ts';
+import { type Asks, ColumnsReader } from './columns.ts';
 import { answerDiagnostics, Pusher } from './diagnostics.ts';
 import { COLUMNS_FOLDER } from './disk.ts';
 import { answerFeatures } from './features.ts';
@@ -23,6 +23,8 @@ interface InitOptions {
   workspaceDiagnostics?: boolean;
   /** Program and arguments of the worker that reads columns of sources on this machine; false: none is started. */
   columnsWorker?: string[] | false;
+  /** Whether columns of sources elsewhere are read when a file is opened; left out: only by the command `sluice.readColumns`. */
+  remoteColumns?: 'ask' | 'onOpen' | 'never';
   /** false: no code lenses; for clients that have no commands `sluice.run` and `sluice.preview`. */
   codeLenses?: boolean;
 }
@@ -46,7 +48,10 @@ export function serve(connection: Connection, own: { columnsWorker?: readonly st
     client = params.capabilities;
     const command =
       (params.initializationOptions as InitOptions | undefined)?.columnsWorker ?? own.columnsWorker ?? false;
-    if (command) server.columns = new ColumnsReader(command, (files) => pusher.whole(files));
+    if (command) {
+      const remote = (params.initializationOptions as InitOptions | undefined)?.remoteColumns ?? 'command';
+      server.columns = new ColumnsReader(command, { found: (files) => pusher.whole(files), remote, asks: ask(server) });
+    }
     return initialize(server, params);
   });
   connection.onInitialized(() => registerWatchers(server, client));
@@ -58,6 +63,15 @@ export function serve(connection: Connection, own: { columnsWorker?: readonly st
   answerOverview(server);
   connection.onShutdown(() => server.columns?.stop());
   connection.listen();
+}
+
+const READ = { title: 'Read columns' };
+
+function ask({ connection }: Server): Asks {
+  return async (message) => {
+    const answer = await connection.window.showInformationMessage(message, READ, { title: 'Not now' });
+    return answer?.title === READ.title;
+  };
 }
 
 function initialize(server: Server, params: InitializeParams): InitializeResult {

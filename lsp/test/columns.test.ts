@@ -1,5 +1,8 @@
 import { execFileSync, spawn } from 'node:child_process';
+import { EventEmitter, once } from 'node:events';
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterEach, expect, it } from 'vitest';
@@ -87,6 +90,52 @@ it('reads when it is asked to, and says why it cannot', async () => {
   client.change(at, 2, [{ text: JOB }]);
   const [read] = await client.request('workspace/executeCommand', { command: 'sluice.readColumns', arguments: [at] });
   expect(read).toEqual({ columns: 3, error: null });
+});
+
+it('a source elsewhere is asked about, once for each address', async () => {
+  const web = createServer((_, response) => {
+    response.setHeader('content-type', 'application/json');
+    response.end('[{"person": 1, "born": "2001-02-03"}]');
+  });
+  await new Promise<void>((done) => web.listen(0, '127.0.0.1', done));
+  const { port } = web.address() as AddressInfo;
+  const job = (path: string) =>
+    `name: people\nsource:\n  type: http\n  base_url: http://127.0.0.1:${port}\n  path: ${path}\nchecks:\n  - not_null: [persn]\n`;
+  const asked: string[] = [];
+  const questions = new EventEmitter();
+  client = new Client([SLUICE, 'lsp']);
+  client.answers.set('window/showMessageRequest', ({ message, actions }: Any) => {
+    asked.push(message);
+    questions.emit('asked');
+    return asked.length === 1 ? actions[0] : actions[1];
+  });
+  const { dir, uri } = folderWith(FILES);
+  await client.start(dir, {}, { remoteColumns: 'ask' });
+  const at = uri('jobs/p.yaml');
+  client.open(at, job('/a'));
+  await once(questions, 'asked');
+  const { params } = await client.next(
+    ({ method, params }) => method === 'textDocument/publishDiagnostics' && params.diagnostics.length > 0,
+  );
+  expect(params.diagnostics[0].code).toBe('observed/unknown-column');
+  client.change(at, 2, [{ text: job('/b') }]);
+  await once(questions, 'asked');
+  expect(asked).toHaveLength(2);
+  expect(asked[0]).toMatch(/people.*http/);
+  web.close();
+});
+
+it('a run leaves what it read where editors look', () => {
+  const { dir } = folderWith({ ...FILES, 'jobs/a.yaml': JOB.replace(/transform:[\s\S]*/, '') });
+  execFileSync(process.execPath, [SLUICE, 'run', 'orders'], { cwd: dir, stdio: 'pipe' });
+  const [name = ''] = readdirSync(join(dir, '.sluice/columns'));
+  const record = JSON.parse(readFileSync(join(dir, '.sluice/columns', name), 'utf8'));
+  expect(record).toMatchObject({ job: 'orders', stream: 'orders', rows: 3 });
+  expect(record.columns.map((column: Any) => [column.name, column.type])).toEqual([
+    ['order_id', 'bigint'],
+    ['Kunden-Nr.', 'text'],
+    ['amount', 'text'],
+  ]);
 });
 
 it('infer leaves what it found where editors look', async () => {

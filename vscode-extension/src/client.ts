@@ -35,6 +35,7 @@ function initOptions(): Record<string, unknown> {
   return {
     codeLenses: settings.get<boolean>('codeLenses', true),
     workspaceDiagnostics: settings.get<boolean>('workspaceDiagnostics', false),
+    remoteColumns: settings.get<string>('columns.remote', 'ask'),
     columnsWorker: program && reads ? [program, 'columns-worker'] : false,
   };
 }

@@ -191,7 +191,7 @@ class Epoch {
       const position = this.#source.position?.() ?? null;
       const commit = commitOf(this.#run, opened, { splits, plan, fresh, position });
       const outcome = await this.#round(plan, chunks, commit, opened).catch((error: unknown) => sampler.grow(error));
-      if (outcome && !('widen' in outcome)) return outcome;
+      if (outcome && !('widen' in outcome)) return { ...outcome, columns: sourceColumns(plan) };
       await this.#locked(() => this.#session.abort(this.#run.runId));
       const { splits: sample } = sampler;
       plan = outcome ? await this.#widen(plan, outcome.widen, table) : await this.#prepare(sample, table);
@@ -389,4 +389,13 @@ class Epoch {
       });
     });
   }
+}
+
+/** What the plan reads, by the names in the source. */
+function sourceColumns({ columns }: StreamPlan): Column[] {
+  const byName = new Map<string, Column>();
+  for (const { from, type, nullable } of columns) {
+    if (from !== null && !byName.has(from)) byName.set(from, { name: from, type, nullable });
+  }
+  return [...byName.values()];
 }

@@ -2,6 +2,7 @@ import type { Addresses, Split, TaskLog } from '../model/component.ts';
 import type { JsonObject } from '../model/json.ts';
 import type { Replays } from '../model/quarantine.ts';
 import type { Checkpoint, Counts } from '../model/run.ts';
+import type { Column } from '../model/type.ts';
 import type { TaskCommon, TaskInput, TaskOutput } from './task-types.ts';
 
 export type Phase = 'open' | 'list' | 'sniff' | 'load' | 'finish' | 'commit' | 'done';
@@ -62,4 +63,6 @@ export interface StreamOutcome {
   checkpoint: Checkpoint | null;
   /** Nothing was there to load: nothing was committed. */
   empty: boolean;
+  /** Columns of the source, by their names there, as they were read; left out where nothing was. */
+  columns?: Column[];
 }

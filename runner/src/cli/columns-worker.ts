@@ -9,6 +9,7 @@ import {
   type SluiceErrorJson,
 } from '@sluice/core';
 import type { Command } from 'commander';
+import { keepRecord } from '../repo/column-records.ts';
 import { loadProject } from '../repo/load.ts';
 
 /** A line that the editor sends. `text`: the file as it stands in the editor. */
@@ -82,7 +83,7 @@ async function answerTo(
   try {
     signal.throwIfAborted();
     // Loaded with the first question: an editor may start the worker ahead.
-    const { keepRecord, lookAtColumns } = await import('../executor/columns.ts');
+    const { lookAtColumns } = await import('../executor/columns.ts');
     const loaded = await loadProject({
       from: projectDir,
       project: projectDir,

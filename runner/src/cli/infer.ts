@@ -2,9 +2,10 @@ import { readFile, realpath, rename, rm, stat, writeFile } from 'node:fs/promise
 import { join } from 'node:path';
 import { type Job, parseDocument, pinInto, SluiceError, type Stream } from '@sluice/core';
 import type { Command } from 'commander';
-import { keepRecord, recordOf } from '../executor/columns.ts';
+import { recordOf } from '../executor/columns.ts';
 import { expandJob } from '../executor/expand.ts';
 import { infer as inferJob, previewSpool } from '../executor/preview.ts';
+import { keepRecord } from '../repo/column-records.ts';
 import { eachJob, openAsked, printJson, type SelectOptions, withJobs } from './asked.ts';
 import { compileChosen } from './jobs.ts';
 import { outputOf, withCommon } from './options.ts';

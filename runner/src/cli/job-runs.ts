@@ -1,6 +1,7 @@
 import { type Job, type RunWindow, type SluiceErrorJson, zeroCounts } from '@sluice/core';
 import type { RunRequest, RunResult } from '../executor/api.ts';
 import { startRun } from '../executor/start.ts';
+import { recordRun } from '../repo/column-records.ts';
 import { renderError } from './errors.ts';
 import { type CommonOptions, outputOf } from './options.ts';
 import { progressFor } from './progress.ts';
@@ -33,7 +34,14 @@ export async function runOnce(means: RunMeans, chosen: Chosen, job: Job, wish: R
     progress.end();
   }
   write(result, options, wish.window);
+  await remember(project, chosen, result);
   return result;
+}
+
+/** Editors complete and check by what was read. A folder that cannot be written to is no fault of the run. */
+async function remember(project: OpenProject, chosen: Chosen, result: RunResult): Promise<void> {
+  const view = project.project.view(chosen.document, project.scope);
+  for (const stream of result.streams) await recordRun(project.dir, view, stream).catch(() => undefined);
 }
 
 /** Runs a job once for each window, oldest first; false where one failed, after which no other is begun. */

@@ -68,6 +68,8 @@ export interface StreamResult {
   status: 'succeeded' | 'failed' | 'cancelled' | 'skipped';
   counts: Counts;
   checkpoint: Checkpoint | null;
+  /** Columns of the source as they were read: names and types, no values. Left out where nothing was read. */
+  columns?: Column[];
   /** The table or folder that was written, for messages. */
   destination: string;
   error: SluiceErrorJson | null;

@@ -1,6 +1,3 @@
-import { randomUUID } from 'node:crypto';
-import { mkdir, readdir, rename, rm, stat, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
 import {
   type ColumnRecord,
   compile,
@@ -23,8 +20,6 @@ import { infer } from './preview.ts';
 
 /** Memory of one look at a source. */
 const MEMORY = 512_000_000;
-/** Records of a project; the oldest ones go. */
-const MOST_RECORDS = 500;
 
 interface LookRequest {
   projectDir: string;
@@ -123,20 +118,4 @@ function invalid({ file }: Document, why: string): SluiceError {
   return new SluiceError('columns/invalid', 'config', `The source of ${file} cannot be read: ${why}`, {
     hint: 'Mend what `sluice validate` shows under `source`.',
   });
-}
-
-/** Writes a record into `.sluice/columns`, in one step, and lets the oldest ones go beyond a few hundred. */
-export async function keepRecord(projectDir: string, { exact }: RecordKeys, record: ColumnRecord): Promise<void> {
-  const folder = join(projectDir, '.sluice', 'columns');
-  await mkdir(folder, { recursive: true });
-  const draft = join(folder, `${exact}.${randomUUID()}.partial`);
-  await writeFile(draft, `${JSON.stringify(record, null, 1)}\n`);
-  await rename(draft, join(folder, `${exact}.json`));
-  const names = (await readdir(folder)).filter((name) => name.endsWith('.json'));
-  if (names.length <= MOST_RECORDS) return;
-  const aged = await Promise.all(
-    names.map(async (name) => ({ name, at: (await stat(join(folder, name)).catch(() => null))?.mtimeMs ?? 0 })),
-  );
-  aged.sort((a, b) => a.at - b.at);
-  for (const { name } of aged.slice(0, names.length - MOST_RECORDS)) await rm(join(folder, name), { force: true });
 }

@@ -258,6 +258,7 @@ async function runOne(
       status,
       counts: outcome.counts,
       checkpoint: outcome.checkpoint,
+      ...(outcome.columns ? { columns: outcome.columns } : {}),
       destination,
       error: null,
     };
