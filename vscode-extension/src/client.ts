@@ -2,8 +2,8 @@ import * as vscode from 'vscode';
 import { LanguageClient, TransportKind } from 'vscode-languageclient/node';
 import { findSluice, offerInstall } from './sluice-command.ts';
 
-/** Starts the server; one for the window, told of its folders. */
-export async function startClient(context: vscode.ExtensionContext): Promise<LanguageClient> {
+/** The client of the server, which is one for the window and told of its folders. Not started yet. */
+export function makeClient(context: vscode.ExtensionContext): LanguageClient {
   const module = context.asAbsolutePath('dist/server.mjs');
   const client = new LanguageClient(
     'sluice',
@@ -21,7 +21,6 @@ export async function startClient(context: vscode.ExtensionContext): Promise<Lan
     },
   );
   context.subscriptions.push(client);
-  await client.start();
   return client;
 }
 

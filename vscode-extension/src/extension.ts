@@ -1,22 +1,34 @@
 import * as vscode from 'vscode';
 import type { LanguageClient } from 'vscode-languageclient/node';
-import { startClient } from './client.ts';
+import { makeClient } from './client.ts';
 import { registerCommands } from './commands.ts';
 import { followLanguage } from './language-id.ts';
 import { registerViews } from './views.ts';
 
 let client: LanguageClient | undefined;
 
-/** Starts the language server that this extension brings, and the views and commands over it. */
+/** Registers views and commands, and starts the language server that this extension brings. */
 export async function activate(context: vscode.ExtensionContext): Promise<void> {
-  const started = await startClient(context);
-  client = started;
-  const views = registerViews(context, started);
-  registerCommands(context, started, views);
-  followLanguage(context, started);
-  context.subscriptions.push(
-    vscode.workspace.onDidGrantWorkspaceTrust(() => void vscode.commands.executeCommand('sluice.restartServer')),
-  );
+  const made = makeClient(context);
+  client = made;
+  const views = registerViews(context, made);
+  registerCommands(context, made, views);
+  // Trust may be granted while the server starts: what it was told then is told anew.
+  const grant = vscode.workspace.onDidGrantWorkspaceTrust(async () => {
+    await starting;
+    await made.restart();
+    views.refresh();
+  });
+  context.subscriptions.push(grant);
+  const starting = made.start();
+  try {
+    await starting;
+  } catch (error) {
+    void vscode.window.showErrorMessage(`Sluice: the language server did not start: ${String(error)}`);
+    return;
+  }
+  followLanguage(context, made);
+  views.refresh();
 }
 
 export async function deactivate(): Promise<void> {

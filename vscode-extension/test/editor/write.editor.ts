@@ -62,7 +62,7 @@ describe('writing a job', () => {
     await editor.type(' and lon');
     const found = editor.page.locator('.suggest-widget.visible .monaco-list-row').filter({ hasText: 'longitude' });
     await found.first().waitFor();
-    expect(await found.first().innerText()).toContain('double');
+    expect(await found.first().textContent()).toContain('double');
     await editor.shot('complete-column');
     await editor.press('Enter');
     await editor.type(' is not null');
