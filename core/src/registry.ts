@@ -19,6 +19,7 @@ export const destinations: Readonly<Record<string, { load: () => Promise<Destina
   duckdb: { load: async () => (await import('./connectors/duckdb/destination.ts')).duckdb },
   postgres: { load: async () => (await import('./connectors/postgres/destination.ts')).postgres },
   local: { load: async () => (await import('./connectors/local/destination.ts')).localDestination(writers) },
+  s3: { load: async () => (await import('./connectors/s3/destination.ts')).s3Destination(writers) },
   sqlite: { load: async () => (await import('./connectors/sqlite/destination.ts')).sqlite },
   mysql: { load: async () => (await import('./connectors/mysql/destination.ts')).mysql },
 };

@@ -14,7 +14,7 @@ import { destinationSpec as localDestination, sourceSpec as localSource } from '
 import { destinationSpec as mysqlDestination, sourceSpec as mysqlSource } from './connectors/mysql/spec.ts';
 import { sourceSpec as oracleSource } from './connectors/oracle/spec.ts';
 import { destinationSpec as postgresDestination, sourceSpec as postgresSource } from './connectors/postgres/spec.ts';
-import { sourceSpec as s3Source } from './connectors/s3/spec.ts';
+import { destinationSpec as s3Destination, sourceSpec as s3Source } from './connectors/s3/spec.ts';
 import { sourceSpec as sftpSource } from './connectors/sftp/spec.ts';
 import { destinationSpec as sqliteDestination, sourceSpec as sqliteSource } from './connectors/sqlite/spec.ts';
 import { sourceSpec as sqlserverSource } from './connectors/sqlserver/spec.ts';
@@ -56,6 +56,7 @@ export const destinations: Readonly<Record<string, Spec>> = {
   duckdb: duckdbDestination,
   postgres: postgresDestination,
   local: localDestination,
+  s3: s3Destination,
   sqlite: sqliteDestination,
   mysql: mysqlDestination,
 };

@@ -3,11 +3,12 @@ import { basename, dirname, join, relative } from 'node:path';
 import type { StageToken, WrittenFile } from '../../model/component.ts';
 import { SluiceError } from '../../model/error.ts';
 import { faultPoint } from '../../model/fault.ts';
+import { moveTo, orNull, readJson, syncPath, syncTree, writeJson } from '../shared/files/disk.ts';
+import { ASIDE_FOLDER, COMMIT_FILE } from '../shared/files/names.ts';
+import type { CommittedFiles } from '../shared/files/query.ts';
+import type { Staged } from '../shared/files/stage.ts';
 import { stagingLost } from '../shared/staged.ts';
-import { moveTo, orNull, syncPath, syncTree, writeJson } from './disk.ts';
 import type { Fences, Pending } from './fences.ts';
-import { ASIDE_FOLDER, COMMIT_FILE } from './names.ts';
-import type { Staged } from './stage.ts';
 
 /** Folder of the versions, in the hidden folder beside the data. */
 export const VERSIONS = 'versions';
@@ -131,4 +132,22 @@ function summary({ state, columns }: Pending) {
 /** The link's text for a version: relative, so that both can be moved together. */
 export function versionOf(place: string, home: string, folder: string): string {
   return relative(dirname(place), join(home, VERSIONS, folder));
+}
+
+/** What every commit below the data's path holds, oldest first. */
+export async function committedFiles(place: string): Promise<CommittedFiles[]> {
+  const commits: CommittedFiles[] = [];
+  for (const name of ((await orNull(readdir(place))) ?? []).sort()) {
+    const folder = join(place, name);
+    const commit = await readJson<Pick<CommittedFiles, 'format' | 'columns'>>(join(folder, COMMIT_FILE));
+    if (!commit) continue;
+    const entries = await readdir(folder, { recursive: true, withFileTypes: true });
+    const all = entries
+      .filter((e) => e.isFile() && e.name !== COMMIT_FILE)
+      .map((e) => join(e.parentPath, e.name))
+      .sort();
+    const isAside = (path: string) => path.includes(`/${ASIDE_FOLDER}/`);
+    commits.push({ ...commit, paths: all.filter((path) => !isAside(path)), aside: all.filter(isAside) });
+  }
+  return commits;
 }

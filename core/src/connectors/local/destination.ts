@@ -7,7 +7,6 @@ import type {
   DestinationContext,
   DestinationSession,
   EpochCommit,
-  FormatWriter,
   Opened,
   ReadyRows,
   StageRequest,
@@ -17,20 +16,19 @@ import { SluiceError } from '../../model/error.ts';
 import { faultPoint } from '../../model/fault.ts';
 import type { FileIdentity, StreamKey } from '../../model/run.ts';
 import type { Column } from '../../model/type.ts';
-import { parseSize } from '../../model/units.ts';
-import { checkNames } from '../shared/ddl.ts';
+import { orNull } from '../shared/files/disk.ts';
+import { Ledger } from '../shared/files/ledger.ts';
+import { commitFolder } from '../shared/files/names.ts';
+import { queryFiles } from '../shared/files/query.ts';
+import { tokenOf } from '../shared/files/stage.ts';
+import { type FileState, NO_COMMIT, stateAfter } from '../shared/files/state.ts';
+import { FileWriter, type WriterMap } from '../shared/files/writer.ts';
 import { runHash, streamHash } from '../shared/names.ts';
 import { realPath } from '../shared/real-path.ts';
 import { decide, oldKeys, toOpened } from '../shared/state.ts';
-import { carryAside, gather, notEmpty, publish, versionOf } from './commit.ts';
-import { orNull } from './disk.ts';
-import { Fences, type StoredState } from './fences.ts';
-import { Ledger } from './ledger.ts';
-import { commitFolder } from './names.ts';
-import { queryFiles } from './query.ts';
-import { type Layout, type Staged, tokenOf, type Writers, writeFiles } from './stage.ts';
-
-type WriterMap = Readonly<Record<string, { load: () => Promise<FormatWriter> }>>;
+import { carryAside, committedFiles, gather, notEmpty, publish, versionOf } from './commit.ts';
+import { Fences } from './fences.ts';
+import { localShelf } from './shelf.ts';
 
 /** Files in a folder of this machine: a folder for each commit, and for each replace a version behind a link. */
 export function localDestination(writers: WriterMap): Destination {
@@ -60,8 +58,7 @@ class LocalDestination implements DestinationSession {
   readonly #ctx: DestinationContext;
   readonly #place: string;
   readonly #home: string;
-  readonly #writers: WriterMap;
-  readonly #format: string;
+  readonly #writer: FileWriter;
   readonly #fences: Fences;
   readonly #ledger: Ledger;
 
@@ -69,10 +66,9 @@ class LocalDestination implements DestinationSession {
     this.#ctx = ctx;
     this.#place = place;
     this.#home = join(dirname(place), `.${basename(place)}.sluice`);
-    this.#writers = writers;
-    this.#format = String(ctx.use.settings.format ?? 'parquet');
+    this.#writer = new FileWriter(ctx, writers);
     this.#fences = new Fences(this.#streamFolder(ctx.key), place);
-    this.#ledger = new Ledger(this.#fences.folder);
+    this.#ledger = new Ledger(localShelf(join(this.#fences.folder, 'ledger')));
     this.lock = place;
     this.folders = [this.#staging(ctx.runId)];
   }
@@ -127,7 +123,7 @@ class LocalDestination implements DestinationSession {
     await faultPoint('destination.load.before');
     const result = await this.#write('load', epoch, true, async (out) => {
       await rm(out, { recursive: true, force: true });
-      const written = await this.#files(rows, epoch.columns, out, 'part-00000');
+      const written = await this.#writer.write(rows, epoch.columns, out, 'part-00000');
       await rows.gate?.(written.rows);
       return written.rows;
     });
@@ -140,7 +136,7 @@ class LocalDestination implements DestinationSession {
     const { epoch, task, attempt, columns } = request;
     const folder = join(this.#staging(this.#ctx.runId), String(epoch), `${task}.${attempt}`);
     await rm(folder, { recursive: true, force: true });
-    const staged = await this.#files(rows, columns, folder, `part-${String(task).padStart(5, '0')}`);
+    const staged = await this.#writer.write(rows, columns, folder, `part-${String(task).padStart(5, '0')}`);
     await faultPoint('destination.stage.after');
     return tokenOf(staged);
   }
@@ -170,13 +166,14 @@ class LocalDestination implements DestinationSession {
     return queryFiles(
       {
         place: this.#place,
+        commits: await committedFiles(this.#place),
         schema: use.schema,
         table: use.table,
         key,
         budget,
         state: now ? { ...now.state, fence: now.fence } : null,
         ledger: () => this.ledger(),
-        writer: (format) => this.#writer(format),
+        writer: (format) => this.#writer.of(format),
       },
       sql,
     );
@@ -191,13 +188,13 @@ class LocalDestination implements DestinationSession {
     make: (out: string) => Promise<number>,
   ): Promise<CommitResult> {
     if (epoch.window) throw noWindows();
-    this.#check(epoch.columns);
+    this.#writer.check(epoch.columns);
     const now = await this.#fences.current();
     const earlier = decide(now ? { ...now.state, columns: null, fence: now.fence } : null, epoch);
     if (earlier || !now) return earlier ?? { rows_written: 0, repeated: false };
     const whole = rowsToo && epoch.disposition === 'replace';
     if (whole) await this.#requireOwn();
-    else if (rowsToo) this.#requireFormat(now.state);
+    else if (rowsToo) this.#writer.requireFormat(now.state.format, this.#place);
     const built = join(this.#staging(this.#ctx.runId), String(epoch.epoch), 'out');
     const rows = await make(built);
     const folder = commitFolder(epoch.baseSeq + 1, epoch.commitId);
@@ -205,7 +202,12 @@ class LocalDestination implements DestinationSession {
     if (whole) await carryAside(this.#place, built);
     const written = { rows_written: rows, rows_inserted: rows };
     const pending = {
-      state: await this.#next(now.state, epoch, written, folder, whole),
+      state: stateAfter(now.state, epoch, {
+        counts: written,
+        format: this.#writer.format,
+        ledger: await this.#ledger.after(now.state.ledger, epoch, `${folder}.ndjson`),
+        whole,
+      }),
       folder,
       columns: epoch.columns,
       version: first ? versionOf(this.#place, this.#home, folder) : null,
@@ -216,29 +218,6 @@ class LocalDestination implements DestinationSession {
     return { ...written, repeated: false };
   }
 
-  async #next(
-    before: StoredState,
-    epoch: EpochCommit,
-    written: Omit<CommitResult, 'repeated'>,
-    name: string,
-    whole: boolean,
-  ): Promise<StoredState> {
-    const known = whole ? [] : (before.table ?? []);
-    const added = epoch.columns.filter((c) => !known.some((k) => k.name === c.name));
-    const changed = (column: Column) => epoch.columns.find((c) => c.name === column.name) ?? column;
-    return {
-      ...before,
-      seq: epoch.baseSeq + 1,
-      commitId: epoch.commitId,
-      checkpoint: epoch.checkpoint,
-      counts: { ...epoch.counts, ...written },
-      addresses: epoch.addresses,
-      table: [...known.map(changed), ...added],
-      format: epoch.columns.length > 0 ? this.#format : before.format,
-      ledger: await this.#ledger.after(before.ledger, epoch, name),
-    };
-  }
-
   /** What the epoch staged goes; a failure leaves it to the run's abort. */
   async #sweep(epoch: EpochCommit): Promise<void> {
     const staging = this.#staging(this.#ctx.runId);
@@ -246,14 +225,14 @@ class LocalDestination implements DestinationSession {
     await rmdir(staging).catch(() => undefined);
   }
 
-  async #takeOver(old: Renamed | null): Promise<StoredState> {
+  async #takeOver(old: Renamed | null): Promise<FileState> {
     const own = await this.#fences.current();
     const moved = old ? await old.fences.current() : null;
     if (old && moved) {
       await this.#ledger.takeFrom(old.ledger, moved.state.ledger);
       return { ...moved.state, key: this.#ctx.key };
     }
-    return own?.state ?? { ...EMPTY, key: this.#ctx.key };
+    return own?.state ?? { ...NO_COMMIT, key: this.#ctx.key };
   }
 
   /** The stream's state under a name that its job had before, unless it has commits under the new one. */
@@ -263,57 +242,10 @@ class LocalDestination implements DestinationSession {
     for (const key of oldKeys(this.#ctx.key, renamedFrom)) {
       const fences = new Fences(this.#streamFolder(key), this.#place);
       const found = await fences.current();
-      if (found?.state.commitId != null) return { fences, fence: found.fence, ledger: new Ledger(fences.folder) };
+      if (found?.state.commitId != null)
+        return { fences, fence: found.fence, ledger: new Ledger(localShelf(join(fences.folder, 'ledger'))) };
     }
     return null;
-  }
-
-  async #files(rows: ReadyRows, columns: readonly Column[], folder: string, name: string): Promise<Staged> {
-    this.#check(columns);
-    const writers: Writers = { data: await this.#writer(this.#format), aside: await this.#writer('json') };
-    const { key, runId } = this.#ctx;
-    return writeFiles(rows, columns, { folder, name, layout: this.#layout(), writers, key, runId });
-  }
-
-  async #writer(format: string): Promise<FormatWriter> {
-    const entry = this.#writers[format];
-    if (!entry) throw new SluiceError('component/unknown', 'config', `Files cannot be written as ${format}.`);
-    return entry.load();
-  }
-
-  #layout(): Layout {
-    const { partition_by: by, target_file_size: size } = this.#ctx.use.settings;
-    const partitionBy = Array.isArray(by) ? by.map(String) : [];
-    return { partitionBy, fileSize: typeof size === 'string' && partitionBy.length === 0 ? parseSize(size) : null };
-  }
-
-  #check(columns: readonly Column[]): void {
-    checkNames(
-      columns.map((c) => ({ kind: 'column', name: c.name })),
-      { bytes: null, fold: (name) => name.toLowerCase() },
-    );
-    const names = new Set(columns.map((c) => c.name));
-    const missing = this.#layout().partitionBy.find((name) => !names.has(name));
-    if (missing !== undefined)
-      throw new SluiceError(
-        'destination/partition',
-        'config',
-        `The rows have no column "${missing}" to partition by.`,
-        {
-          where: { column: missing },
-          hint: `Name columns as they are after the transforms: ${[...names].join(', ')}.`,
-        },
-      );
-  }
-
-  #requireFormat(state: StoredState): void {
-    if (state.format === null || state.format === this.#format) return;
-    throw new SluiceError(
-      'destination/format-changed',
-      'config',
-      `${this.#place} holds files of the format ${state.format}; the job writes ${this.#format}.`,
-      { hint: 'Give `path` another folder, or load everything anew with --full-refresh.' },
-    );
   }
 
   /** A replace swaps the whole path, so nothing of others may lie in it. */
@@ -336,17 +268,6 @@ interface Renamed {
   fence: number;
   ledger: Ledger;
 }
-
-const EMPTY: Omit<StoredState, 'key'> = {
-  seq: 0,
-  commitId: null,
-  checkpoint: null,
-  counts: null,
-  addresses: null,
-  table: null,
-  format: null,
-  ledger: [],
-};
 
 function notAFolder(place: string): SluiceError {
   return new SluiceError('destination/not-a-folder', 'config', `${place} is a file, not a folder.`, {

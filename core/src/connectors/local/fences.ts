@@ -1,26 +1,14 @@
 import { mkdir, readdir, readlink, rename, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { SluiceError } from '../../model/error.ts';
-import type { StreamKey } from '../../model/run.ts';
 import type { Column } from '../../model/type.ts';
-import type { StateRow } from '../shared/state.ts';
-import { isMissing, orNull, readJson, syncPath, writeJson } from './disk.ts';
-import { COMMIT_FILE } from './names.ts';
-
-/** What is known of a stream between two commits. The fence is not part of it: it is the number of the folder. */
-export interface StoredState extends Omit<StateRow, 'fence' | 'columns'> {
-  key: StreamKey;
-  /** Columns over all commits that are still there; null before the first. */
-  table: Column[] | null;
-  /** Format of the files. */
-  format: string | null;
-  /** Segments of the ledger, oldest first. */
-  ledger: string[];
-}
+import { isMissing, orNull, readJson, syncPath, writeJson } from '../shared/files/disk.ts';
+import { COMMIT_FILE } from '../shared/files/names.ts';
+import type { FileState } from '../shared/files/state.ts';
 
 /** A commit that is about to take place, written down before the rename that does it. */
 export interface Pending {
-  state: StoredState;
+  state: FileState;
   /** Where its folder will be, below the data's path; `version` where the link is to be swapped to a new version. */
   folder: string;
   version: string | null;
@@ -30,7 +18,7 @@ export interface Pending {
 
 interface Held {
   runId: string;
-  state: StoredState;
+  state: FileState;
 }
 
 const NUMBERED = /^(fence|revoked)-(\d+)$/;
@@ -90,12 +78,12 @@ export class Fences {
   }
 
   /** The state after the last commit, with the fence that was the newest then; null where the stream never ran. */
-  async current(): Promise<{ fence: number; runId: string; state: StoredState } | null> {
+  async current(): Promise<{ fence: number; runId: string; state: FileState } | null> {
     for (const { kind, fence } of await this.#numbers()) {
       const folder = join(this.folder, `${kind}-${fence}`);
       const held = await readJson<Held>(join(folder, 'base.json'));
       if (held === null) continue;
-      const done = await readJson<StoredState>(join(folder, 'done.json'));
+      const done = await readJson<FileState>(join(folder, 'done.json'));
       const pending = done ? null : await readJson<Pending>(join(folder, 'pending.json'));
       const state = done ?? (pending && (await this.#took(pending)) ? pending.state : held.state);
       return { fence, runId: held.runId, state };

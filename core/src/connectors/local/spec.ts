@@ -3,24 +3,9 @@ import { compression } from '../../spec/compression.ts';
 import { schema } from '../../spec/schema.ts';
 import { defineSpec } from '../../spec/spec.ts';
 import { minAge } from '../shared/file-settings.ts';
+import { FILE_TYPES, writtenFiles } from '../shared/files/settings.ts';
 
-const NOTES = `| type | Parquet | CSV | JSON |
-|---|---|---|---|
-| boolean, int, bigint | BOOLEAN, INT32, INT64 | as they are | as they are |
-| double | DOUBLE | shortest exact text; inf, nan | number; "Infinity", "-Infinity", "NaN" |
-| decimal(p,s) | DECIMAL(p,s) | all digits | number with all digits |
-| text | UTF8 | in quotes; null is nothing, empty text is "" | text |
-| binary | BYTE_ARRAY | hexadecimal behind \`\\x\` | the same |
-| date, time | DATE, TIME(micros) | ISO 8601 | ISO 8601 |
-| timestamp | TIMESTAMP(micros, local) | \`2026-01-02T03:04:05\` | the same |
-| timestamptz | TIMESTAMP(micros, UTC) | \`2026-01-02T03:04:05Z\` | the same |
-| uuid | UUID | text | text |
-| json | JSON | its text, on one line | the value, digits kept |
-| list, struct | LIST, group | JSON text | list, object |
-
-Infinite dates and times are refused in Parquet, which has none: the load fails and names column and row. In CSV and JSON they are
-\`infinity\`, as are years before 1 \`0044-03-15 (BC)\`.
-
+const NOTES = `${FILE_TYPES}
 - \`path\` is a link to a version in the hidden folder \`.<name>.sluice\` beside it. Each commit is one folder below \`path\`, named by its
   number and commit id, written and made durable elsewhere and renamed into place once. Read \`path/**/*.parquet\` (\`.csv\`, \`.ndjson\`).
 - \`append\` adds a folder. \`replace\` makes a new version and swaps the link by a rename: readers see the old files or the new ones. The
@@ -102,44 +87,11 @@ export const destinationSpec = defineSpec({
         description: 'Folder of the data; made when it is not there. `${stream:name}` gives each stream its own.',
         examples: ['out/orders', 'lake/${stream:name}'],
       },
-      format: {
-        type: 'string',
-        enum: ['parquet', 'csv', 'json'],
-        'x-enum-text': [
-          'Parquet, compressed by zstd.',
-          'CSV with a header; text is always in quotes, null is nothing.',
-          'One record per line (NDJSON).',
-        ],
-        'x-value-synonyms': { ndjson: 'json', jsonl: 'json', pq: 'parquet', tsv: 'csv' },
-        default: 'parquet',
-        description: 'How the files are written.',
-      },
-      partition_by: {
-        type: 'array',
-        'x-shorthand': '',
-        items: { type: 'string', minLength: 1, 'x-kind': 'column' },
-        minItems: 1,
-        uniqueItems: true,
-        description:
-          'Columns whose values make `column=value` folders, as Hive lays them out; they stand in the files too.',
-      },
-      target_file_size: {
-        type: 'string',
-        'x-kind': 'size',
-        description:
-          'A file ends at about this size and the next one begins. Left out: a file per task. Not with `partition_by`.',
-        examples: ['256MB'],
-      },
+      ...writtenFiles.properties,
     },
     required: ['path'],
     additionalProperties: false,
-    'x-synonyms': {
-      folder: 'path',
-      directory: 'path',
-      partition: 'partition_by',
-      partitions: 'partition_by',
-      file_size: 'target_file_size',
-    },
+    'x-synonyms': writtenFiles['x-synonyms'],
   }),
   connection: localConnection,
   secrets: [],

@@ -1,18 +1,12 @@
 import { open } from 'node:fs/promises';
-import {
-  GetObjectCommand,
-  HeadBucketCommand,
-  HeadObjectCommand,
-  ListObjectsV2Command,
-  type S3Client,
-} from '@aws-sdk/client-s3';
+import { GetObjectCommand, HeadBucketCommand, HeadObjectCommand, type S3Client } from '@aws-sdk/client-s3';
 import type { ByteRange, LocalFile, Source, SourceContext, SourceSession, Split } from '../../model/component.ts';
-import { SluiceError } from '../../model/error.ts';
 import { discoverFiles } from '../shared/discover.ts';
 import { type Download, download, readRanges } from '../shared/download.ts';
 import { isLost } from '../shared/network.ts';
+import { bucketOf, explainS3, openClient, plainTag, type S3Settings, statusOf } from '../shared/s3/client.ts';
+import { type FoundObject, listObjects } from '../shared/s3/list.ts';
 import { selection } from '../shared/select.ts';
-import { bucketOf, explainS3, openClient, type S3Settings } from './client.ts';
 
 const PART_BYTES = 8 * 1024 * 1024;
 const PARTS_AT_ONCE = 4;
@@ -26,13 +20,6 @@ export const source: Source = {
     return discoverFiles(new S3Session(ctx));
   },
 };
-
-interface Found {
-  key: string;
-  size: number;
-  etag: string | null;
-  modified: Date | null;
-}
 
 class S3Session implements SourceSession {
   readonly transfers = FILES_AT_ONCE;
@@ -70,13 +57,13 @@ class S3Session implements SourceSession {
     }
   }
 
-  async *#one(key: string): AsyncIterable<Found> {
+  async *#one(key: string): AsyncIterable<FoundObject> {
     const found = await this.#head(key);
     if (found) yield found;
     else await this.#requireBucket();
   }
 
-  async #head(key: string): Promise<Found | null> {
+  async #head(key: string): Promise<FoundObject | null> {
     try {
       const answer = await this.#client.send(
         new HeadObjectCommand({ Bucket: this.#bucket, Key: key, ...this.#payer }),
@@ -114,41 +101,19 @@ class S3Session implements SourceSession {
     }
   }
 
-  /** Every object whose key begins with `prefix`, page by page; `flat`: none that has a further slash. */
-  async *list(prefix: string, flat: boolean): AsyncIterable<Found> {
-    let token: string | undefined;
-    for (;;) {
-      const page = await this.#page(prefix, flat, token);
-      const decode = page.EncodingType === 'url' ? decodeKey : (text: string) => text;
-      for (const object of page.Contents ?? []) {
-        if (object.Key === undefined) continue;
-        const { Size, ETag, LastModified } = object;
-        yield { key: decode(object.Key), size: Size ?? 0, etag: plainTag(ETag), modified: LastModified ?? null };
-      }
-      if (!page.IsTruncated) return;
-      if (page.NextContinuationToken === undefined || page.NextContinuationToken === token) {
-        throw new SluiceError('source/listing', 'terminal', `The listing of bucket ${this.#bucket} does not go on`, {
-          hint: 'The store says that there is more and does not say where: its listing cannot be trusted.',
-        });
-      }
-      token = page.NextContinuationToken;
-    }
-  }
-
-  async #page(prefix: string, flat: boolean, token: string | undefined) {
-    const request = new ListObjectsV2Command({
-      Bucket: this.#bucket,
-      EncodingType: 'url',
-      ...(prefix === '' ? {} : { Prefix: prefix }),
-      ...(flat ? { Delimiter: '/' } : {}),
-      ...(token === undefined ? {} : { ContinuationToken: token }),
-      ...this.#payer,
+  /** Every object whose key begins with `prefix`; `flat`: none that has a further slash. */
+  list(prefix: string, flat: boolean): AsyncIterable<FoundObject> {
+    const explain = (error: unknown) => explainS3(error, this.#settings);
+    const { signal } = this.#ctx;
+    return listObjects({
+      client: this.#client,
+      bucket: this.#bucket,
+      prefix,
+      flat,
+      payer: this.#payer,
+      signal,
+      explain,
     });
-    try {
-      return await this.#client.send(request, { abortSignal: this.#ctx.signal });
-    } catch (error) {
-      throw explainS3(error, this.#settings);
-    }
   }
 
   async fetch(split: Split, spool: string): Promise<LocalFile> {
@@ -211,22 +176,4 @@ function cut(from: number, to: number): ByteRange[] {
     { length: parts },
     (_, i): ByteRange => [from + i * PART_BYTES, Math.min(to, from + (i + 1) * PART_BYTES)],
   );
-}
-
-function plainTag(tag: string | undefined): string | null {
-  return tag === undefined ? null : tag.replace(/^"(.*)"$/, '$1');
-}
-
-/** A key of a listing that was asked for in URL form: a plus sign stands for a space. */
-function decodeKey(text: string): string {
-  try {
-    return decodeURIComponent(text.replaceAll('+', ' '));
-  } catch {
-    return text;
-  }
-}
-
-function statusOf(error: unknown): number {
-  const { $metadata } = error as { $metadata?: { httpStatusCode?: number } };
-  return $metadata?.httpStatusCode ?? 0;
 }

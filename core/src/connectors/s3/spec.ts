@@ -2,64 +2,8 @@ import { compression } from '../../spec/compression.ts';
 import { schema } from '../../spec/schema.ts';
 import { defineSpec } from '../../spec/spec.ts';
 import { FILE_SYNONYMS, fileExclude, filePath, fileRegex, minAge } from '../shared/file-settings.ts';
-
-const s3Connection = schema({
-  type: 'object',
-  properties: {
-    bucket: { type: 'string', minLength: 1, description: 'Name of the bucket.', examples: ['acme-lake'] },
-    region: {
-      type: 'string',
-      minLength: 1,
-      description: "Region of the bucket. Left out: the one of the machine's AWS settings, else us-east-1.",
-      examples: ['eu-central-1'],
-    },
-    endpoint: {
-      type: 'string',
-      'x-kind': 'url',
-      minLength: 1,
-      description: 'Address of a store that speaks S3 and is not AWS.',
-      examples: ['https://minio.example.com:9000'],
-    },
-    path_style: {
-      type: 'boolean',
-      description:
-        'The bucket stands in the path of the address, not in its host name. Left out: where `endpoint` is given.',
-    },
-    access_key_id: {
-      type: 'string',
-      minLength: 1,
-      description:
-        'Key of the account. Without it: the environment, the shared files, the role of the machine, as every AWS tool looks for them.',
-      examples: ['${env:LAKE_KEY}'],
-    },
-    secret_access_key: {
-      type: 'string',
-      'x-kind': 'secret',
-      description: 'Secret of the key.',
-      examples: ['${env:LAKE_SECRET}'],
-    },
-    session_token: { type: 'string', 'x-kind': 'secret', description: 'Token of temporary credentials.' },
-    profile: { type: 'string', minLength: 1, description: 'Profile of the shared AWS files to take credentials from.' },
-    anonymous: { type: 'boolean', description: 'Requests are not signed: for public buckets.' },
-    requester_pays: {
-      type: 'boolean',
-      description: 'The account of the key pays for the transfer, as some buckets want.',
-    },
-  },
-  additionalProperties: false,
-  'x-synonyms': {
-    aws_access_key_id: 'access_key_id',
-    access_key: 'access_key_id',
-    aws_secret_access_key: 'secret_access_key',
-    secret_key: 'secret_access_key',
-    aws_session_token: 'session_token',
-    region_name: 'region',
-    aws_region: 'region',
-    endpoint_url: 'endpoint',
-    bucket_name: 'bucket',
-    force_path_style: 'path_style',
-  },
-});
+import { FILE_TYPES, writtenFiles } from '../shared/files/settings.ts';
+import { s3Connection } from '../shared/s3/settings.ts';
 
 export const sourceSpec = defineSpec({
   kind: 'source',
@@ -97,4 +41,57 @@ export const sourceSpec = defineSpec({
     '- Of a Parquet object the footer is read first, then the columns that the job uses; a sample reads the footer alone.',
     '- Rights: `s3:GetObject`, and for patterns `s3:ListBucket`.',
   ].join('\n'),
+});
+
+export const destinationSpec = defineSpec({
+  kind: 'destination',
+  type: 's3',
+  title: 'S3',
+  text: 'Objects of a bucket in Amazon S3 or a store that speaks its protocol: a folder for each commit.',
+  settings: schema({
+    type: 'object',
+    properties: {
+      path: {
+        type: 'string',
+        minLength: 1,
+        description: 'Folder of the data in the bucket. `${stream:name}` gives each stream its own.',
+        examples: ['lake/orders', 'lake/${stream:name}'],
+      },
+      ...writtenFiles.properties,
+    },
+    required: ['path'],
+    additionalProperties: false,
+    'x-synonyms': { ...writtenFiles['x-synonyms'], prefix: 'path', key: 'path' },
+  }),
+  connection: s3Connection,
+  secrets: ['secret_access_key', 'session_token'],
+  capabilities: {
+    batch: true,
+    streaming: true,
+    commit_class: 'append_only',
+    write_dispositions: ['append'],
+    holds: 'files',
+    max_identifier: null,
+    placement: 'any',
+  },
+  examples: [
+    'type: s3\nbucket: acme-lake\nregion: eu-central-1\npath: lake/orders\n',
+    'type: s3\nbucket: acme-lake\nendpoint: https://minio.example.com:9000\naccess_key_id: ${env:LAKE_KEY}\nsecret_access_key: ${env:LAKE_SECRET}\npath: lake/events\nformat: json\npartition_by: [day]\n',
+  ],
+  notes: `${FILE_TYPES}
+- Objects are only added. \`replace\` and \`merge\` want \`delta\` or a table, and a full refresh wants another \`path\`.
+- A commit is one folder below \`path\`, named by run, stream and epoch. Read \`path/**/*.parquet\` (\`.csv\`, \`.ndjson\`).
+- Nothing of a commit is to be seen before it: files are multipart uploads until then. The commit is one conditional write of the
+  stream's state; right after it the uploads are completed one after the other, and \`_commit\` is written last, with the list of
+  files. So a reader may find some files of the newest commit and not yet all; one that reads only folders with a \`_commit\` sees whole
+  commits. A run that dies in between has committed: the next one, or its own cleaning up, completes the rest, and repeats nothing.
+- State, fence and ledger lie in the hidden folder \`.<name>.sluice\` beside \`path\`. The store has to heed If-None-Match and If-Match on
+  writes, as Amazon S3, MinIO and Cloudflare R2 do; one that does not is refused at the first run.
+- Uploads that no one completes cost storage. Each run gives up those of runs that died; a lifecycle rule for incomplete uploads may
+  clear the rest, if its days are more than a run takes.
+- Rows that were set aside are in \`_quarantine/*.jsonl\` of their commit's folder.
+- A column that comes later is missing in earlier files; read them with a union by name.
+- \`sluice sql\` fetches the committed files first.
+- Rights: \`s3:GetObject\`, \`s3:PutObject\`, \`s3:DeleteObject\`, \`s3:ListBucket\`, \`s3:AbortMultipartUpload\`,
+  \`s3:ListMultipartUploadParts\`, \`s3:ListBucketMultipartUploads\`.`,
 });

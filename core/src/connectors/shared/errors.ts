@@ -8,6 +8,13 @@ export function ofSource(error: unknown): unknown {
   return new SluiceError(code, kind, message, { where, ...(hint === null ? {} : { hint }) });
 }
 
+/** An error of a connector that is a source too, told of the destination. */
+export function ofDestination(error: SluiceError): SluiceError {
+  const { kind, message, where, hint, cause } = error;
+  const code = error.code.replace(/^source\//, 'destination/');
+  return new SluiceError(code, kind, message, { where, cause, ...(hint === null ? {} : { hint }) });
+}
+
 /** A query of `sluice sql` that the destination refused, in its own words. */
 export function queryFailed(error: unknown): SluiceError {
   return new SluiceError('destination/query-failed', 'config', messageOf(error));

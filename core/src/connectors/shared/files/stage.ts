@@ -1,10 +1,10 @@
 import { mkdir, rename, stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { FormatWriter, ReadyRows, StageToken, WrittenFile } from '../../model/component.ts';
-import type { StreamKey } from '../../model/run.ts';
-import { QUARANTINE_COLUMNS } from '../../model/run.ts';
-import { ident, literal } from '../../model/sql.ts';
-import type { Column } from '../../model/type.ts';
+import type { FormatWriter, ReadyRows, StageToken, WrittenFile } from '../../../model/component.ts';
+import type { StreamKey } from '../../../model/run.ts';
+import { QUARANTINE_COLUMNS } from '../../../model/run.ts';
+import { ident, literal } from '../../../model/sql.ts';
+import type { Column } from '../../../model/type.ts';
 import { syncPath } from './disk.ts';
 import { ASIDE_FOLDER } from './names.ts';
 

@@ -1,6 +1,6 @@
 import { mkdir, open, readdir, readFile, rename, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import type { Json } from '../../model/json.ts';
+import type { Json } from '../../../model/json.ts';
 
 export type Missing = NodeJS.ErrnoException;
 

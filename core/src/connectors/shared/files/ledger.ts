@@ -1,10 +1,5 @@
-import { createReadStream } from 'node:fs';
-import { copyFile, link, mkdir, open, readdir, rm } from 'node:fs/promises';
-import { join } from 'node:path';
-import { createInterface } from 'node:readline';
-import type { EpochCommit } from '../../model/component.ts';
-import type { FileIdentity } from '../../model/run.ts';
-import { orNull, syncPath } from './disk.ts';
+import type { EpochCommit } from '../../../model/component.ts';
+import type { FileIdentity } from '../../../model/run.ts';
 
 interface Entry extends FileIdentity {
   commit_id: string;
@@ -12,16 +7,26 @@ interface Entry extends FileIdentity {
 
 /** Segments after which they are written as one. */
 const MOST_SEGMENTS = 64;
+/** Characters that are written at once. */
+const CHUNK = 1 << 20;
+
+/** Where segments lie. A segment that is written is durable, and nothing is ever written over it but by the same commit. */
+export interface Shelf {
+  lines(segment: string): AsyncIterable<string>;
+  write(segment: string, chunks: Iterable<string>): Promise<void>;
+  names(): Promise<string[]>;
+  remove(segment: string): Promise<void>;
+}
 
 /**
  * The ledger of files as segments of NDJSON beside the state. A segment counts once a committed state names it, so that it
  * can be written before the commit.
  */
 export class Ledger {
-  readonly #folder: string;
+  readonly #shelf: Shelf;
 
-  constructor(folder: string) {
-    this.#folder = join(folder, 'ledger');
+  constructor(shelf: Shelf) {
+    this.#shelf = shelf;
   }
 
   async read(segments: readonly string[]): Promise<Map<string, FileIdentity>> {
@@ -32,8 +37,7 @@ export class Ledger {
   async #entries(segments: readonly string[]): Promise<Map<string, Entry>> {
     const files = new Map<string, Entry>();
     for (const segment of segments) {
-      const lines = createInterface({ input: createReadStream(join(this.#folder, segment)), crlfDelay: Infinity });
-      for await (const line of lines) {
+      for await (const line of this.#shelf.lines(segment)) {
         if (line === '') continue;
         const file = JSON.parse(line) as Entry;
         files.set(file.path, file);
@@ -53,40 +57,33 @@ export class Ledger {
     const forgotten = new Set(forgetCommits);
     for (const [path, entry] of merged) if (forgotten.has(entry.commit_id)) merged.delete(path);
     for (const file of files) merged.set(file.path, { ...file, commit_id: commitId });
-    await mkdir(this.#folder, { recursive: true });
-    const segment = `${name}.ndjson`;
-    const handle = await open(join(this.#folder, segment), 'w');
-    try {
-      let text = '';
-      for (const file of merged.values()) {
-        text += `${JSON.stringify(file)}\n`;
-        if (text.length < 1 << 20) continue;
-        await handle.write(text);
-        text = '';
-      }
-      await handle.write(text);
-      await handle.sync();
-    } finally {
-      await handle.close();
-    }
-    await syncPath(this.#folder);
-    return all ? [segment] : [...segments, segment];
+    await this.#shelf.write(name, chunksOf(merged.values()));
+    return all ? [name] : [...segments, name];
   }
 
   /** Removes segments that the state does not name. */
   async keep(segments: readonly string[]): Promise<void> {
     const known = new Set(segments);
-    for (const name of (await orNull(readdir(this.#folder))) ?? [])
-      if (!known.has(name)) await rm(join(this.#folder, name), { force: true });
+    for (const name of await this.#shelf.names()) if (!known.has(name)) await this.#shelf.remove(name);
   }
 
   /** Takes over another stream's segments. */
   async takeFrom(other: Ledger, segments: readonly string[]): Promise<void> {
-    if (segments.length > 0) await mkdir(this.#folder, { recursive: true });
     for (const segment of segments) {
-      const [from, to] = [join(other.#folder, segment), join(this.#folder, segment)];
-      await rm(to, { force: true });
-      await link(from, to).catch(() => copyFile(from, to));
+      const lines: string[] = [];
+      for await (const line of other.#shelf.lines(segment)) if (line !== '') lines.push(`${line}\n`);
+      await this.#shelf.write(segment, lines);
     }
   }
+}
+
+function* chunksOf(entries: Iterable<Entry>): Iterable<string> {
+  let text = '';
+  for (const entry of entries) {
+    text += `${JSON.stringify(entry)}\n`;
+    if (text.length < CHUNK) continue;
+    yield text;
+    text = '';
+  }
+  if (text !== '') yield text;
 }

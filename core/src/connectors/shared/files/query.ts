@@ -1,25 +1,32 @@
-import { readdir } from 'node:fs/promises';
-import { join } from 'node:path';
 import { type DuckDBConnection, StatementType } from '@duckdb/node-api';
-import type { FormatWriter } from '../../model/component.ts';
-import { toDuckType } from '../../model/duck.ts';
-import type { FileIdentity, StreamKey } from '../../model/run.ts';
-import { ident, literal, literalList } from '../../model/sql.ts';
-import { type Column, formatType } from '../../model/type.ts';
-import { openInstance } from '../shared/duck-instance.ts';
-import { type Cell, readRows } from '../shared/duck-rows.ts';
-import { queryFailed } from '../shared/errors.ts';
-import { orNull, readJson } from './disk.ts';
-import type { StoredState } from './fences.ts';
-import { ASIDE_FOLDER, COMMIT_FILE } from './names.ts';
+import type { FormatWriter } from '../../../model/component.ts';
+import { toDuckType } from '../../../model/duck.ts';
+import type { FileIdentity, StreamKey } from '../../../model/run.ts';
+import { ident, literal, literalList } from '../../../model/sql.ts';
+import { type Column, formatType } from '../../../model/type.ts';
+import { openInstance } from '../duck-instance.ts';
+import { type Cell, readRows } from '../duck-rows.ts';
+import { queryFailed } from '../errors.ts';
+import type { FileState } from './state.ts';
+
+/** Files of one commit, as they lie on this machine. */
+export interface CommittedFiles {
+  format: string;
+  columns: Column[];
+  paths: string[];
+  /** Files of rows that were set aside. */
+  aside: string[];
+}
 
 export interface FilesToQuery {
+  /** Folder that holds all of them. */
   place: string;
+  commits: readonly CommittedFiles[];
   schema: string | null;
   table: string;
   key: StreamKey;
   budget: { threads: number; memory: number } | undefined;
-  state: (StoredState & { fence: number }) | null;
+  state: (FileState & { fence: number }) | null;
   ledger(): Promise<Map<string, FileIdentity>>;
   writer(format: string): Promise<FormatWriter>;
 }
@@ -55,39 +62,29 @@ async function select(connection: DuckDBConnection, sql: string): Promise<{ colu
   }
 }
 
-interface Commit {
-  format: string;
-  columns: Column[];
-}
-
 /** Statements that make views of the data, and of the rows set aside. */
 async function tablesOf(files: FilesToQuery): Promise<{ data: string[]; aside: string[] }> {
-  const groups = new Map<string, { commit: Commit; paths: string[] }>();
-  const aside: string[] = [];
-  for (const name of ((await orNull(readdir(files.place))) ?? []).sort()) {
-    const folder = join(files.place, name);
-    const commit = await readJson<Commit>(join(folder, COMMIT_FILE));
-    if (!commit) continue;
-    const paths = await filesBelow(folder);
-    aside.push(...paths.filter((path) => path.includes(`/${ASIDE_FOLDER}/`)));
+  const groups = new Map<string, CommittedFiles>();
+  const aside = files.commits.flatMap((commit) => commit.aside);
+  for (const commit of files.commits) {
     const id = JSON.stringify([commit.format, commit.columns]);
-    const group = groups.get(id) ?? { commit, paths: [] };
-    group.paths.push(...paths.filter((path) => !path.includes(`/${ASIDE_FOLDER}/`)));
+    const group = groups.get(id) ?? { ...commit, paths: [] };
+    group.paths.push(...commit.paths);
     groups.set(id, group);
   }
   const table = files.state?.table ?? [];
   const types = new Map(table.map((c) => [c.name, c.type]));
   const parts: string[] = [empty(table)];
-  for (const { commit, paths } of groups.values()) {
+  for (const { format, columns, paths } of groups.values()) {
     if (paths.length === 0) continue;
-    const writer = await files.writer(commit.format);
-    const casts = commit.columns.map((c) => {
+    const writer = await files.writer(format);
+    const casts = columns.map((c) => {
       const type = types.get(c.name) ?? c.type;
       return formatType(type) === formatType(c.type)
         ? ident(c.name)
         : `CAST(${ident(c.name)} AS ${toDuckType(type)}) AS ${ident(c.name)}`;
     });
-    parts.push(`SELECT ${casts.join(', ')} FROM (${writer.read(paths, commit.columns)})`);
+    parts.push(`SELECT ${casts.join(', ')} FROM (${writer.read(paths, columns)})`);
   }
   const place = files.schema === null ? [] : [`CREATE SCHEMA IF NOT EXISTS ${ident(files.schema)}`];
   const own = files.schema === null ? ident(files.table) : ident(files.schema, files.table);
@@ -139,12 +136,4 @@ async function ownTables(files: FilesToQuery): Promise<string[]> {
     statements.push(`INSERT INTO _sluice_files VALUES ${rows.join(', ')}`);
   }
   return statements;
-}
-
-async function filesBelow(folder: string): Promise<string[]> {
-  const entries = await readdir(folder, { recursive: true, withFileTypes: true });
-  return entries
-    .filter((e) => e.isFile() && e.name !== COMMIT_FILE)
-    .map((e) => join(e.parentPath, e.name))
-    .sort();
 }
