@@ -2,6 +2,7 @@ import type { JsonObject } from '../src/model/json.ts';
 import { ident } from '../src/model/sql.ts';
 import type { Column } from '../src/model/type.ts';
 import { noMariaDb, testMariaDb } from './mariadb.ts';
+import { makeBucket, noMoto, startMoto } from './moto.ts';
 import { testDatabase } from './postgres.ts';
 
 /** One registered destination and how tests reach it. */
@@ -20,6 +21,8 @@ export interface Started {
   settings(table: string): JsonObject;
   /** Lines of a job's `destination` beside its type. */
   yaml(table: string): string;
+  /** What the lines of the job read from the environment, beside WAREHOUSE_URL. */
+  env?: Record<string, string>;
   schema: string | null;
   /** The table's name in a query. */
   name(table: string): string;
@@ -50,6 +53,31 @@ function local(format: string): Lab {
   };
 }
 
+function s3(format: string): Lab {
+  return {
+    type: 's3',
+    variant: format,
+    missing: noMoto,
+    start: async () => {
+      const server = await startMoto();
+      const place = { endpoint: server.url, bucket: 'lake' };
+      const keys = { access_key_id: 'key', secret_access_key: 'secret' };
+      const lines = Object.entries({ ...place, access_key_id: 'key', secret_access_key: '${env:S3_SECRET}' });
+      await makeBucket(server.url, 'lake');
+      return {
+        settings: (table) => ({ ...place, ...keys, path: `out/${table}`, format }),
+        yaml: (table) =>
+          `${lines.map(([name, value]) => `${name}: ${value}\n  `).join('')}path: out/${table}\n  format: ${format}\n`,
+        env: { S3_SECRET: 'secret' },
+        schema: null,
+        name: (table) => ident(table),
+        expression: byToJson,
+        stop: () => server.stop(),
+      };
+    },
+  };
+}
+
 /** Every registered destination has to have one. */
 export const LABS: readonly Lab[] = [
   {
@@ -67,6 +95,7 @@ export const LABS: readonly Lab[] = [
   local('parquet'),
   local('csv'),
   local('json'),
+  s3('parquet'),
   {
     type: 'sqlite',
     missing: null,

@@ -22,7 +22,7 @@ describe.each(named)('%s', (_, lab) => {
     beforeAll(async () => {
       folder = realpathSync(mkdtempSync(join(tmpdir(), 'sluice-lab-')));
       place = await lab.start(folder);
-      project = await engineProject({ WAREHOUSE_URL: String(place.settings('x').url ?? '') });
+      project = await engineProject({ WAREHOUSE_URL: String(place.settings('x').url ?? ''), ...place.env });
     });
     afterAll(async () => {
       await project.close();
@@ -30,7 +30,8 @@ describe.each(named)('%s', (_, lab) => {
       rmSync(folder, { recursive: true, force: true });
     });
 
-    const merges = destinations[lab.type]?.capabilities.write_dispositions?.includes('merge') === true;
+    const known = destinations[lab.type]?.capabilities.write_dispositions ?? [];
+    const merges = known.includes('merge');
     const job = (name: string, body: string, more = '') =>
       `name: ${name}\nsource:\n  type: local\n  path: ${name}/*\n${body}destination:\n  type: ${lab.type}\n  ${place.yaml(name)}${more}`;
     const rows = (yaml: string, name: string, what: string, rest = 'ORDER BY 1') =>
@@ -101,17 +102,18 @@ describe.each(named)('%s', (_, lab) => {
       expect((await project.ok(yaml('freeze'))).counts.rows_written).toBe(1);
     });
 
-    it('a replace is what the last run read, by one worker or four', async () => {
-      for (const n of [1, 4]) {
-        const name = `whole${n}`;
-        const yaml = job(name, '', `  write_disposition: replace\n${workers(n)}`);
-        for (const round of [1, 2]) {
-          for (let i = 0; i < 4; i++) await project.file(`${name}/${i}.csv`, `id,round\n${i},${round}\n`);
-          await project.ok(yaml);
-          expect(await rows(yaml, name, 'id, round')).toEqual([0, 1, 2, 3].map((i) => [String(i), String(round)]));
+    if (known.includes('replace'))
+      it('a replace is what the last run read, by one worker or four', async () => {
+        for (const n of [1, 4]) {
+          const name = `whole${n}`;
+          const yaml = job(name, '', `  write_disposition: replace\n${workers(n)}`);
+          for (const round of [1, 2]) {
+            for (let i = 0; i < 4; i++) await project.file(`${name}/${i}.csv`, `id,round\n${i},${round}\n`);
+            await project.ok(yaml);
+            expect(await rows(yaml, name, 'id, round')).toEqual([0, 1, 2, 3].map((i) => [String(i), String(round)]));
+          }
         }
-      }
-    });
+      });
 
     if (merges)
       it.each([1, 4])('a merge by %i workers keeps the last row of each key', async (n) => {

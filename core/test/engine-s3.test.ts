@@ -1,7 +1,7 @@
-import { CreateBucketCommand, PutObjectCommand, S3Client } from '@aws-sdk/client-s3';
+import { CreateBucketCommand, PutObjectCommand, type S3Client } from '@aws-sdk/client-s3';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type EngineProject, engineProject } from './engine.ts';
-import { noMoto, type S3Server, startMoto } from './moto.ts';
+import { clientOf, noMoto, type S3Server, startMoto } from './moto.ts';
 
 describe.skipIf(noMoto)(`s3 against a server${noMoto ? ` (${noMoto})` : ''}`, () => {
   let server: S3Server;
@@ -10,14 +10,8 @@ describe.skipIf(noMoto)(`s3 against a server${noMoto ? ` (${noMoto})` : ''}`, ()
   let buckets = 0;
 
   beforeAll(async () => {
-    process.env.AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED = 'true';
     server = await startMoto();
-    client = new S3Client({
-      endpoint: server.url,
-      region: 'us-east-1',
-      forcePathStyle: true,
-      credentials: { accessKeyId: 'key', secretAccessKey: 'secret' },
-    });
+    client = clientOf(server.url);
     project = await engineProject({ KEY: 'key', SECRET: 'secret' });
   });
   afterAll(async () => {

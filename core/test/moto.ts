@@ -3,6 +3,7 @@ import { existsSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
+import { CreateBucketCommand, ListMultipartUploadsCommand, S3Client } from '@aws-sdk/client-s3';
 
 /** Where `.ci/run` puts its Python environment. */
 const binary =
@@ -45,4 +46,29 @@ export async function startMoto(): Promise<S3Server> {
       await gone;
     },
   };
+}
+
+/** A client of a server that believes any key. */
+export function clientOf(url: string): S3Client {
+  process.env.AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED = 'true';
+  return new S3Client({
+    endpoint: url,
+    region: 'us-east-1',
+    forcePathStyle: true,
+    credentials: { accessKeyId: 'key', secretAccessKey: 'secret' },
+  });
+}
+
+export async function makeBucket(url: string, name: string): Promise<void> {
+  const client = clientOf(url);
+  await client.send(new CreateBucketCommand({ Bucket: name }));
+  client.destroy();
+}
+
+/** Keys of the uploads that are neither completed nor given up. */
+export async function openUploads(url: string, bucket: string): Promise<string[]> {
+  const client = clientOf(url);
+  const { Uploads = [] } = await client.send(new ListMultipartUploadsCommand({ Bucket: bucket }));
+  client.destroy();
+  return Uploads.map(({ Key = '' }) => Key);
 }

@@ -7,6 +7,7 @@ import { fileURLToPath } from 'node:url';
 import { check, compile, type Job, type JsonObject, resolveReferences } from '@sluice/core';
 import { registry } from '@sluice/core/runtime';
 import { type TestMariaDb, testMariaDb } from '../../core/test/mariadb.ts';
+import { makeBucket, openUploads, type S3Server, startMoto } from '../../core/test/moto.ts';
 import { type TestDatabase, testDatabase } from '../../core/test/postgres.ts';
 import type { RunEvent, RunResult } from '../src/executor/api.ts';
 import { startRun } from '../src/executor/start.ts';
@@ -41,17 +42,20 @@ export class TestProject {
   readonly db: TestDatabase;
   /** Only where the tests asked for it. */
   readonly mariadb: TestMariaDb | null;
+  readonly s3: S3Server | null;
   #clock = Date.parse('2026-01-01T00:00:00Z');
 
-  constructor(dir: string, db: TestDatabase, mariadb: TestMariaDb | null) {
+  constructor(dir: string, db: TestDatabase, mariadb: TestMariaDb | null, s3: S3Server | null) {
     this.dir = dir;
     this.db = db;
     this.mariadb = mariadb;
+    this.s3 = s3;
   }
 
   /** The environment that jobs read their references from. */
   get env(): Record<string, string> {
-    return { WAREHOUSE_URL: this.db.url, ...(this.mariadb ? { MYSQL_URL: this.mariadb.url } : {}) };
+    const s3 = this.s3 ? { S3_URL: this.s3.url, S3_SECRET: 'secret' } : {};
+    return { WAREHOUSE_URL: this.db.url, ...(this.mariadb ? { MYSQL_URL: this.mariadb.url } : {}), ...s3 };
   }
 
   path(name: string): string {
@@ -199,6 +203,7 @@ export class TestProject {
     }
     const own = await this.mariadb?.query(`SHOW TABLES LIKE '_sluice_stage%'`);
     found.push(...(own ?? []).map((row) => String(Object.values(row)[0])));
+    if (this.s3) found.push(...(await openUploads(this.s3.url, 'lake')));
     return found;
   }
 
@@ -206,23 +211,28 @@ export class TestProject {
     await rm(this.dir, { recursive: true, force: true });
     await this.db.drop();
     await this.mariadb?.drop();
+    await this.s3?.stop();
   }
 }
 
 /** Makes a project; close it in `afterAll`. */
-export async function testProject(options: { mariadb?: boolean } = {}): Promise<TestProject> {
+export async function testProject(options: { mariadb?: boolean; s3?: boolean } = {}): Promise<TestProject> {
   const db = await testDatabase();
   const mariadb = options.mariadb ? await testMariaDb() : null;
-  return new TestProject(await realpath(await mkdtemp(join(tmpdir(), 'sluice-run-'))), db, mariadb);
+  const s3 = options.s3 ? await startMoto() : null;
+  if (s3) await makeBucket(s3.url, 'lake');
+  return new TestProject(await realpath(await mkdtemp(join(tmpdir(), 'sluice-run-'))), db, mariadb, s3);
 }
 
 /** The systems that the commit protocol is tested on. */
-export type Kind = 'duckdb' | 'postgres' | 'local' | 'sqlite' | 'mysql';
+export type Kind = 'duckdb' | 'postgres' | 'local' | 'sqlite' | 'mysql' | 's3';
 
 const PLACES: Record<Kind, (table: string) => string> = {
   duckdb: (table) => `path: out.duckdb\n  table: ${table}`,
   postgres: (table) => `url: \${env:WAREHOUSE_URL}\n  schema: wh\n  table: ${table}`,
   local: (table) => `path: out/${table}`,
+  s3: (table) =>
+    `endpoint: \${env:S3_URL}\n  bucket: lake\n  access_key_id: key\n  secret_access_key: \${env:S3_SECRET}\n  path: out/${table}`,
   mysql: (table) => `url: \${env:MYSQL_URL}\n  table: ${table}`,
   sqlite: (table) => `path: out.sqlite\n  table: ${table}`,
 };
@@ -232,6 +242,7 @@ export const SCHEMAS: Record<Kind, string> = {
   duckdb: 'main.',
   postgres: 'wh.',
   local: '',
+  s3: '',
   sqlite: 'main.',
   mysql: '',
 };

@@ -117,6 +117,9 @@ class S3Destination implements DestinationSession {
   async load(epoch: EpochCommit, rows: ReadyRows): Promise<CommitResult> {
     await faultPoint('destination.load.before');
     requireAppend(epoch);
+    const before = await this.#settled(epoch.fence);
+    const earlier = decide(before ? rowOf(before.stored) : null, epoch);
+    if (earlier) return earlier;
     const staged = await this.#bring(rows, epoch.columns, epoch.commitId, 'part-00000');
     await rows.gate?.(staged.rows);
     const result = await this.#commit('load', epoch, [staged]);
@@ -262,6 +265,8 @@ class S3Destination implements DestinationSession {
       throw unknown(error);
     });
     if (!done) throw stagingLost('What was staged was removed while it was committed');
+    // Another attempt of a task may have left uploads of its own.
+    await this.#store.giveUp(`${pending.folder}/`).catch(() => undefined);
     const now = await this.#state.read().catch(() => null);
     if (now?.stored.pending?.folder === pending.folder) await this.#finish({ ...now.stored, pending: null }, now.etag);
   }

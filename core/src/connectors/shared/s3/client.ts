@@ -1,4 +1,4 @@
-import { S3Client, type S3ClientConfig, S3ServiceException } from '@aws-sdk/client-s3';
+import { S3Client, type S3ClientConfig } from '@aws-sdk/client-s3';
 import { type ErrorPlace, SluiceError } from '../../../model/error.ts';
 import type { Infer } from '../../../spec/schema.ts';
 import { ofDestination } from '../errors.ts';
@@ -86,7 +86,7 @@ export function explainS3(error: unknown, settings: S3Settings, key?: string, si
   const network = networkError(error, host);
   if (network) return side === 'source' ? network : ofDestination(network);
   const name = error instanceof Error ? error.name : '';
-  const status = error instanceof S3ServiceException ? (error.$metadata.httpStatusCode ?? 0) : 0;
+  const status = statusOf(error);
   const where: ErrorPlace = key === undefined ? {} : { path: key };
   const { code, kind, message, hint } = told(name, status, { bucket: settings.bucket ?? '', key, side }, error);
   return new SluiceError(`${side}/${code}`, kind, message, { where, hint, cause: error });
@@ -94,7 +94,7 @@ export function explainS3(error: unknown, settings: S3Settings, key?: string, si
 
 /** Status of the store's answer; 0 where there was none. */
 export function statusOf(error: unknown): number {
-  const { $metadata } = error as { $metadata?: { httpStatusCode?: number } };
+  const { $metadata } = (error ?? {}) as { $metadata?: { httpStatusCode?: number } };
   return $metadata?.httpStatusCode ?? 0;
 }
 

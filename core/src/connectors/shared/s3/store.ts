@@ -170,6 +170,7 @@ export class ObjectStore {
   /** Makes an upload an object. May be repeated; false where the store has neither the upload nor its object. */
   async complete(upload: Upload): Promise<boolean> {
     const { key, id, parts, size } = upload;
+    if (!(await this.isWaiting(upload))) return (await this.head(key))?.size === size;
     const done = await this.#orNull(key, () =>
       this.#client.send(
         new CompleteMultipartUploadCommand({
@@ -207,8 +208,9 @@ export class ObjectStore {
     this.#client.destroy();
   }
 
+  /** A signal for each request: the client never takes its listeners off again. */
   get #options(): { abortSignal: AbortSignal } {
-    return { abortSignal: this.#signal };
+    return { abortSignal: AbortSignal.any([this.#signal]) };
   }
 
   async #uploads(prefix: string, { key, id }: { key: string | undefined; id: string | undefined }) {
