@@ -51,6 +51,23 @@ function lines(text: string): Record<string, unknown>[] {
 }
 
 describe('run', () => {
+  it('writes what happens to the file of --events, ended by the result or by why there was no run', async () => {
+    const events = join(dir, 'events.ndjson');
+    await run(['run', 'bad', 'invalid', '--events', events]);
+    const written = lines(await readFile(events, 'utf8'));
+    expect(written[0]).toMatchObject({ job: 'bad', type: 'started', run_id: expect.any(String) });
+    expect(Number.isNaN(Date.parse(String(written[0]?.time)))).toBe(false);
+    const phases = written.filter(({ type }) => type === 'phase').map(({ phase }) => phase);
+    expect(phases.slice(0, 3)).toEqual(['open', 'list', 'sniff']);
+    const ended = written.filter(({ type }) => type === 'ended');
+    expect(ended).toMatchObject([
+      { job: 'bad', status: 'failed', streams: [{ stream: 'bad', error: { where: { column: 'amount' } } }] },
+      { job: 'invalid', run_id: null, status: 'failed', error: { code: 'job/invalid' } },
+    ]);
+    const nowhere = await run(['run', 'good', '--events', join(dir, 'none', 'events.ndjson')]);
+    expect([nowhere.code, nowhere.stderr]).toEqual([1, expect.stringContaining('events/file')]);
+  });
+
   it('ends with one line of JSON', async () => {
     const { code, stdout, stderr } = await run(['run', 'good', '--json']);
     expect([code, stderr]).toEqual([0, '']);

@@ -3,6 +3,7 @@ import type { Command } from 'commander';
 import { windowedStreams } from '../executor/windowed.ts';
 import { windowsToFill } from '../executor/windows.ts';
 import { usage } from './errors.ts';
+import { eventLog } from './event-log.ts';
 import { EXIT } from './exit.ts';
 import { type RunMeans, runOnce, runWindows, writeNothingDue } from './job-runs.ts';
 import { compileChosen } from './jobs.ts';
@@ -17,6 +18,7 @@ interface BackfillOptions extends CommonOptions {
   from?: string;
   to?: string;
   force?: boolean;
+  events?: string;
 }
 
 const HELP = `
@@ -30,6 +32,7 @@ export function define(command: Command): void {
     .option('--from <time>', 'beginning: a date, a time or a value of the cursor')
     .option('--to <time>', 'end, itself left out')
     .option('--force', 'load finished windows again')
+    .option('--events <file>', 'append what happens to a file, a line of JSON each, for programs')
     .addHelpText('after', HELP)
     .action(backfill);
 }
@@ -45,7 +48,7 @@ async function backfill(name: string, options: BackfillOptions): Promise<void> {
   const interrupt = listenForInterrupt(() => {
     tell(styleFor(process.stderr).yellow('Stopping; press Ctrl-C again to end at once.'));
   });
-  const means: RunMeans = { project, options, stateStore, signal: interrupt.signal };
+  const means: RunMeans = { project, options, stateStore, events: eventLog(options.events), signal: interrupt.signal };
   try {
     const done =
       windowedStreams(job, chosen.stream).length > 0

@@ -3,6 +3,7 @@ import type { RunRequest, RunResult } from '../executor/api.ts';
 import { startRun } from '../executor/start.ts';
 import { recordRun } from '../repo/column-records.ts';
 import { renderError } from './errors.ts';
+import { runEnded, type WriteEvent } from './event-log.ts';
 import { type CommonOptions, outputOf } from './options.ts';
 import { progressFor } from './progress.ts';
 import { environmentOf, type OpenProject } from './project.ts';
@@ -14,6 +15,7 @@ export interface RunMeans {
   project: OpenProject;
   options: CommonOptions;
   stateStore: string | null;
+  events: WriteEvent;
   signal: AbortSignal;
 }
 
@@ -22,17 +24,22 @@ export type RunWish = Pick<RunRequest, 'kind' | 'fullRefresh'> & { window?: RunW
 
 /** Runs a job once, with its progress on stderr, and writes the result. Throws where no run could be started. */
 export async function runOnce(means: RunMeans, chosen: Chosen, job: Job, wish: RunWish): Promise<RunResult> {
-  const { project, options, stateStore, signal } = means;
+  const { project, options, stateStore, events, signal } = means;
   const progress = progressFor(options);
   const env = environmentOf(project);
   const { dir: projectDir, vars } = project;
   const request = { projectDir, job, vars, env, stream: chosen.stream, stateStore, ...wish };
   let result: RunResult;
   try {
-    result = await startRun(request, (event) => progress.on(event), signal);
+    const onEvent: Parameters<typeof startRun>[1] = (event) => {
+      progress.on(event);
+      events(job.name, event);
+    };
+    result = await startRun(request, onEvent, signal);
   } finally {
     progress.end();
   }
+  events(job.name, runEnded(result));
   write(result, options, wish.window);
   await remember(project, chosen, result);
   return result;

@@ -3,6 +3,7 @@ import type { Command } from 'commander';
 import { windowedStreams } from '../executor/windowed.ts';
 import { openAsked, type SelectOptions, withJobs } from './asked.ts';
 import { exitStatusOf } from './errors.ts';
+import { eventLog, notStarted, type WriteEvent } from './event-log.ts';
 import { EXIT } from './exit.ts';
 import { runOnce, runWindows, tellErrors, writeNothingDue } from './job-runs.ts';
 import { compileChosen } from './jobs.ts';
@@ -16,11 +17,13 @@ import { stateStoreOf } from './unset.ts';
 
 interface RunOptions extends SelectOptions {
   fullRefresh?: boolean;
+  events?: string;
 }
 
 export function define(command: Command): void {
   withJobs(withCommon(command, ['text', 'json']))
     .option('--full-refresh', 'forget what was loaded, load everything, and take the table’s place when that succeeded')
+    .option('--events <file>', 'append what happens to a file, a line of JSON each, for programs')
     .addHelpText('after', '\nCtrl-C stops a run before its commit; a second one ends this process at once.')
     .action(run);
 }
@@ -77,6 +80,7 @@ class Runner {
   readonly #project: OpenProject;
   readonly #options: RunOptions;
   readonly #stateStore: string | null;
+  readonly #events: WriteEvent;
   readonly #signal: AbortSignal;
   readonly #failed = new Set<string>();
 
@@ -84,6 +88,7 @@ class Runner {
     this.#project = project;
     this.#options = options;
     this.#stateStore = stateStore;
+    this.#events = eventLog(options.events);
     this.#signal = signal;
   }
 
@@ -120,6 +125,7 @@ class Runner {
       this.#failed.add(chosen.name);
       tellErrors([error.toJSON()]);
       const status = error.code === 'run/cancelled' ? 'cancelled' : 'failed';
+      this.#events(chosen.name, notStarted(status, error.toJSON()));
       if (outputOf(this.#options) === 'json') {
         print(JSON.stringify(notRun(chosen.name, status, error.toJSON(), zeroCounts())));
       }
@@ -153,6 +159,7 @@ class Runner {
       project: this.#project,
       options: this.#options,
       stateStore: this.#stateStore,
+      events: this.#events,
       signal: this.#signal,
     };
     const wish = { kind: 'manual', fullRefresh: this.#options.fullRefresh === true } as const;
