@@ -32,6 +32,7 @@ export {
 export { readable } from './language/readable.ts';
 export { type ColumnRecord, type RecordedColumn, type RecordKeys, recordKeys, stepsHash } from './language/record.ts';
 export { prepareRename, rename } from './language/rename.ts';
+export { type RunErrorPlace, runErrorPlace } from './language/run-error.ts';
 export { plainSnippet } from './language/snippets.ts';
 export { documentLinks, foldingRanges, inlayHints } from './language/structure.ts';
 export { documentSymbols, workspaceSymbols } from './language/symbols.ts';

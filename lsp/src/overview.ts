@@ -1,4 +1,13 @@
-import { type Position, positionAt, projectOverview } from '@sluice/core';
+import {
+  type LanguageContext,
+  type Position,
+  positionAt,
+  projectOverview,
+  runErrorPlace,
+  type SluiceErrorJson,
+} from '@sluice/core';
+import { rangeOf, workspaceEdit } from './convert.ts';
+import { below, pathOfUri } from './paths.ts';
 import type { ProjectFiles } from './project-files.ts';
 import type { Server } from './server-state.ts';
 import type { Workspace } from './workspace.ts';
@@ -9,7 +18,10 @@ interface Place {
   position: Position;
 }
 
-/** Requests of our own extension: lists of what a project holds, and whether a file is one of a project's. */
+/**
+ * Requests of our own extension: lists of what a project holds, whether a file is one of a project's, and where in a file the cause
+ * of a run's error stands.
+ */
 export function answerOverview({ connection, workspace }: Server): void {
   connection.onRequest('sluice/projects', async () => {
     await workspace.loadFolders();
@@ -20,6 +32,30 @@ export function answerOverview({ connection, workspace }: Server): void {
     'sluice/owns',
     async ({ uri }: { uri: string }): Promise<unknown> => await workspace.isOurs(uri),
   );
+  connection.onRequest('sluice/runError', async ({ uri, error }: { uri: string; error: SluiceErrorJson }) => {
+    const found = await fileOf(uri, workspace);
+    const place = found && runErrorPlace(found.context, error);
+    if (!place) return null;
+    const fixes = place.fixes.map(({ title, edits }) => ({
+      title,
+      edit: workspaceEdit(edits, found.files, workspace),
+    }));
+    return { range: rangeOf(found.context.document, place.range), fixes };
+  });
+}
+
+/** A file of a project, also where no editor has it open. */
+async function fileOf(
+  uri: string,
+  workspace: Workspace,
+): Promise<{ files: ProjectFiles; context: LanguageContext } | null> {
+  const path = pathOfUri(uri);
+  for (const files of path === null ? [] : await workspace.wholeProjects()) {
+    const file = below(files.dir, path!);
+    const document = file === null ? null : files.document(file);
+    if (document) return { files, context: files.context(document) };
+  }
+  return null;
 }
 
 function overviewOf(files: ProjectFiles, workspace: Workspace): unknown {
