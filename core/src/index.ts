@@ -5,6 +5,7 @@ export { jobSchema } from './check/job-schema.ts';
 export { jobJsonSchema, projectJsonSchema } from './check/json-schema.ts';
 export { type MergedJob, mergedJob } from './check/merged.ts';
 export { createProject, type Project, type ProjectFiles } from './check/project.ts';
+export { providerTypes } from './check/secrets-schema.ts';
 export { projectSchema } from './check/project-schema.ts';
 export { jobPatterns, type Scope } from './check/scope.ts';
 export { nearest } from './check/suggest.ts';
@@ -15,7 +16,7 @@ export { type Compiled, type CompileOptions, compile, targetScope } from './comp
 export { connectionUse } from './compile/connection.ts';
 export { projectSettings } from './compile/project-settings.ts';
 export { type ReferenceValues, type Resolved, resolveReferences } from './compile/references.ts';
-export { secretNames } from './compile/secrets.ts';
+export { providersUsed, secretNames } from './compile/secrets.ts';
 export { settleSettings } from './compile/settings.ts';
 export { complete } from './language/complete.ts';
 export { codeActions } from './language/fixes.ts';
@@ -71,7 +72,7 @@ export { finishedWindows, firstWindow, instantText } from './schedule/finished.t
 export { nextFires } from './schedule/fires.ts';
 export { dueWindows, lastCompleteWindow, type TimeWindow, windowsBetween } from './schedule/windows.ts';
 export { formatLocal, localInstant } from './schedule/zone.ts';
-export type { Schema } from './spec/schema.ts';
+export { type Schema, secretKeys } from './spec/schema.ts';
 export { formatYaml } from './text/format.ts';
 export { renderFrame } from './text/frame.ts';
 export {

@@ -30,7 +30,16 @@ async function show(name: string, options: DiscoverOptions): Promise<void> {
   const use = useOf(project, name);
   const interrupt = exitOnInterrupt();
   try {
-    const request = { projectDir: project.dir, use, env: project.env, signal: interrupt.signal };
+    const request = {
+      projectDir: project.dir,
+      use,
+      env: project.env,
+      project: project.project.name,
+      target: project.scope.target ?? 'default',
+      providers: providersUsed(project.scope, use.settings),
+      stateStore: stateStoreOf(project),
+      signal: interrupt.signal,
+    };
     const found = await discover({ ...request, onWarning: (message) => tell(printableLine(message)) });
     const wanted = only(found, options.only);
     const written = options.write ? await writeJobs(project, use, wanted) : null;

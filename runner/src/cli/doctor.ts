@@ -143,8 +143,8 @@ async function ofJob(project: OpenProject, chosen: Chosen, named: boolean, signa
   try {
     job = compileChosen(project, chosen, { quiet: true, silent: true, references: true });
     if (!named && !job.enabled) return [];
-    const request = { projectDir: project.dir, job, env: project.env };
-    job = withReferences({ ...request, job: await expandJob(request, signal) });
+    const request = { projectDir: project.dir, job, env: project.env, stateStore: stateStoreOf(project) };
+    job = await withReferences({ ...request, job: await expandJob(request, signal) }, signal);
   } catch (error) {
     if (!(error instanceof SluiceError)) throw error;
     return [failed('job', error.toJSON(), chosen.name)];

@@ -54,11 +54,12 @@ async function inferred(
   signal: AbortSignal,
 ): Promise<{ job: Job; reports: Report[] }> {
   const written = compileChosen(project, chosen, { quiet, references: true });
-  const job = await expandJob({ projectDir: project.dir, job: written, env: project.env }, signal);
+  const stateStore = stateStoreOf(project);
+  const job = await expandJob({ projectDir: project.dir, job: written, env: project.env, stateStore }, signal);
   const reports: Report[] = [];
   for (const stream of job.streams) {
     if (chosen.stream !== null && chosen.stream !== stream.name) continue;
-    const request = { projectDir: project.dir, job, env: environmentOf(project), stream: stream.name };
+    const request = { projectDir: project.dir, job, env: environmentOf(project), stateStore, stream: stream.name };
     reports.push({ stream: stream.name, ...(await inferJob(request, signal)) });
   }
   return { job, reports };

@@ -60,7 +60,7 @@ async function previewStreams(
 ): Promise<void> {
   const job = compileChosen(project, one, { quiet: options.quiet === true, references: true });
   const wish = { rows: options.rows, profile: options.profile === true };
-  const request = { projectDir: project.dir, job, env: environmentOf(project), ...wish };
+  const request = { projectDir: project.dir, job, env: environmentOf(project), stateStore: stateStoreOf(project), ...wish };
   for (const stream of await streamsOf(project, one, job, several, signal)) {
     const address = stream === null || stream === job.name ? job.name : `${job.name}/${stream}`;
     write(address, await previewJob({ ...request, stream }, signal));
@@ -77,7 +77,8 @@ async function streamsOf(
 ): Promise<(string | null)[]> {
   if (stream !== null) return [stream];
   if (several) {
-    const { streams } = await expandJob({ projectDir: project.dir, job, env: project.env }, signal);
+    const request = { projectDir: project.dir, job, env: project.env, stateStore: stateStoreOf(project) };
+    const { streams } = await expandJob(request, signal);
     return streams.filter(({ enabled }) => enabled).map(({ name }) => name);
   }
   if (job.streams.length <= 1) return [null];

@@ -121,7 +121,7 @@ export async function atStreams(
 }
 
 async function streamsOf(project: OpenProject, chosen: Chosen, job: Job, signal: AbortSignal): Promise<Stream[]> {
-  const request = { projectDir: project.dir, job, env: project.env };
-  const filled = withReferences({ ...request, job: await expandJob(request, signal) });
+  const request = { projectDir: project.dir, job, env: project.env, stateStore: stateStoreOf(project) };
+  const filled = await withReferences({ ...request, job: await expandJob(request, signal) }, signal);
   return filled.streams.filter(({ name }) => chosen.stream === null || chosen.stream === name);
 }

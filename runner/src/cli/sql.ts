@@ -26,10 +26,10 @@ async function sql(query: string, options: SqlOptions): Promise<void> {
   if (query.trim() === '') throw usage('query', 'The query is empty');
   const { job: name } = options;
   const project = await openProject(options, name !== undefined && isPath(name) ? [name] : []);
-  const where = name === undefined ? warehouse(project) : destinationOf(project, name, options);
   const interrupt = exitOnInterrupt();
   try {
     const { signal } = interrupt;
+    const where = name === undefined ? warehouse(project) : await destinationOf(project, name, options, signal);
     const onWait = (holder: string) => {
       if (!options.quiet) tell(`Waiting: the warehouse is held by ${holder}`);
     };
@@ -44,14 +44,16 @@ async function sql(query: string, options: SqlOptions): Promise<void> {
   }
 }
 
-function destinationOf(
+async function destinationOf(
   project: OpenProject,
   name: string,
   options: SqlOptions,
-): Pick<DestinationRequest, 'key' | 'use'> {
+  signal: AbortSignal,
+): Promise<Pick<DestinationRequest, 'key' | 'use'>> {
   const chosen = chooseJob(project, name);
   const compiled = compileChosen(project, chosen, { quiet: options.quiet === true, references: true });
-  const job = withReferences({ projectDir: project.dir, job: compiled, env: project.env });
+  const request = { projectDir: project.dir, job: compiled, env: project.env, stateStore: stateStoreOf(project) };
+  const job = await withReferences(request, signal);
   const stream = chosen.stream === null ? job.streams[0] : job.streams.find((s) => s.name === chosen.stream);
   if (!stream) throw usage('stream', `The job ${job.name} has no stream`);
   return {

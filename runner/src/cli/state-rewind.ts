@@ -58,7 +58,7 @@ async function rewindStates(asked: Asked, to: number | null, options: RewindOpti
 
 async function jobOf({ project }: Asked, one: Chosen, to: number | null, options: RewindOptions): Promise<Job> {
   const compiled = compileChosen(project, one, { quiet: options.quiet === true, references: true });
-  const asked = { projectDir: project.dir, job: compiled, env: project.env };
+  const asked = { projectDir: project.dir, job: compiled, env: project.env, stateStore: stateStoreOf(project) };
   const job = await expandJob(asked, new AbortController().signal);
   if (to === null || one.stream !== null || job.streams.length <= 1) return job;
   const streams = job.streams.map((stream) => `${job.name}/${stream.name}`).join(', ');

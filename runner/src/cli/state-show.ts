@@ -54,9 +54,9 @@ export async function showState(names: string[], options: SelectOptions): Promis
 async function stateOf(project: OpenProject, chosen: Chosen, job: Job, signal: AbortSignal): Promise<JobState> {
   const stateStore = stateStoreOf(project);
   const store = await openStateStore({ projectDir: project.dir, stateStore });
-  const request = { projectDir: project.dir, job, env: project.env };
+  const request = { projectDir: project.dir, job, env: project.env, stateStore };
   try {
-    const filled = withReferences({ ...request, job: await expandJob(request, signal) });
+    const filled = await withReferences({ ...request, job: await expandJob(request, signal) }, signal);
     const streams: StreamState[] = [];
     for (const stream of filled.streams) {
       if (chosen.stream !== null && chosen.stream !== stream.name) continue;

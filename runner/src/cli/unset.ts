@@ -1,5 +1,6 @@
 import { type Document, findReferences, type Job, positionAt, resolveReferences, SluiceError } from '@sluice/core';
-import { missingReferences, valuesFor } from '../executor/resolve.ts';
+import { missingReferences } from '../executor/resolve.ts';
+import { valuesFor } from '../repo/values.ts';
 import { type OpenProject, shownPath } from './project.ts';
 
 const HINT =

@@ -56,7 +56,9 @@ export async function lookAtColumns(
       hint: 'Its columns are read when that is asked for.',
     });
   }
-  const found = await infer({ projectDir, job, env, stream: null }, signal);
+  const { value: named } = resolveReferences(project.stateStore ?? '', valuesFor({ projectDir, env }, ''));
+  const stateStore = named || env.DATABASE_URL || null;
+  const found = await infer({ projectDir, job, env, stream: null, stateStore }, signal);
   return recordOf(view, stream, found);
 }
 

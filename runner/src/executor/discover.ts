@@ -1,14 +1,13 @@
-import { type ComponentUse, resolveReferences, SluiceError, settleSettings } from '@sluice/core';
+import { type ComponentUse, resolveReferences, SluiceError, secretNames, settleSettings } from '@sluice/core';
 import { type Discovered, formatByName, registry } from '@sluice/core/runtime';
 import { sources } from '@sluice/core/specs';
 import { redactDeep, redactorOf } from './redact.ts';
-import { valuesFor } from './resolve.ts';
+import { valuesFor } from '../repo/values.ts';
+import { lookUpSecrets, type SecretRequest } from '../secrets/lookup.ts';
 
-export interface DiscoverRequest {
-  projectDir: string;
+export interface DiscoverRequest extends SecretRequest {
   /** The connection, its references still symbols. */
   use: ComponentUse;
-  env: Readonly<Record<string, string | undefined>>;
   signal: AbortSignal;
   onWarning(message: string): void;
 }
@@ -26,7 +25,7 @@ export async function discover(request: DiscoverRequest): Promise<Discovered[]> 
       hint: 'Write the job by hand; `sluice init` shows one.',
     });
   }
-  const settings = settled(request);
+  const settings = await settled(request);
   const redact = redactorOf({ streams: [{ source: { ...use, settings } }] });
   try {
     const log = (level: string, message: string) => {
@@ -40,8 +39,11 @@ export async function discover(request: DiscoverRequest): Promise<Discovered[]> 
   }
 }
 
-function settled({ use, projectDir, env }: DiscoverRequest): ComponentUse['settings'] {
-  const { value, missing } = resolveReferences(use.settings, valuesFor({ projectDir, env }, ''));
+async function settled(request: DiscoverRequest): Promise<ComponentUse['settings']> {
+  const { use } = request;
+  const secrets = await lookUpSecrets(secretNames(use.settings), request, request.signal);
+  const values = { ...valuesFor(request, ''), secret: (name: string) => secrets.get(name) ?? null };
+  const { value, missing } = resolveReferences(use.settings, values);
   if (missing.length > 0) {
     throw new SluiceError('reference/unset', 'config', `No value for ${missing.join(', ')}`, {
       hint: 'Set the variable in the environment or in `.env` beside sluice.yaml.',

@@ -10,7 +10,7 @@ import { type ResolveRequest, withReferences } from './resolve.ts';
 export async function expandJob(request: ResolveRequest, signal: AbortSignal): Promise<Job> {
   const { job, projectDir } = request;
   if (!job.streams.some((stream) => stream.tables)) return job;
-  const filled = withReferences(request);
+  const filled = await withReferences(request, signal);
   const entries = await expandStreams(filled.streams, { projectDir, signal, log: () => undefined });
   const streams = entries.flatMap((entry) => {
     if ('error' in entry) throw SluiceError.fromJSON(redactDeep(entry.error.toJSON(), redactorOf(filled)));

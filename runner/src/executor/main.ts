@@ -60,7 +60,7 @@ async function main(message: RunMessage | CleanMessage): Promise<void> {
   let redact: Redact = (text) => text;
   let result: FromExecutor;
   try {
-    const job = withReferences(message.request);
+    const job = await withReferences({ ...message.request, storeUrl: message.storeUrl }, stop.signal);
     redact = redactorOf(job);
     if (message.type === 'run') await runJob(message, job, redact);
     else await clean(message, job);

@@ -18,12 +18,12 @@ export function previewSpool(projectDir: string): string {
  * which goes again. Throws SluiceErrors without secrets.
  */
 export async function preview(
-  request: Pick<RunRequest, 'projectDir' | 'job' | 'env' | 'stream'> & { rows: number; profile?: boolean },
+  request: Pick<RunRequest, 'projectDir' | 'job' | 'env' | 'stream' | 'stateStore'> & { rows: number; profile?: boolean },
   signal: AbortSignal,
 ): Promise<PreviewResult> {
   const written = await expandJob(request, signal);
   const window = lastWindow(streamOf(written.streams, request.stream));
-  const job = withReferences({ ...request, job: written, window });
+  const job = await withReferences({ ...request, job: written, window }, signal);
   const redact = redactorOf(job);
   const stream = streamOf(job.streams, request.stream);
   const notes: string[] = [];
@@ -57,12 +57,12 @@ export async function preview(
 
 /** What the source of a stream holds, and why it would be read so; see `preview`. */
 export async function infer(
-  request: Pick<RunRequest, 'projectDir' | 'job' | 'env' | 'stream'>,
+  request: Pick<RunRequest, 'projectDir' | 'job' | 'env' | 'stream' | 'stateStore'>,
   signal: AbortSignal,
 ): Promise<Inferred> {
   const written = await expandJob(request, signal);
   const window = lastWindow(streamOf(written.streams, request.stream));
-  const job = withReferences({ ...request, job: written, window });
+  const job = await withReferences({ ...request, job: written, window }, signal);
   const redact = redactorOf(job);
   const stream = streamOf(job.streams, request.stream);
   const { projectDir } = request;

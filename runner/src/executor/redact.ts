@@ -1,5 +1,6 @@
 import type { Json, JsonObject, Stream } from '@sluice/core';
 import { destinations, sources } from '@sluice/core/specs';
+import { knownSecrets } from '../secrets/known.ts';
 
 const MASK = '***';
 
@@ -7,9 +8,11 @@ const MASK = '***';
 export type Redact = (text: string) => string;
 
 /** Collects the secret values of a job whose references are put in; short ones are kept out of the way of common words. */
-export function redactorOf(job: { streams: readonly Partial<Pick<Stream, 'source' | 'destination'>>[] }): Redact {
+export function redactorOf(job: { streams: readonly Partial<Pick<Stream, 'source' | 'destination' | 'masking_key'>>[] }): Redact {
   const values = new Set<string>();
-  for (const { source, destination } of job.streams) {
+  for (const secret of knownSecrets()) addSecret(secret, values);
+  for (const { source, destination, masking_key } of job.streams) {
+    if (masking_key !== undefined) values.add(masking_key);
     if (source) collect(source.settings, sources[source.type]?.secrets ?? [], values);
     if (destination) collect(destination.settings, destinations[destination.type]?.secrets ?? [], values);
   }
@@ -21,13 +24,16 @@ export function redactorOf(job: { streams: readonly Partial<Pick<Stream, 'source
 function collect(settings: JsonObject, secrets: readonly string[], into: Set<string>): void {
   for (const name of secrets) {
     const value = name.split('.').reduce<Json | undefined>(inside, settings);
-    if (typeof value !== 'string') continue;
-    into.add(value);
-    const password = /^[a-z][\w+:.-]*?:\/\/[^@/]*?:([^@]*)@/i.exec(value)?.[1];
-    if (password) {
-      into.add(password);
-      into.add(decode(password));
-    }
+    if (typeof value === 'string') addSecret(value, into);
+  }
+}
+
+function addSecret(value: string, into: Set<string>): void {
+  into.add(value);
+  const password = /^[a-z][\w+:.-]*?:\/\/[^@/]*?:([^@]*)@/i.exec(value)?.[1];
+  if (password) {
+    into.add(password);
+    into.add(decode(password));
   }
 }
 
@@ -47,9 +53,18 @@ function encodings(value: string): string[] {
   return [
     value,
     encodeURIComponent(value),
-    Buffer.from(value).toString('base64').replace(/=+$/, ''),
+    ...[0, 1, 2].flatMap((before) => base64Inside(value, before)),
     JSON.stringify(value).slice(1, -1),
   ];
+}
+
+/** Base64 of a text that stands behind so many other bytes, modulo 3, without the letters that hold parts of its neighbours. */
+function base64Inside(value: string, before: number): string[] {
+  const bytes = Buffer.concat([Buffer.alloc(before), Buffer.from(value)]);
+  const start = Math.ceil((before * 8) / 6);
+  const letters = bytes.toString('base64').slice(start, Math.floor((bytes.length * 8) / 6));
+  const safe = letters.replaceAll('+', '-').replaceAll('/', '_');
+  return letters.length < 4 ? [] : [letters, safe];
 }
 
 /** Applies a redactor to every text of a JSON value. */

@@ -1,5 +1,3 @@
-import { readFileSync } from 'node:fs';
-import { isAbsolute, join, relative, resolve } from 'node:path';
 import {
   type ComponentUse,
   type Job,
@@ -8,28 +6,42 @@ import {
   type RunWindow,
   resolveReferences,
   SluiceError,
+  secretNames,
   type Stream,
   settleSettings,
 } from '@sluice/core';
 import { destinations, formats, type Spec, sources } from '@sluice/core/specs';
+import { valuesFor } from '../repo/values.ts';
+import { lookUpSecrets } from '../secrets/lookup.ts';
 import { lastWindow } from './windowed.ts';
 
 export interface ResolveRequest {
   projectDir: string;
   job: Job;
   env: Readonly<Record<string, string | undefined>>;
+  /** For secrets that lie in the state store; null: DATABASE_URL, else the embedded server. */
+  stateStore: string | null;
+  /** The state store's own address, where it is known already. */
+  storeUrl?: string;
   /** Left out: the last complete one stands for it, for a look at the source. */
   window?: RunWindow | null;
 }
 
 /**
- * The job with the values of its references put in: from here on it holds secrets and stays in the process that runs it.
- * Throws `reference/unset` with every reference that has no value.
+ * The job with the values of its references put in: from here on it holds secrets and stays in the process that runs it. Secrets are
+ * looked up here and nowhere before. Throws `reference/unset` with every reference that has no value, and `secret/…`.
  */
-export function withReferences(request: ResolveRequest): Job {
+export async function withReferences(
+  request: ResolveRequest,
+  signal: AbortSignal = new AbortController().signal,
+): Promise<Job> {
+  const { project, target, secret_providers: providers } = request.job;
+  const names = secretNames(request.job.streams as unknown as Json);
+  const secrets = await lookUpSecrets(names, { ...request, project, target, providers: providers ?? {} }, signal);
   const missing = new Set<string>();
   const streams = request.job.streams.map((stream) => {
-    const resolved = resolveReferences(stream as unknown as Json, valuesOf(request, stream));
+    const values = { ...valuesOf(request, stream), secret: (name: string) => secrets.get(name) ?? null };
+    const resolved = resolveReferences(stream as unknown as Json, values);
     for (const name of resolved.missing) missing.add(name);
     return settled(resolved.value as unknown as Stream, request.job.name);
   });
@@ -66,10 +78,11 @@ function settled(stream: Stream, job: string): Stream {
   };
 }
 
-/** References of these streams that have no value, as written. */
-export function missingReferences(request: ResolveRequest, streams: readonly Stream[]): string[] {
+/** References of these streams that have no value, as written. Secrets are not looked up: whether there are such is for the run to say. */
+export function missingReferences(request: Omit<ResolveRequest, 'stateStore'>, streams: readonly Stream[]): string[] {
   const missing = streams.flatMap(
-    (stream) => resolveReferences(stream as unknown as Json, valuesFor(request, stream.name)).missing,
+    (stream) =>
+      resolveReferences(stream as unknown as Json, { ...valuesFor(request, stream.name), secret: () => '' }).missing,
   );
   return [...new Set(missing)];
 }
@@ -82,21 +95,4 @@ function valuesOf(request: ResolveRequest, { name, incremental }: Stream): Refer
   if (!window) return values;
   const zone = incremental.timezone;
   return { ...values, window: { start: Date.parse(window.from), end: Date.parse(window.to), zone } };
-}
-
-/** What references of a project stand for on this machine. */
-export function valuesFor({ projectDir, env }: Omit<ResolveRequest, 'job'>, stream: string): ReferenceValues {
-  return { env, file: (path) => readReference(projectDir, path), stream };
-}
-
-function readReference(projectDir: string, path: string): string | null {
-  const full = resolve(projectDir, path);
-  const inside = relative(projectDir, full);
-  const allowed = (!inside.startsWith('..') && !isAbsolute(inside)) || full.startsWith(join('/run/secrets', '/'));
-  if (!allowed) return null;
-  try {
-    return readFileSync(full, 'utf8').replace(/\r?\n$/, '');
-  } catch {
-    return null;
-  }
 }

@@ -84,7 +84,7 @@ function unknown(stream: string, to: number, history: readonly { seq: number }[]
  */
 export async function rewind(request: RewindRequest): Promise<Rewound[]> {
   const { job, projectDir, signal } = request;
-  const filled = withReferences(request);
+  const filled = await withReferences(request, signal);
   const redact = redactorOf(filled);
   const store = await openStateStore({ projectDir, stateStore: request.stateStore });
   const owner = `${hostname()}/${process.pid}`;

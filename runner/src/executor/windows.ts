@@ -91,7 +91,7 @@ function asRunWindow({ start, end, again }: TimeWindow & { again: boolean }): Ru
 /** Each windowed stream with its checkpoint as the destination has it. */
 async function checkpointsOf(request: WindowsRequest) {
   const { job, projectDir, stateStore, signal, onWait } = request;
-  const filled = withReferences({ ...request, job: await expandJob(request, signal) });
+  const filled = await withReferences({ ...request, job: await expandJob(request, signal) }, signal);
   const states = [];
   for (const stream of windowedStreams(filled, request.stream)) {
     const key = { project: job.project, target: job.target, job: job.name, stream: stream.name };
