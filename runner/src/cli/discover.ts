@@ -1,6 +1,14 @@
 import { mkdir, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { type ComponentUse, connectionUse, type JsonObject, nearest, SluiceError, writeYaml } from '@sluice/core';
+import {
+  type ComponentUse,
+  connectionUse,
+  type JsonObject,
+  nearest,
+  providersUsed,
+  SluiceError,
+  writeYaml,
+} from '@sluice/core';
 import type { Discovered } from '@sluice/core/runtime';
 import { sources } from '@sluice/core/specs';
 import type { Command } from 'commander';
@@ -11,6 +19,7 @@ import { type OpenProject, openProject, shownPath } from './project.ts';
 import { exitOnInterrupt } from './signals.ts';
 import { renderRows } from './table.ts';
 import { print, printableLine, styleFor, tell } from './terminal.ts';
+import { stateStoreOf } from './unset.ts';
 
 interface DiscoverOptions extends CommonOptions {
   write?: boolean;

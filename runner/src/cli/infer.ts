@@ -13,6 +13,7 @@ import { environmentOf, type OpenProject, shownPath } from './project.ts';
 import type { Chosen } from './select.ts';
 import { exitOnInterrupt } from './signals.ts';
 import { count, padEnd, plural, print, printableLine, type Style, styleFor, tell } from './terminal.ts';
+import { stateStoreOf } from './unset.ts';
 
 interface InferOptions extends SelectOptions {
   write?: boolean;

@@ -14,6 +14,7 @@ import type { Chosen } from './select.ts';
 import { exitOnInterrupt } from './signals.ts';
 import { columnList, ROW_FORMS, renderRows, rowCount } from './table.ts';
 import { plural, print, printableLine, styleFor, tell } from './terminal.ts';
+import { stateStoreOf } from './unset.ts';
 
 interface PreviewOptions extends SelectOptions {
   rows: number;
@@ -60,7 +61,13 @@ async function previewStreams(
 ): Promise<void> {
   const job = compileChosen(project, one, { quiet: options.quiet === true, references: true });
   const wish = { rows: options.rows, profile: options.profile === true };
-  const request = { projectDir: project.dir, job, env: environmentOf(project), stateStore: stateStoreOf(project), ...wish };
+  const request = {
+    projectDir: project.dir,
+    job,
+    env: environmentOf(project),
+    stateStore: stateStoreOf(project),
+    ...wish,
+  };
   for (const stream of await streamsOf(project, one, job, several, signal)) {
     const address = stream === null || stream === job.name ? job.name : `${job.name}/${stream}`;
     write(address, await previewJob({ ...request, stream }, signal));

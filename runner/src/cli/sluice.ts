@@ -30,6 +30,7 @@ const COMMANDS: Readonly<Record<string, CommandEntry>> = {
     load: () => import('./columns-worker.ts'),
   },
   lsp: { summary: 'start the language server on stdin and stdout, for editors', load: () => import('./lsp.ts') },
+  secret: { summary: 'keep secrets, encrypted in the state store', load: () => import('./secret.ts') },
   state: { summary: 'show, set back, export and import checkpoints and history', load: () => import('./state.ts') },
 };
 

@@ -11,11 +11,13 @@ import {
   type RecordKeys,
   readable,
   recordKeys,
+  resolveReferences,
   SluiceError,
   stepsHash,
   writeYaml,
 } from '@sluice/core';
 import { sources } from '@sluice/core/specs';
+import { valuesFor } from '../repo/values.ts';
 import { infer } from './preview.ts';
 
 /** Memory of one look at a source. */

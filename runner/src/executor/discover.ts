@@ -1,9 +1,9 @@
 import { type ComponentUse, resolveReferences, SluiceError, secretNames, settleSettings } from '@sluice/core';
 import { type Discovered, formatByName, registry } from '@sluice/core/runtime';
 import { sources } from '@sluice/core/specs';
-import { redactDeep, redactorOf } from './redact.ts';
 import { valuesFor } from '../repo/values.ts';
 import { lookUpSecrets, type SecretRequest } from '../secrets/lookup.ts';
+import { redactDeep, redactorOf } from './redact.ts';
 
 export interface DiscoverRequest extends SecretRequest {
   /** The connection, its references still symbols. */

@@ -18,7 +18,10 @@ export function previewSpool(projectDir: string): string {
  * which goes again. Throws SluiceErrors without secrets.
  */
 export async function preview(
-  request: Pick<RunRequest, 'projectDir' | 'job' | 'env' | 'stream' | 'stateStore'> & { rows: number; profile?: boolean },
+  request: Pick<RunRequest, 'projectDir' | 'job' | 'env' | 'stream' | 'stateStore'> & {
+    rows: number;
+    profile?: boolean;
+  },
   signal: AbortSignal,
 ): Promise<PreviewResult> {
   const written = await expandJob(request, signal);

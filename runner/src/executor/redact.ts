@@ -8,7 +8,9 @@ const MASK = '***';
 export type Redact = (text: string) => string;
 
 /** Collects the secret values of a job whose references are put in; short ones are kept out of the way of common words. */
-export function redactorOf(job: { streams: readonly Partial<Pick<Stream, 'source' | 'destination' | 'masking_key'>>[] }): Redact {
+export function redactorOf(job: {
+  streams: readonly Partial<Pick<Stream, 'source' | 'destination' | 'masking_key'>>[];
+}): Redact {
   const values = new Set<string>();
   for (const secret of knownSecrets()) addSecret(secret, values);
   for (const { source, destination, masking_key } of job.streams) {
@@ -49,13 +51,23 @@ function decode(text: string): string {
   }
 }
 
-function encodings(value: string): string[] {
+function encodings(given: string): string[] {
+  // Halves of surrogate pairs have no form in a URL.
+  const value = given.toWellFormed();
+  // Programs differ in what they leave as it is, in spaces and in the case of the digits.
+  const escaped = [encodeURIComponent(value), encodeURI(value), new URLSearchParams({ v: value }).toString().slice(2)];
+  const strict = escaped.map((text) => text.replace(/[!'()*]/g, (char) => `%${char.charCodeAt(0).toString(16)}`));
+  const urls = [...escaped, ...strict];
   return [
     value,
-    encodeURIComponent(value),
+    ...urls.flatMap((text) => [text, withDigits(text, 'upper'), withDigits(text, 'lower')]),
     ...[0, 1, 2].flatMap((before) => base64Inside(value, before)),
     JSON.stringify(value).slice(1, -1),
   ];
+}
+
+function withDigits(text: string, letters: 'upper' | 'lower'): string {
+  return text.replace(/%[0-9a-f]{2}/gi, (code) => (letters === 'upper' ? code.toUpperCase() : code.toLowerCase()));
 }
 
 /** Base64 of a text that stands behind so many other bytes, modulo 3, without the letters that hold parts of its neighbours. */

@@ -6,8 +6,8 @@ import {
   type RunWindow,
   resolveReferences,
   SluiceError,
-  secretNames,
   type Stream,
+  secretNames,
   settleSettings,
 } from '@sluice/core';
 import { destinations, formats, type Spec, sources } from '@sluice/core/specs';

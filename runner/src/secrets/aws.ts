@@ -1,4 +1,4 @@
-import { messageOf, type SecretAddress } from '@sluice/core';
+import { messageOf, type SecretAddress, type SluiceError } from '@sluice/core';
 import { type MakeProvider, notFound, pick, refused, unreachable } from './provider.ts';
 
 const PATIENCE_MS = 10_000;
@@ -10,27 +10,20 @@ export const makeAws: MakeProvider = ({ settings, name }) => {
   const known = new Map<string, Promise<string>>();
 
   async function fetchSecret(address: SecretAddress, signal: AbortSignal): Promise<string> {
-    const { SecretsManagerClient, GetSecretValueCommand } = await import('@aws-sdk/client-secrets-manager');
-    const [region, endpoint, id, key, session] = ['region', 'endpoint', 'access_key_id', 'secret_access_key', 'session_token'].map(text);
-    const credentials = id && key ? { accessKeyId: id, secretAccessKey: key, ...(session ? { sessionToken: session } : {}) } : undefined;
-    const client = new SecretsManagerClient({
-      ...(region ? { region } : {}),
-      ...(endpoint ? { endpoint } : {}),
-      ...(credentials ? { credentials } : {}),
-      maxAttempts: 3,
-    });
-    try {
-      const both = AbortSignal.any([signal, AbortSignal.timeout(PATIENCE_MS)]);
-      const answer = await client.send(new GetSecretValueCommand({ SecretId: address.path }), { abortSignal: both });
-      if (answer.SecretString !== undefined) return answer.SecretString;
-      if (answer.SecretBinary !== undefined) return Buffer.from(answer.SecretBinary).toString('utf8');
-      throw notFound(address, 'The secret has no value yet.');
-    } catch (error) {
+    // It would be written to the stderr of each run.
+    process.env.AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED ??= 'true';
+    const { secretText } = await import('./aws-client.ts');
+    const [id, key, session] = [text('access_key_id'), text('secret_access_key'), text('session_token')];
+    const given = id && key ? { accessKeyId: id, secretAccessKey: key } : null;
+    const credentials = given && session ? { ...given, sessionToken: session } : given;
+    const access = { region: text('region'), endpoint: text('endpoint'), credentials };
+    const both = AbortSignal.any([signal, AbortSignal.timeout(PATIENCE_MS)]);
+    const found = await secretText(access, address.path, both).catch((error: unknown) => {
       signal.throwIfAborted();
       throw told(address, error, name);
-    } finally {
-      client.destroy();
-    }
+    });
+    if (found === null) throw notFound(address, 'The secret has no value yet.');
+    return found;
   }
 
   return {
@@ -42,13 +35,20 @@ export const makeAws: MakeProvider = ({ settings, name }) => {
   };
 };
 
-function told(address: SecretAddress, error: unknown, name: string): unknown {
-  const { name: kind = '', code = '', $metadata } = error as { name?: string; code?: string; $metadata?: { httpStatusCode?: number } };
-  if (kind === 'SluiceError') return error;
+function told(address: SecretAddress, error: unknown, name: string): SluiceError {
+  const {
+    name: kind = '',
+    code = '',
+    $metadata,
+  } = error as { name?: string; code?: string; $metadata?: { httpStatusCode?: number } };
   if (kind === 'ResourceNotFoundException')
     return notFound(address, `AWS knows no such secret in this region: check \`region\` of \`${name}\` and the name.`);
   if (NETWORK.test(kind) || NETWORK.test(code) || ($metadata?.httpStatusCode ?? 0) >= 500)
     return unreachable(address, code || kind);
   const cause = $metadata?.httpStatusCode === undefined ? messageOf(error) : kind;
-  return refused(address, cause, `Check region and credentials of \`${name}\`, and the right secretsmanager:GetSecretValue.`);
+  return refused(
+    address,
+    cause,
+    `Check region and credentials of \`${name}\`, and the right secretsmanager:GetSecretValue.`,
+  );
 }

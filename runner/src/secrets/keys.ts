@@ -84,7 +84,10 @@ async function writeKeys(file: string, keys: readonly Buffer[], replace: boolean
   } catch (error) {
     if (!replace && (error as NodeJS.ErrnoException).code === 'EEXIST') return;
     if (replace) await rm(draft, { force: true });
-    throw badKey(`The key file ${file} cannot be written (${(error as NodeJS.ErrnoException).code})`, 'Set SLUICE_SECRET_KEY.');
+    throw badKey(
+      `The key file ${file} cannot be written (${(error as NodeJS.ErrnoException).code})`,
+      'Set SLUICE_SECRET_KEY.',
+    );
   }
 }
 

@@ -2,9 +2,9 @@ import {
   providerTypes,
   resolveReferences,
   type SecretAddress,
+  SluiceError,
   secretAddress,
   secretKeys,
-  SluiceError,
   settleSettings,
   type TypedSettings,
 } from '@sluice/core';

@@ -24,7 +24,9 @@ export function unseal(key: SecretKey, place: readonly string[], sealed: string)
   decipher.setAAD(Buffer.from(JSON.stringify(place)));
   decipher.setAuthTag(bytes.subarray(bytes.length - TAG));
   try {
-    return Buffer.concat([decipher.update(bytes.subarray(NONCE, bytes.length - TAG)), decipher.final()]).toString('utf8');
+    return Buffer.concat([decipher.update(bytes.subarray(NONCE, bytes.length - TAG)), decipher.final()]).toString(
+      'utf8',
+    );
   } catch {
     return null;
   }

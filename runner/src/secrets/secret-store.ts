@@ -1,4 +1,4 @@
-import { secretAddress, SluiceError } from '@sluice/core';
+import { SluiceError, secretAddress } from '@sluice/core';
 import type { SecretRow } from '../store/secrets.ts';
 import type { Store } from '../store/store.ts';
 import type { TargetKey } from '../store/types.ts';
@@ -37,16 +37,18 @@ export function secretStore({ store, projectDir, env, project, target }: SecretS
       const [current] = await secretKeysOrNew(projectDir, env);
       if (!current) throw new Error('a key was made and is not there');
       const sealed = seal(current, [project, target, path], value);
-      await store.putSecret(key, { path, key_id: current.id, sealed, by });
+      await store.secrets.put(key, { path, key_id: current.id, sealed, by });
     },
     async get(paths) {
-      const found = await store.sealedSecrets(key, paths);
+      const found = await store.secrets.sealed(key, paths);
       if (found.length === 0) return new Map();
       const keys = await secretKeys(projectDir, env);
-      return new Map(found.map(({ path, key_id, sealed }) => [path, open(keys, [project, target, path], key_id, sealed)]));
+      return new Map(
+        found.map(({ path, key_id, sealed }) => [path, open(keys, [project, target, path], key_id, sealed)]),
+      );
     },
-    list: () => store.listSecrets(key),
-    remove: (path) => store.removeSecret(key, path),
+    list: () => store.secrets.list(key),
+    remove: (path) => store.secrets.remove(key, path),
   };
 }
 
@@ -62,11 +64,11 @@ export async function rotateKeys(store: Store, projectDir: string, env: Environm
   if (!current) throw new Error('a key was made and is not there');
   let count = 0;
   for (;;) {
-    const rows = await store.secretsOfOtherKeys(current.id, 100);
+    const rows = await store.secrets.ofOtherKeys(current.id, 100);
     for (const { project, target, path, key_id, sealed } of rows) {
       const place = [project, target, path];
       const again = seal(current, place, open(keys, place, key_id, sealed));
-      await store.resealSecret({ project, target }, { path, key_id, sealed }, { key_id: current.id, sealed: again });
+      await store.secrets.reseal({ project, target }, { path, key_id, sealed }, { key_id: current.id, sealed: again });
       count++;
     }
     if (rows.length === 0) break;
@@ -85,9 +87,14 @@ function open(keys: readonly SecretKey[], place: readonly string[], keyId: strin
   }
   const text = unseal(key, place, sealed);
   if (text !== null) return text;
-  throw new SluiceError('secret/damaged', 'config', `The secret ${path} was changed in the database and does not open`, {
-    hint: 'Set it again: `sluice secret set`.',
-  });
+  throw new SluiceError(
+    'secret/damaged',
+    'config',
+    `The secret ${path} was changed in the database and does not open`,
+    {
+      hint: 'Set it again: `sluice secret set`.',
+    },
+  );
 }
 
 function checkPath(path: string): void {

@@ -15,8 +15,17 @@ export const makeVault: MakeProvider = ({ settings, name }) => {
   const read = new Map<string, Promise<Readonly<Record<string, unknown>>>>();
   let login: Promise<string> | undefined;
 
-  async function ask(address: SecretAddress, path: string, init: RequestInit, signal: AbortSignal): Promise<JsonObject> {
-    const headers = { 'X-Vault-Request': 'true', ...(namespace ? { 'X-Vault-Namespace': namespace } : {}), ...init.headers };
+  async function ask(
+    address: SecretAddress,
+    path: string,
+    init: RequestInit,
+    signal: AbortSignal,
+  ): Promise<JsonObject> {
+    const headers = {
+      'X-Vault-Request': 'true',
+      ...(namespace ? { 'X-Vault-Namespace': namespace } : {}),
+      ...init.headers,
+    };
     const both = AbortSignal.any([signal, AbortSignal.timeout(PATIENCE_MS)]);
     let response: Response;
     let body: JsonObject;
@@ -63,7 +72,11 @@ export const makeVault: MakeProvider = ({ settings, name }) => {
   return {
     async read(address, signal) {
       if (address.key === null)
-        throw refused(address, 'a secret of Vault is an object', 'Name one of its keys: `${secret:provider/path#key}`.');
+        throw refused(
+          address,
+          'a secret of Vault is an object',
+          'Name one of its keys: `${secret:provider/path#key}`.',
+        );
       const known = read.get(address.path) ?? dataAt(address, signal);
       read.set(address.path, known);
       return keyOf(address, await known);

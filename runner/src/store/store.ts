@@ -18,6 +18,7 @@ import { migrate } from './migrate.ts';
 import { NodeTable } from './nodes.ts';
 import { RunQueue } from './queue.ts';
 import * as runs from './runs.ts';
+import { SecretTable } from './secrets.ts';
 import type {
   Application,
   AppliedJob,
@@ -110,6 +111,8 @@ export class Store {
   /** What runs measured of themselves. */
   readonly metrics: MetricTable;
   readonly events: EventTable;
+  /** Sealed secrets; see `secrets/secret-store.ts`. */
+  readonly secrets: SecretTable;
   readonly #db: Database;
   readonly #locks: LockTable;
 
@@ -122,6 +125,7 @@ export class Store {
     this.backfills = new BackfillTable(db);
     this.metrics = new MetricTable(db);
     this.events = new EventTable(db);
+    this.secrets = new SecretTable(db);
     this.#db = db;
     this.#locks = new LockTable(db.url);
   }
