@@ -2,8 +2,10 @@ import type { Diagnostic } from '../model/diagnostic.ts';
 import type { Document } from '../text/node.ts';
 import type { Project } from './project.ts';
 import { reporter } from './report.ts';
+import type { Rule } from './rule.ts';
 import { rules } from './rules/index.ts';
 import type { Scope } from './scope.ts';
+import type { JobView } from './view.ts';
 
 /**
  * Every static finding of one file, sorted by place: of a job file, or of sluice.yaml itself. Needs neither disk nor
@@ -31,15 +33,34 @@ function emptyRoot(document: Document) {
 
 function checkJob(document: Document, scope: Scope, project: Project): Diagnostic[] {
   const view = project.view(document, scope);
-  const found = [...view.diagnostics];
-  if (!view.root) return found;
-  const report = reporter(document, found);
+  const found = [...ownFindings(view, project)];
+  if (view.root && !project.files.partial) look(view, project, rulesAcross, found);
+  return found;
+}
+
+const rulesAcross = rules.filter((rule) => rule.across);
+const rulesOfOne = rules.filter((rule) => !rule.across);
+
+const known = new WeakMap<JobView, readonly Diagnostic[]>();
+
+/** What one file says by itself, in its scope: remembered, since it does not change with the other files. */
+function ownFindings(view: JobView, project: Project): readonly Diagnostic[] {
+  let found = known.get(view);
+  if (!found) {
+    const own = [...view.diagnostics];
+    if (view.root) look(view, project, rulesOfOne, own);
+    known.set(view, own);
+    found = own;
+  }
+  return found;
+}
+
+function look(view: JobView, project: Project, rules: readonly Rule[], found: Diagnostic[]): void {
+  const report = reporter(view.document, found);
   for (const rule of rules) {
-    if (rule.across && project.files.partial) continue;
     rule.job?.({ view, project, report });
     for (const stream of view.streams) rule.stream?.({ view, stream, project, report });
   }
-  return found;
 }
 
 function sorted(found: Diagnostic[]): Diagnostic[] {

@@ -40,7 +40,19 @@ export function compile(document: Document, project: Project, options: CompileOp
   const view = project.view(document, scope);
   const failed = diagnostics.some((diagnostic) => diagnostic.severity === 'error');
   if (failed || !view.job || view.name === undefined) return { job: null, diagnostics };
-  return { job: jobOf(view, view.job, project), diagnostics };
+  return { job: compiledOf(view, view.job, project), diagnostics };
+}
+
+const compiled = new WeakMap<JobView, Job>();
+
+/** Remembered for each view: a file that is as it was gives the job that it gave. */
+function compiledOf(view: JobView, node: MapNode, project: Project): Job {
+  let job = compiled.get(view);
+  if (job?.project !== project.name) {
+    job = jobOf(view, node, project);
+    compiled.set(view, job);
+  }
+  return job;
 }
 
 /** sluice.yaml in the target that was asked for. Throws as `compile` does. */
@@ -66,6 +78,14 @@ export function targetScope(project: Project, { target, vars = {} }: CompileOpti
 function projectErrors(project: Project): Diagnostic[] {
   const { config } = project.files;
   if (!config) return [];
+  const found = configErrors.get(config) ?? errorsOf(config, project);
+  configErrors.set(config, found);
+  return found;
+}
+
+const configErrors = new WeakMap<Document, Diagnostic[]>();
+
+function errorsOf(config: Document, project: Project): Diagnostic[] {
   return check(config, project)
     .filter((diagnostic) => diagnostic.severity === 'error')
     .map((diagnostic) => ({

@@ -23,8 +23,15 @@ function rotate(x: number, by: number): number {
   return (x >>> by) | (x << (32 - by));
 }
 
-/** SHA-256 of a text's UTF-8 bytes as hex: the platform's own is asynchronous in a browser. */
+/** SHA-256 of a text's UTF-8 bytes as hex. Where the platform has none that answers at once, as in a browser, our own. */
 export function sha256(text: string): string {
+  return native ? native('sha256').update(text).digest('hex') : ownSha256(text);
+}
+
+const native = globalThis.process?.getBuiltinModule?.('node:crypto')?.createHash;
+
+/** For platforms whose own is asynchronous. */
+export function ownSha256(text: string): string {
   const bytes = new TextEncoder().encode(text);
   const blocks = Math.ceil((bytes.length + 9) / 64);
   const data = new DataView(new ArrayBuffer(blocks * 64));

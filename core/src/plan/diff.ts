@@ -47,14 +47,14 @@ export function applied(desired: DesiredSet, actual: ActualSet): Job[] {
 }
 
 function planHash({ project, target, jobs, problems }: DesiredSet, actual: ActualSet): string {
-  const wanted = jobs.map((job) => [job.name, job.file, job.hash]).sort(byText);
-  const broken = problems.map(({ file, names }) => [file, ...names]).sort(byText);
+  const wanted = sortedByText(jobs.map((job) => [job.name, job.file, job.hash]));
+  const broken = sortedByText(problems.map(({ file, names }) => [file, ...names]));
   return hashJson({ project, target, version: actual.version, wanted, broken } as JsonObject);
 }
 
-function byText(a: Json[], b: Json[]): number {
-  const [first, second] = [JSON.stringify(a), JSON.stringify(b)];
-  return first < second ? -1 : first > second ? 1 : 0;
+function sortedByText(lists: string[][]): Json[] {
+  const texts = new Map(lists.map((list) => [JSON.stringify(list), list]));
+  return [...texts.keys()].sort().flatMap((text) => [texts.get(text) ?? []]);
 }
 
 interface Matched {
@@ -115,7 +115,15 @@ function deleteOf(job: Job): Change[] {
   return [change(job.name), ...streams.map((stream) => change(addressOf(job, stream)))];
 }
 
+/** Jobs that are as they were, which are most, are not looked into. */
+function unchanged(job: Job): Change[] {
+  const same = (address: string): Change => none(address, job.file, 'nothing changed');
+  const streams = job.streams.filter((stream) => stream.name !== job.name);
+  return [same(job.name), ...streams.map((stream) => same(addressOf(job, stream)))];
+}
+
 function updateOf(old: Job, job: Job, now: number): Change[] {
+  if (old.hash === job.hash && old.file === job.file && old.name === job.name) return unchanged(job);
   const [shownOld, shown] = [withoutSecrets(old), withoutSecrets(job)];
   const own = jobChange(old, job, { old: shownOld, now: shown }, now);
   const changes: Change[] = [];

@@ -141,7 +141,10 @@ function changeBetween(format: Intl.DateTimeFormat, low: number, high: number, o
 
 /** Whether a text is an IANA time zone of this engine (`Europe/Berlin`, `UTC`). Offsets such as `+02:00` are none. */
 export function isTimeZone(text: string): boolean {
-  return clocks.has(text) || formatOf(text) !== null;
+  if (clocks.has(text)) return true;
+  const format = formatOf(text);
+  if (format) clocks.set(text, { format, blocks: new Map() });
+  return format !== null;
 }
 
 /** Short names that people write, where one zone is most likely meant. */

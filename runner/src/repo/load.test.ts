@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { check } from '@sluice/core';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { desiredOf } from './desired.ts';
 import { loadProject } from './load.ts';
 
 let dir = '';
@@ -88,6 +89,27 @@ describe('loading a project', () => {
     const loaded = await loadProject({ from: dir, env: { A: 'real' } });
     expect(loaded.env).toEqual({ A: 'real', B: 'p$HOME x' });
     expect((await loadProject({ from: dir, env: {}, dotenv: false })).env).toEqual({});
+  });
+
+  it('loads again only what changed, with the result of a whole load', async () => {
+    await write({ 'sluice.yaml': 'version: 1\nname: acme\n', 'jobs/a.yaml': JOB('a'), 'jobs/b.yaml': JOB('b') });
+    const first = await loadProject({ from: dir });
+    await write({ 'jobs/a.yaml': JOB('aa'), 'jobs/c.yaml': JOB('c'), 'jobs/d.yaml': new Uint8Array([0xff, 0xfe]) });
+    await rm(join(dir, 'jobs/b.yaml'));
+    const changed = new Set(['jobs/a.yaml', 'jobs/b.yaml', 'jobs/c.yaml', 'jobs/d.yaml', 'notes.txt']);
+    const again = await loadProject({ from: dir, previous: first, changed });
+    const whole = await loadProject({ from: dir });
+    expect([...again.jobs]).toEqual([...whole.jobs]);
+    expect(again.unreadable).toEqual(whole.unreadable);
+    expect(desiredOf(again, undefined, {})).toEqual(desiredOf(whole, undefined, {}));
+    await write({ 'jobs/d.yaml': JOB('d') });
+    const mended = await loadProject({ from: dir, previous: again, changed: new Set(['jobs/d.yaml']) });
+    expect(mended.unreadable).toEqual([]);
+    expect(mended.jobs.get('jobs/c.yaml')).toBe(again.jobs.get('jobs/c.yaml'));
+    await write({ 'sluice.yaml': 'version: 1\nname: acme\njobs: [jobs/a.yaml]\n' });
+    const narrowed = await loadProject({ from: dir, previous: mended, changed: new Set(['sluice.yaml']) });
+    expect([...narrowed.jobs.keys()]).toEqual(['jobs/a.yaml']);
+    expect(narrowed.jobs.get('jobs/a.yaml')).toBe(mended.jobs.get('jobs/a.yaml'));
   });
 
   it('stays in the folder that was named', async () => {

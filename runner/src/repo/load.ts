@@ -38,6 +38,10 @@ export interface LoadOptions {
    * sluice.yaml is above the first of them it stands alone, and its folder is the project.
    */
   files?: readonly string[];
+  /** An earlier load of the same project: files with the same text are not parsed again, and what was found out about them stays. */
+  previous?: LoadedProject;
+  /** With `previous`: the only files that were written, made or removed since, relative, with `/`; left out: any may have been. */
+  changed?: ReadonlySet<string>;
   /** false: `.env` is not read (the daemon's environment is its own). */
   dotenv?: boolean;
   /** The environment; the process's own where left out. */
@@ -56,19 +60,38 @@ const LONE_PATTERNS = ['jobs/**/*.{yaml,yml}', '*.sluice.yaml'];
  * Throws `project/unreadable` where the folder or sluice.yaml cannot be read.
  */
 export async function loadProject(options: LoadOptions): Promise<LoadedProject> {
+  const { previous: last, changed } = options;
+  if (last?.config && changed && !changed.has(CONFIG) && !changed.has('.env')) return await reloadJobs(last, changed);
   const named = (options.files ?? []).map((file) => resolve(options.from, file));
   const start = resolve(options.project ?? (named[0] ? dirname(named[0]) : options.from));
   const configPath = options.project === undefined ? await findConfig(start) : await configIn(start);
   const dir = await realFolder(configPath ? dirname(configPath) : start);
   const unreadable: LoadedProject['unreadable'] = [];
-  const config = configPath ? await readConfig(join(dir, CONFIG)) : null;
+  const previous = options.previous?.dir === dir ? options.previous : null;
+  const config = configPath ? await readConfig(join(dir, CONFIG), previous?.config ?? null) : null;
   const files = new Set(named.length > 0 && !config ? [] : await listJobs(dir, patternsOf(config)));
   for (const file of named) files.add(await relativePath(dir, file));
-  const jobs = await readJobs(dir, [...files].sort(), unreadable);
+  const jobs = await readJobs(dir, [...files].sort(), unreadable, previous?.jobs);
   const project = createProject({ config, jobs: [...jobs.values()], name: folderName(dir) });
   const own = options.env ?? process.env;
   const env = options.dotenv === false ? { ...own } : { ...(await readDotenv(dir)), ...own };
   return { dir, project, config, jobs, unreadable, env };
+}
+
+/** The same project with these job files as they are now. */
+async function reloadJobs(last: LoadedProject, changed: ReadonlySet<string>): Promise<LoadedProject> {
+  const matches = globMatcher(patternsOf(last.config));
+  const touched = [...changed].filter((file) => matches(file));
+  const unreadable = last.unreadable.filter(({ file }) => !changed.has(file));
+  const found: LoadedProject['unreadable'] = [];
+  const read = await readJobs(last.dir, touched, found, last.jobs);
+  unreadable.push(...found.filter(({ reason }) => reason !== REASONS.ENOENT));
+  const all = new Map(last.jobs);
+  for (const file of touched) all.delete(file);
+  for (const [file, document] of read) all.set(file, document);
+  const jobs = new Map([...all].sort(([a], [b]) => (a < b ? -1 : 1)));
+  const project = createProject({ config: last.config, jobs: [...jobs.values()], name: folderName(last.dir) });
+  return { ...last, project, jobs, unreadable };
 }
 
 /** The nearest sluice.yaml at or above a folder, or null. */
@@ -92,9 +115,9 @@ async function realFolder(folder: string): Promise<string> {
   });
 }
 
-async function readConfig(path: string): Promise<Document> {
+async function readConfig(path: string, earlier: Document | null): Promise<Document> {
   const read = await readText(path);
-  if ('text' in read) return parseDocument(read.text, CONFIG);
+  if ('text' in read) return earlier?.text === read.text ? earlier : parseDocument(read.text, CONFIG);
   throw new SluiceError('project/unreadable', 'config', `Cannot read ${path}: ${read.reason}`);
 }
 
@@ -139,6 +162,7 @@ async function readJobs(
   dir: string,
   files: readonly string[],
   unreadable: LoadedProject['unreadable'],
+  earlier: ReadonlyMap<string, Document> = new Map(),
 ): Promise<Map<string, Document>> {
   const jobs = new Map<string, Document>();
   for (let at = 0; at < files.length; at += READERS) {
@@ -146,7 +170,8 @@ async function readJobs(
     const texts = await Promise.all(batch.map((file) => readText(resolve(dir, file))));
     for (const [i, read] of texts.entries()) {
       const file = batch[i] ?? '';
-      if ('text' in read) jobs.set(file, parseDocument(read.text, file));
+      const known = earlier.get(file);
+      if ('text' in read) jobs.set(file, known?.text === read.text ? known : parseDocument(read.text, file));
       else unreadable.push({ file, reason: read.reason });
     }
   }

@@ -3,8 +3,18 @@ import { type Database, jsonb } from './connection.ts';
 import { followApplied } from './jobs.ts';
 import type { Application, AppliedJob, TargetKey } from './types.ts';
 
-/** What is applied of a project in a target; version 0 and no jobs where nothing was. Writes nothing. */
-export async function actual(db: Database, { project, target }: TargetKey): Promise<ActualSet> {
+/**
+ * What is applied of a project in a target; version 0 and no jobs where nothing was. Writes nothing. `known`: what was read before,
+ * given again where it is still so.
+ */
+export async function actual(db: Database, { project, target }: TargetKey, known?: ActualSet): Promise<ActualSet> {
+  if (known) {
+    const { rows } = await db.query(
+      'SELECT coalesce(max(version), 0) AS version FROM applied_plans WHERE project = $1 AND target = $2',
+      [project, target],
+    );
+    if (Number(rows[0]?.version) === known.version) return known;
+  }
   // One statement, so that version and jobs are of one moment.
   const { rows } = await db.query(
     `SELECT (SELECT coalesce(max(version), 0) FROM applied_plans WHERE project = $1 AND target = $2) AS version,
@@ -39,20 +49,29 @@ export function applyPlan(db: Database, application: Application): Promise<numbe
         ...key,
         jobs.map((job) => job.name),
       ]);
+      const { rows: before } = await client.query(
+        'SELECT job, job_hash, file FROM applied_jobs WHERE project = $1 AND target = $2',
+        key,
+      );
+      const known = new Map(before.map((row) => [String(row.job), row]));
+      const differing = jobs.filter(({ name, hash, file }) => {
+        const row = known.get(name);
+        return row?.job_hash !== hash || row.file !== file;
+      });
       const changed = await client.query(
-        `INSERT INTO applied_jobs AS a (project, target, job, file, job_hash, definition, version)
+        `INSERT INTO applied_jobs (project, target, job, file, job_hash, definition, version)
          SELECT $1, $2, d.job, d.file, d.hash, d.definition::json, $3
          FROM unnest($4::text[], $5::text[], $6::text[], $7::text[]) AS d (job, file, hash, definition)
          ON CONFLICT (project, target, job) DO UPDATE
          SET file = excluded.file, job_hash = excluded.job_hash, definition = excluded.definition, version = excluded.version
-         WHERE a.job_hash <> excluded.job_hash OR a.file <> excluded.file RETURNING job`,
+         RETURNING job`,
         [
           ...key,
           version,
-          jobs.map((job) => job.name),
-          jobs.map((job) => job.file),
-          jobs.map((job) => job.hash),
-          jobs.map((job) => JSON.stringify(job)),
+          differing.map((job) => job.name),
+          differing.map((job) => job.file),
+          differing.map((job) => job.hash),
+          differing.map((job) => JSON.stringify(job)),
         ],
       );
       const names = new Set(changed.rows.map((row) => String(row.job)));

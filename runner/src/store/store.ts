@@ -161,8 +161,8 @@ export class Store {
     return this.#locks.hold(name, options, work);
   }
 
-  actual(key: TargetKey): Promise<ActualSet> {
-    return applied.actual(this.#db, key);
+  actual(key: TargetKey, known?: ActualSet): Promise<ActualSet> {
+    return applied.actual(this.#db, key, known);
   }
 
   applyPlan(application: Application): Promise<number> {
