@@ -22,6 +22,7 @@ export const destinations: Readonly<Record<string, { load: () => Promise<Destina
   s3: { load: async () => (await import('./connectors/s3/destination.ts')).s3Destination(writers) },
   sqlite: { load: async () => (await import('./connectors/sqlite/destination.ts')).sqlite },
   mysql: { load: async () => (await import('./connectors/mysql/destination.ts')).mysql },
+  delta: { load: async () => (await import('./connectors/delta/destination.ts')).delta },
 };
 export const formats: Readonly<Record<string, { load: () => Promise<FormatReader> }>> = {
   csv: { load: async () => (await import('./formats/csv/reader.ts')).csv },

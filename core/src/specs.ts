@@ -6,6 +6,7 @@ import { patternSpec } from './checks/pattern/spec.ts';
 import { rangeSpec } from './checks/range/spec.ts';
 import { rowCountSpec } from './checks/row_count/spec.ts';
 import { uniqueSpec } from './checks/unique/spec.ts';
+import { destinationSpec as deltaDestination } from './connectors/delta/spec.ts';
 import { destinationSpec as duckdbDestination, sourceSpec as duckdbSource } from './connectors/duckdb/spec.ts';
 import { sourceSpec as ftpSource } from './connectors/ftp/spec.ts';
 import { sourceSpec as gdriveSource } from './connectors/gdrive/spec.ts';
@@ -59,6 +60,7 @@ export const destinations: Readonly<Record<string, Spec>> = {
   s3: s3Destination,
   sqlite: sqliteDestination,
   mysql: mysqlDestination,
+  delta: deltaDestination,
 };
 export const formats: Readonly<Record<string, Spec>> = {
   csv: csvSpec,

@@ -289,9 +289,11 @@ function destinationKeys(spec: Spec): Readonly<Record<string, Schema>> {
   const known = spec.capabilities.write_dispositions ?? disposition.enum;
   const texts = disposition.enum.flatMap((value, i) => (known.includes(value) ? [disposition['x-enum-text'][i]!] : []));
   const { schema: place, ...others } = tableKeys;
+  const { table: _, ...ofFiles } = others;
+  const files = known.includes('merge') ? ofFiles : { schema_contract: tableKeys.schema_contract };
   const own = spec.capabilities.default_schema === undefined ? others : { schema: place, ...others };
   return {
-    ...(spec.capabilities.holds === 'files' ? { schema_contract: tableKeys.schema_contract } : own),
+    ...(spec.capabilities.holds === 'files' ? files : own),
     write_disposition: {
       ...disposition,
       enum: disposition.enum.filter((value) => known.includes(value)),

@@ -88,12 +88,11 @@ export function fromDelta(type: DeltaType, column: string): DataType {
     if (decimal) return { kind: 'decimal', precision: Number(decimal[1]), scale: Number(decimal[2]) };
   } else if (type.type === 'array') return { kind: 'list', item: fromDelta(type.elementType, column) };
   else if (type.type === 'map') return { kind: 'json' };
-  else if (type.type === 'struct')
-    return { kind: 'struct', fields: type.fields.map((f) => ({ name: f.name, type: fieldType(f) })) };
+  else return { kind: 'struct', fields: type.fields.map((f) => ({ name: f.name, type: fieldType(f) })) };
   throw new SluiceError(
     'format/delta-type',
     'config',
-    `Column ${column} has the type ${typeof type === 'string' ? type : type.type}, which is not read`,
+    `Column ${column} has the type ${type}, which is not read`,
     { where: { column }, hint: 'Leave the column out of the table that is read, or cast it to a type that every reader has.' },
   );
 }

@@ -17,6 +17,8 @@ export interface WritableFolder extends Folder {
   bring(local: string, path: string): Promise<void>;
   /** A path on this machine where the file can be read: its own, or a copy in the folder `into`. */
   local(path: string, into: string): Promise<string>;
+  /** Bytes of a file; null where it is not there. */
+  size(path: string): Promise<number | null>;
   /** Removing what is not there succeeds. */
   remove(path: string): Promise<void>;
   /** Removes a folder with all that lies in it. */

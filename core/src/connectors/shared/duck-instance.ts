@@ -29,3 +29,30 @@ export async function openInstance(
   await connection.run("SET TimeZone = 'UTC'");
   return { instance, connection };
 }
+
+/** An instance in memory for one piece of work, with a folder for its files. */
+export interface LocalEngine {
+  rows(sql: string): Promise<Record<string, string | number | boolean | null>[]>;
+  readonly folder: string;
+  readonly signal: AbortSignal;
+}
+
+/** Opens an instance in memory for as long as `work` runs; the signal interrupts it. `folder` has to be there. */
+export async function withLocalEngine<T>(
+  options: { threads: number; memory: number; folder: string; signal: AbortSignal },
+  work: (engine: LocalEngine) => Promise<T>,
+): Promise<T> {
+  const { folder, signal } = options;
+  signal.throwIfAborted();
+  const { instance, connection } = await openInstance(':memory:', { ...options, spill: `${folder}/tmp` });
+  const interrupt = () => connection.interrupt();
+  signal.addEventListener('abort', interrupt, { once: true });
+  try {
+    const rows = async (sql: string) => (await connection.runAndReadAll(sql)).getRowObjectsJson() as never;
+    return await work({ rows, folder, signal });
+  } finally {
+    signal.removeEventListener('abort', interrupt);
+    connection.closeSync();
+    instance.closeSync();
+  }
+}

@@ -16,6 +16,8 @@ export interface Listing {
   prefix: string;
   /** None that has a further slash behind the prefix. */
   flat?: boolean;
+  /** Only keys that come behind this text, put behind the prefix, by their bytes. */
+  after?: string;
   payer?: { RequestPayer?: 'requester' };
   signal: AbortSignal;
   /** Turns an error of the store into what the user is told. */
@@ -43,12 +45,14 @@ export async function* listObjects(listing: Listing): AsyncIterable<FoundObject>
   }
 }
 
-async function onePage({ client, bucket, prefix, flat, payer, signal, explain }: Listing, token: string | undefined) {
+async function onePage(listing: Listing, token: string | undefined) {
+  const { client, bucket, prefix, flat, after, payer, signal, explain } = listing;
   const request = new ListObjectsV2Command({
     Bucket: bucket,
     EncodingType: 'url',
     ...(prefix === '' ? {} : { Prefix: prefix }),
     ...(flat ? { Delimiter: '/' } : {}),
+    ...(after ? { StartAfter: prefix + after } : {}),
     ...(token === undefined ? {} : { ContinuationToken: token }),
     ...payer,
   });

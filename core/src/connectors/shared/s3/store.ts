@@ -104,10 +104,10 @@ export class ObjectStore {
     }
   }
 
-  /** Every object below a prefix. */
-  list(prefix: string): AsyncIterable<FoundObject> {
+  /** Every object below a prefix; `flat` and `after` as in a `Listing`. */
+  list(prefix: string, some: { flat?: boolean; after?: string } = {}): AsyncIterable<FoundObject> {
     const explain = (error: unknown) => this.#explain(error);
-    return listObjects({ client: this.#client, bucket: this.bucket, prefix, signal: this.#signal, explain });
+    return listObjects({ client: this.#client, bucket: this.bucket, prefix, ...some, signal: this.#signal, explain });
   }
 
   /** Removing what is not there succeeds. */
