@@ -97,6 +97,18 @@ export const LABS: readonly Lab[] = [
   local('json'),
   s3('parquet'),
   {
+    type: 'delta',
+    missing: null,
+    start: async (dir) => ({
+      settings: (table) => ({ path: `${dir}/${table}` }),
+      yaml: (table) => `path: ${dir}/${table}\n`,
+      schema: null,
+      name: (table) => ident(table),
+      expression: byToJson,
+      stop: noStop,
+    }),
+  },
+  {
     type: 'sqlite',
     missing: null,
     start: async (dir) => ({

@@ -187,7 +187,7 @@ export class TestProject {
     const spool = this.path('.sluice/spool');
     const found = existsSync(spool) ? readdirSync(spool).map((name) => `spool/${name}`) : [];
     for (const name of readdirSync(this.dir, { recursive: true, encoding: 'utf8' })) {
-      if (/\.sluice-staging|\.partial$|\.sluice\/(staging\/|streams\/.*\/(out|link)$)/.test(name)) found.push(name);
+      if (/\.sluice-staging|\.partial$|[._]sluice\/(staging\/|streams\/.*\/(out|link)$)/.test(name)) found.push(name);
     }
     const tables = await this.db.query(
       `SELECT n.nspname || '.' || c.relname AS name FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
@@ -225,7 +225,7 @@ export async function testProject(options: { mariadb?: boolean; s3?: boolean } =
 }
 
 /** The systems that the commit protocol is tested on. */
-export type Kind = 'duckdb' | 'postgres' | 'local' | 'sqlite' | 'mysql' | 's3';
+export type Kind = 'duckdb' | 'postgres' | 'local' | 'delta' | 'sqlite' | 'mysql' | 's3';
 
 const PLACES: Record<Kind, (table: string) => string> = {
   duckdb: (table) => `path: out.duckdb\n  table: ${table}`,
@@ -233,6 +233,7 @@ const PLACES: Record<Kind, (table: string) => string> = {
   local: (table) => `path: out/${table}`,
   s3: (table) =>
     `endpoint: \${env:S3_URL}\n  bucket: lake\n  access_key_id: key\n  secret_access_key: \${env:S3_SECRET}\n  path: out/${table}`,
+  delta: (table) => `path: out/${table}`,
   mysql: (table) => `url: \${env:MYSQL_URL}\n  table: ${table}`,
   sqlite: (table) => `path: out.sqlite\n  table: ${table}`,
 };
@@ -243,6 +244,7 @@ export const SCHEMAS: Record<Kind, string> = {
   postgres: 'wh.',
   local: '',
   s3: '',
+  delta: '',
   sqlite: 'main.',
   mysql: '',
 };

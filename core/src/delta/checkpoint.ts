@@ -121,7 +121,8 @@ export async function writeCheckpoint(folder: WritableFolder, table: Snapshot, o
   for (const [appId, version] of table.txns) actions.push({ txn: { appId, version, lastUpdated: now } });
   for (const add of table.files.values()) actions.push({ add: { ...add, dataChange: false } });
   for (const remove of table.removed.values())
-    if ((remove.deletionTimestamp ?? 0) > now - TOMBSTONE_MS) actions.push({ remove: { ...remove, dataChange: false } });
+    if ((remove.deletionTimestamp ?? 0) > now - TOMBSTONE_MS)
+      actions.push({ remove: { ...remove, dataChange: false } });
   const name = `${String(table.version).padStart(20, '0')}.checkpoint.parquet`;
   await open(async (engine) => {
     const base = join(engine.folder, `checkpoint-${randomUUID()}`);
@@ -147,4 +148,3 @@ function unreadable(folder: Folder, what: string, cause?: unknown): SluiceError 
     cause,
   });
 }
-

@@ -15,7 +15,14 @@ const READS = new Set([
 ]);
 
 /** Table features that are kept when the table is written. */
-const WRITES = new Set(['appendOnly', 'deletionVectors', 'domainMetadata', 'timestampNtz', 'v2Checkpoint', 'vacuumProtocolCheck']);
+const WRITES = new Set([
+  'appendOnly',
+  'deletionVectors',
+  'domainMetadata',
+  'timestampNtz',
+  'v2Checkpoint',
+  'vacuumProtocolCheck',
+]);
 
 /** Features that a table may declare without using them; used, they are refused. */
 const UNLESS_USED: Readonly<Record<string, (metadata: Metadata) => boolean>> = {

@@ -39,6 +39,9 @@ const LONGEST = 100;
 
 function hive(text: string): string {
   // What file systems and stores take as it is; everything else by its bytes, as in a URI.
-  const plain = encodeURIComponent(text).replaceAll(/[!'()*~]/g, (c) => `%${c.charCodeAt(0).toString(16).toUpperCase()}`);
+  const plain = encodeURIComponent(text).replaceAll(
+    /[!'()*~]/g,
+    (c) => `%${c.charCodeAt(0).toString(16).toUpperCase()}`,
+  );
   return plain.length <= LONGEST ? plain : plain.slice(0, LONGEST).replace(/%.?$/, '');
 }

@@ -39,7 +39,10 @@ export async function tableSql(
   if (taken) throw takenName(taken.name);
   const indexed = files.map((file, index) => ({ file, index }));
   const parts: string[] = [];
-  for (const some of [indexed.filter(({ file }) => !file.deleted?.length), indexed.filter(({ file }) => file.deleted?.length)])
+  for (const some of [
+    indexed.filter(({ file }) => !file.deleted?.length),
+    indexed.filter(({ file }) => file.deleted?.length),
+  ])
     if (some.length > 0) parts.push(await groupSql(rows, some, columns, options));
   return parts.length > 0 ? parts.join(' UNION ALL ') : emptySql(columns, options);
 }
@@ -56,14 +59,20 @@ async function groupSql(
   const items = columns.map((column) => {
     const type = toDuckType(column.type);
     const value = column.partition
-      ? partitionValue(group.map(({ file }) => file.partition[column.physical] ?? null), column.type)
+      ? partitionValue(
+          group.map(({ file }) => file.partition[column.physical] ?? null),
+          column.type,
+        )
       : known.has(column.physical.toLowerCase())
         ? fileValue(ident(column.physical), column.delta, column.type)
         : `CAST(NULL AS ${type})`;
     return `${value} AS ${ident(column.name)}`;
   });
   const places = group.map(({ index }) => index);
-  const place = places.length === 1 ? `${places[0]}::INTEGER` : `list_extract([${places.join(', ')}], file_index::BIGINT + 1)::INTEGER`;
+  const place =
+    places.length === 1
+      ? `${places[0]}::INTEGER`
+      : `list_extract([${places.join(', ')}], file_index::BIGINT + 1)::INTEGER`;
   if (options.file) items.push(`${place} AS ${ident(options.file)}`);
   if (options.row) items.push(`(file_row_number + 1)::BIGINT AS ${ident(options.row)}`);
   return `SELECT ${items.join(', ')} FROM ${from}${butDeleted(group.map(({ file }) => file.deleted ?? []))}`;

@@ -89,12 +89,10 @@ export function fromDelta(type: DeltaType, column: string): DataType {
   } else if (type.type === 'array') return { kind: 'list', item: fromDelta(type.elementType, column) };
   else if (type.type === 'map') return { kind: 'json' };
   else return { kind: 'struct', fields: type.fields.map((f) => ({ name: f.name, type: fieldType(f) })) };
-  throw new SluiceError(
-    'format/delta-type',
-    'config',
-    `Column ${column} has the type ${type}, which is not read`,
-    { where: { column }, hint: 'Leave the column out of the table that is read, or cast it to a type that every reader has.' },
-  );
+  throw new SluiceError('format/delta-type', 'config', `Column ${column} has the type ${type}, which is not read`, {
+    where: { column },
+    hint: 'Leave the column out of the table that is read, or cast it to a type that every reader has.',
+  });
 }
 
 function fieldType(field: DeltaField): DataType {

@@ -64,8 +64,19 @@ export async function writeData(engine: Pick<Engine, 'rows'>, request: DataReque
     const path = parts.length > 0 ? `${partitionFolder(of)}/${own}` : own;
     const local = join(folder, own);
     await rename(file.local, local);
-    const stats = statsText(file.rows, columns.filter((c) => !partitionBy.includes(c.name)), file.ranges);
-    const add = { path: toUri(path), partitionValues: of, size: file.size, modificationTime: now, dataChange: true, stats };
+    const stats = statsText(
+      file.rows,
+      columns.filter((c) => !partitionBy.includes(c.name)),
+      file.ranges,
+    );
+    const add = {
+      path: toUri(path),
+      partitionValues: of,
+      size: file.size,
+      modificationTime: now,
+      dataChange: true,
+      stats,
+    };
     made.push({ local, path, rows: file.rows, add });
   }
   return made;

@@ -3,9 +3,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DuckDBInstance } from '@duckdb/node-api';
 import { afterAll } from 'vitest';
+import { LogView } from '../../../test/delta-log.ts';
 import type { SystemUnderTest } from '../../../test/destination-driver.ts';
 import { destinationSuite } from '../../../test/destination-suite.ts';
-import { LogView } from '../../../test/delta-log.ts';
 import { destinations } from '../../registry.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'sluice-delta-'));

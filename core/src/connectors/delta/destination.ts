@@ -28,7 +28,7 @@ import { openPlace, type Place } from './place.ts';
 import { queryTable } from './query.ts';
 import { mergeAnew, Rewriter } from './rewrite.ts';
 import { isWhole, partitionsOf, type Shape, shapeOf, spelled } from './shape.ts';
-import { Stager, type Staged } from './stage.ts';
+import { type Staged, Stager } from './stage.ts';
 import { removeStaging, stagingFolder } from './staging.ts';
 import { type Stored, StreamState } from './stream-state.ts';
 import { DeltaTable } from './table.ts';
@@ -148,7 +148,10 @@ class DeltaSession implements DestinationSession {
     const fence = await this.#state.newest();
     const ledger = await this.#state.ledger.read(state.ledger);
     const { use, key, budget } = this.#ctx;
-    return queryTable({ place: this.#place, table, name: [use.schema, use.table], key, budget, state, fence, ledger }, sql);
+    return queryTable(
+      { place: this.#place, table, name: [use.schema, use.table], key, budget, state, fence, ledger },
+      sql,
+    );
   }
 
   async close(): Promise<void> {
@@ -156,11 +159,16 @@ class DeltaSession implements DestinationSession {
   }
 
   /** How an epoch's rows are to lie in the table. */
-  async #layout(epoch: Pick<EpochCommit, 'disposition' | 'columns' | 'window'>): Promise<Parameters<Stager['stage']>[2]> {
+  async #layout(
+    epoch: Pick<EpochCommit, 'disposition' | 'columns' | 'window'>,
+  ): Promise<Parameters<Stager['stage']>[2]> {
     const table = await this.#table.refresh();
     const whole = isWhole(epoch);
     const columns = whole ? epoch.columns : spelled(epoch.columns, table);
-    checkNames(columns.map((c) => ({ kind: 'column', name: c.name })), { bytes: null, fold: (name) => name.toLowerCase() });
+    checkNames(
+      columns.map((c) => ({ kind: 'column', name: c.name })),
+      { bytes: null, fold: (name) => name.toLowerCase() },
+    );
     return { columns, partitionBy: partitionsOf(table, this.#partitionBy, whole) };
   }
 
@@ -225,14 +233,22 @@ class DeltaSession implements DestinationSession {
       change.gone.push(...made.gone);
       change.counts = {
         ...change.counts,
-        ...(merges.length > 0 ? made.counts : made.counts.rows_deleted > 0 ? { rows_deleted: made.counts.rows_deleted } : {}),
+        ...(merges.length > 0
+          ? made.counts
+          : made.counts.rows_deleted > 0
+            ? { rows_deleted: made.counts.rows_deleted }
+            : {}),
       };
     });
   }
 
   async #next(table: Snapshot | null, epoch: EpochCommit, staged: readonly Staged[], change: Change): Promise<Stored> {
     const before = await this.#state.read(table);
-    const ledger = await this.#state.ledger.after(before.ledger, epoch, this.#state.segment(epoch.baseSeq + 1, epoch.fence));
+    const ledger = await this.#state.ledger.after(
+      before.ledger,
+      epoch,
+      this.#state.segment(epoch.baseSeq + 1, epoch.fence),
+    );
     const next = stateAfter(before, epoch, { counts: change.counts, format: 'delta', ledger, whole: false });
     const aside = staged.flatMap((token) => token.quarantine ?? []);
     // Names and types of the columns stand in the log.
@@ -254,7 +270,10 @@ class DeltaSession implements DestinationSession {
           ...(table ? { readVersion: table.version } : {}),
           isBlindAppend: gone.length === 0 && !merges,
           engineInfo: `sluice/${VERSION}`,
-          operationMetrics: { numOutputRows: String(counts.rows_written), numFiles: String(adds.length + rewritten.length) },
+          operationMetrics: {
+            numOutputRows: String(counts.rows_written),
+            numFiles: String(adds.length + rewritten.length),
+          },
           userMetadata: epoch.commitId,
         },
       },
@@ -324,13 +343,23 @@ function plainColumns(table: Snapshot | null): Column[] | null {
 }
 
 function busy(name: string): SluiceError {
-  return new SluiceError('destination/busy', 'transient', `Others write to ${name} all the time: no commit got its turn`, {
-    hint: 'Run again; writers that merge into one table get in each other’s way.',
-  });
+  return new SluiceError(
+    'destination/busy',
+    'transient',
+    `Others write to ${name} all the time: no commit got its turn`,
+    {
+      hint: 'Run again; writers that merge into one table get in each other’s way.',
+    },
+  );
 }
 
 function appendOnly(name: string): SluiceError {
-  return new SluiceError('destination/append-only', 'config', `${name} is append-only: none of its rows may go or change.`, {
-    hint: 'Append, or turn the table property `delta.appendOnly` off.',
-  });
+  return new SluiceError(
+    'destination/append-only',
+    'config',
+    `${name} is append-only: none of its rows may go or change.`,
+    {
+      hint: 'Append, or turn the table property `delta.appendOnly` off.',
+    },
+  );
 }

@@ -99,7 +99,13 @@ async function inFolder<T>(
 /** Removes the folders above a path, up to the table's own, in which nothing is left. */
 async function pruneEmpty(path: string, top: string): Promise<void> {
   for (let at = dirname(path); at.length >= top.length; at = dirname(at))
-    if (!(await rmdir(at).then(() => true, () => false))) return;
+    if (
+      !(await rmdir(at).then(
+        () => true,
+        () => false,
+      ))
+    )
+      return;
 }
 
 async function probe(folder: WritableFolder): Promise<void> {

@@ -32,7 +32,10 @@ export interface TableToQuery {
  */
 export async function queryTable(query: TableToQuery, sql: string): Promise<{ columns: Column[]; rows: Cell[][] }> {
   return query.place.withEngine(async ({ folder }) => {
-    const { instance, connection } = await openInstance(':memory:', query.budget ?? { threads: 2, memory: 1_000_000_000 });
+    const { instance, connection } = await openInstance(
+      ':memory:',
+      query.budget ?? { threads: 2, memory: 1_000_000_000 },
+    );
     try {
       const paths = await layOut(query, connection, folder);
       await connection.run(`SET allowed_paths = ${literalList(paths)}`);
@@ -89,7 +92,11 @@ function viewOf(shape: TableShape, rows: string | null): string {
 function ownRows({ key, state, fence, ledger }: TableToQuery): (readonly [TableShape, string | null])[] {
   const { project, target, job, stream } = key;
   const fixed = { project, target, job, stream };
-  if (fence === 0) return [[STATE, null], [FILES, null]];
+  if (fence === 0)
+    return [
+      [STATE, null],
+      [FILES, null],
+    ];
   const { seq, commitId, checkpoint, counts } = state;
   const own = {
     ...fixed,

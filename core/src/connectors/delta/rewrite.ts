@@ -67,7 +67,10 @@ export class Rewriter {
     const at = (text: string) => `CAST(${literal(text)} AS ${type})`;
     const inside = `t.${ident(column)} >= ${at(from)} AND t.${ident(column)} < ${at(to)}`;
     const counts = await this.#rows(`SELECT ${FILE} AS f, count(*) AS n FROM ${TABLE} AS t WHERE ${inside} GROUP BY 1`);
-    const touched = await this.#narrow(counts.map((row) => Number(row.f)), reshaped);
+    const touched = await this.#narrow(
+      counts.map((row) => Number(row.f)),
+      reshaped,
+    );
     const rows_deleted = counts.reduce((sum, row) => sum + Number(row.n), 0);
     const sql = `SELECT ${this.#list('t')} FROM ${TABLE} AS t WHERE (${inside}) IS NOT TRUE`;
     return { gone: touched, sql: touched.length > 0 ? sql : null, counts: { ...NOTHING, rows_deleted } };
@@ -79,8 +82,13 @@ export class Rewriter {
     await mergeInput(this.#engine, epoch, parts);
     const keys = epoch.primaryKey;
     const on = (left: string) => keys.map((k) => `${left}.${ident(k)} = s.${ident(k)}`).join(' AND ');
-    const found = await this.#rows(`SELECT DISTINCT ${FILE} AS f FROM ${TABLE} AS t SEMI JOIN ${ROWS} AS s ON ${on('t')}`);
-    const touched = await this.#narrow(found.map((row) => Number(row.f)), reshaped);
+    const found = await this.#rows(
+      `SELECT DISTINCT ${FILE} AS f FROM ${TABLE} AS t SEMI JOIN ${ROWS} AS s ON ${on('t')}`,
+    );
+    const touched = await this.#narrow(
+      found.map((row) => Number(row.f)),
+      reshaped,
+    );
     const upserts = epoch.deletes ? `(SELECT * FROM ${ROWS} WHERE ${ident(DELETE_MARK)} IS NOT TRUE)` : ROWS;
     const gone = `(SELECT * FROM ${ROWS} WHERE ${ident(DELETE_MARK)})`;
     const key = keys.map((k) => `t.${ident(k)}`).join(', ');
@@ -122,7 +130,9 @@ export class Rewriter {
 
   #list(alias: string, marked = false): string {
     return this.#columns
-      .map((c) => (marked && c.name === SOFT_DELETE_COLUMN.name ? `true AS ${ident(c.name)}` : `${alias}.${ident(c.name)}`))
+      .map((c) =>
+        marked && c.name === SOFT_DELETE_COLUMN.name ? `true AS ${ident(c.name)}` : `${alias}.${ident(c.name)}`,
+      )
       .join(', ');
   }
 
@@ -147,7 +157,12 @@ export class Rewriter {
 const NOTHING = { rows_inserted: 0, rows_updated: 0, rows_deleted: 0 };
 
 /** A merge into a table that is new, or starts anew: a row that takes its key away is left out. */
-export async function mergeAnew(engine: LocalEngine, epoch: EpochCommit, parts: readonly string[], columns: readonly Column[]): Promise<Rewritten> {
+export async function mergeAnew(
+  engine: LocalEngine,
+  epoch: EpochCommit,
+  parts: readonly string[],
+  columns: readonly Column[],
+): Promise<Rewritten> {
   await mergeInput(engine, epoch, parts);
   const kept = epoch.deletes ? ` WHERE ${ident(DELETE_MARK)} IS NOT TRUE` : '';
   const items = columns.map((c) => {
@@ -174,4 +189,3 @@ async function mergeInput(engine: LocalEngine, epoch: EpochCommit, parts: readon
     { hint: 'Name all columns that make a row unique in `primary_key`, or add a dedupe step.' },
   );
 }
-

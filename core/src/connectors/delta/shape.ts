@@ -48,7 +48,12 @@ export function spelled(columns: readonly Column[], table: Snapshot | null): Col
 }
 
 /** What the table has to be for an epoch. A commit without rows leaves it as it is, but makes it where there is none. */
-export function shapeOf(table: Snapshot | null, epoch: EpochCommit, wanted: readonly string[], rowsToo: boolean): Shape {
+export function shapeOf(
+  table: Snapshot | null,
+  epoch: EpochCommit,
+  wanted: readonly string[],
+  rowsToo: boolean,
+): Shape {
   const whole = rowsToo && isWhole(epoch);
   const partitionBy = rowsToo ? partitionsOf(table, wanted, whole) : (table?.metadata.partitionColumns ?? []);
   const existing = table && !whole ? columnsOf(table.metadata) : null;
@@ -62,7 +67,11 @@ export function shapeOf(table: Snapshot | null, epoch: EpochCommit, wanted: read
   const metadata: Metadata | null = same
     ? null
     : {
-        ...(table?.metadata ?? { id: randomUUID(), format: { provider: 'parquet', options: {} }, createdTime: Date.now() }),
+        ...(table?.metadata ?? {
+          id: randomUUID(),
+          format: { provider: 'parquet', options: {} },
+          createdTime: Date.now(),
+        }),
         schemaString,
         partitionColumns: partitionBy,
         configuration: table?.metadata.configuration ?? {},
@@ -87,7 +96,15 @@ function changed(table: Snapshot | null, add: readonly Column[], alter: readonly
 
 const WALL_CLOCK = 'timestampNtz';
 /** What writer version 2, and each one up to 6, means when features are listed by name. */
-const LEGACY_FEATURES = [[], [], ['appendOnly', 'invariants'], ['checkConstraints'], ['changeDataFeed', 'generatedColumns'], ['columnMapping'], ['identityColumns']];
+const LEGACY_FEATURES = [
+  [],
+  [],
+  ['appendOnly', 'invariants'],
+  ['checkConstraints'],
+  ['changeDataFeed', 'generatedColumns'],
+  ['columnMapping'],
+  ['identityColumns'],
+];
 
 /** Reader 1 and writer 2, which every reader knows; wall clock times need their feature by name. null: the table has what it needs. */
 function protocolFor(table: Snapshot | null, columns: readonly Column[]): Protocol | null {

@@ -72,7 +72,8 @@ export const destinationSpec = defineSpec({
       target_file_size: {
         type: 'string',
         'x-kind': 'size',
-        description: 'A file ends at about this size and the next one begins. Left out: a file per task. Not with `partition_by`.',
+        description:
+          'A file ends at about this size and the next one begins. Left out: a file per task. Not with `partition_by`.',
         examples: ['256MB'],
       },
     },

@@ -8,8 +8,8 @@ import { QUARANTINE_COLUMNS } from '../../model/run.ts';
 import { ident, literal } from '../../model/sql.ts';
 import type { Column } from '../../model/type.ts';
 import { parseSize } from '../../model/units.ts';
-import { typed } from '../shared/duck-rows.ts';
 import type { LocalEngine } from '../shared/duck-instance.ts';
+import { typed } from '../shared/duck-rows.ts';
 import { runHash } from '../shared/names.ts';
 import { stagingLost } from '../shared/staged.ts';
 import { DELETE_MARK } from '../shared/tables.ts';
@@ -53,7 +53,10 @@ export class Stager {
     rows: ReadyRows,
     layout: { columns: readonly Column[]; partitionBy: string[] },
   ): Promise<Staged> {
-    const work = join(this.#place.work(rows.engine), `${request.epoch}-${request.task}-${randomBytes(4).toString('hex')}`);
+    const work = join(
+      this.#place.work(rows.engine),
+      `${request.epoch}-${request.task}-${randomBytes(4).toString('hex')}`,
+    );
     await mkdir(work, { recursive: true });
     try {
       const name = this.#name(request.task);
@@ -149,6 +152,7 @@ export class Stager {
 }
 
 async function copy(rows: ReadyRows, select: string, to: string): Promise<number> {
-  return rows.engine.changed(`COPY (${select}) TO ${literal(to)} (FORMAT parquet, COMPRESSION zstd, USE_TMP_FILE false)`);
+  return rows.engine.changed(
+    `COPY (${select}) TO ${literal(to)} (FORMAT parquet, COMPRESSION zstd, USE_TMP_FILE false)`,
+  );
 }
-

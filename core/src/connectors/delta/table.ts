@@ -51,8 +51,13 @@ export class DeltaTable {
 
 function unknownOutcome(error: unknown, table: string): unknown {
   if (!(error instanceof SluiceError) || error.kind !== 'transient') return error;
-  return new SluiceError('commit/unknown', 'transient', `Whether the commit to ${table} took place is not known: ${error.message}`, {
-    cause: error,
-    hint: 'The run opens the table again and looks.',
-  });
+  return new SluiceError(
+    'commit/unknown',
+    'transient',
+    `Whether the commit to ${table} took place is not known: ${error.message}`,
+    {
+      cause: error,
+      hint: 'The run opens the table again and looks.',
+    },
+  );
 }
