@@ -75,7 +75,7 @@ export class DiskFolder implements WritableFolder {
       });
       await syncPath(dirname(to));
     });
-    await rmdir(this.#scratch).catch(() => undefined);
+    await this.#prune(this.#scratch);
   }
 
   async local(path: string): Promise<string> {
@@ -92,8 +92,18 @@ export class DiskFolder implements WritableFolder {
 
   async removeAll(folder: string): Promise<void> {
     await this.#told(folder, () => rm(join(this.#root, folder), { recursive: true, force: true }));
-    for (let at = dirname(folder); at !== '.' && at !== ''; at = dirname(at))
-      await rmdir(join(this.#root, at)).catch(() => undefined);
+    await this.#prune(dirname(join(this.#root, folder)));
+  }
+
+  /** Removes a folder and those above it, up to the root, where nothing is in them. */
+  async #prune(folder: string): Promise<void> {
+    for (let at = folder; at.length > this.#root.length; at = dirname(at)) {
+      const gone = await rmdir(at).then(
+        () => true,
+        (error: Missing) => isMissing(error),
+      );
+      if (!gone) return;
+    }
   }
 
   async #place(path: string): Promise<string> {
@@ -114,7 +124,7 @@ export class DiskFolder implements WritableFolder {
       return await work(whole);
     } finally {
       await rm(whole, { force: true });
-      await rmdir(this.#scratch).catch(() => undefined);
+      await this.#prune(this.#scratch);
     }
   }
 
