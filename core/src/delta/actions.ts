@@ -70,6 +70,22 @@ export interface Action {
   domainMetadata?: Json;
 }
 
+/** A table at one of its versions. */
+export interface Snapshot {
+  version: number;
+  protocol: Protocol;
+  metadata: Metadata;
+  /** By `fileKey`. */
+  files: Map<string, Add>;
+  /** Files that no longer belong to the table and that readers of older versions may still want; by `fileKey`. */
+  removed: Map<string, Remove>;
+  /** The last version of each application that writes its own into the log. */
+  txns: Map<string, number>;
+}
+
+/** Folder of the log below the table. */
+export const LOG = '_delta_log';
+
 /** Tells a file with one set of deleted rows from the same file with another. */
 export function fileKey({ path, deletionVector: dv }: Pick<Add, 'path' | 'deletionVector'>): string {
   return dv ? `${path}\n${dv.storageType}${dv.pathOrInlineDv}@${dv.offset ?? ''}` : path;

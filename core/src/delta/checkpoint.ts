@@ -5,8 +5,7 @@ import { fromDuckType } from '../model/duck.ts';
 import { SluiceError } from '../model/error.ts';
 import type { Folder, WritableFolder } from '../model/folder.ts';
 import { ident, literal, literalList } from '../model/sql.ts';
-import type { Action } from './actions.ts';
-import { LOG, type Snapshot } from './log.ts';
+import { type Action, LOG, type Snapshot } from './actions.ts';
 
 /** A checkpoint: its parts below the log's folder. */
 export interface Checkpoint {

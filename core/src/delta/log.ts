@@ -1,22 +1,7 @@
 import { SluiceError } from '../model/error.ts';
 import type { Folder } from '../model/folder.ts';
-import { type Action, type Add, fileKey, logFile, type Metadata, type Protocol, type Remove } from './actions.ts';
+import { type Action, fileKey, LOG, logFile, type Snapshot } from './actions.ts';
 import { type Checkpoint, type OpenEngine, readCheckpoint } from './checkpoint.ts';
-
-export const LOG = '_delta_log';
-
-/** A table at one of its versions. */
-export interface Snapshot {
-  version: number;
-  protocol: Protocol;
-  metadata: Metadata;
-  /** By `fileKey`. */
-  files: Map<string, Add>;
-  /** Files that no longer belong to the table and that readers of older versions may still want; by `fileKey`. */
-  removed: Map<string, Remove>;
-  /** The last version of each application that writes its own into the log. */
-  txns: Map<string, number>;
-}
 
 interface Listed {
   commits: number[];

@@ -1,7 +1,6 @@
-import type { Action, Add } from '../../delta/actions.ts';
+import type { Action, Add, Snapshot } from '../../delta/actions.ts';
 import { fileKey } from '../../delta/actions.ts';
 import { isAppendOnly } from '../../delta/features.ts';
-import type { Snapshot } from '../../delta/log.ts';
 import { fromUri } from '../../delta/paths.ts';
 import { columnsOf } from '../../delta/types.ts';
 import type {

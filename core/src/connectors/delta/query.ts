@@ -1,5 +1,5 @@
 import { type DuckDBConnection, StatementType } from '@duckdb/node-api';
-import type { Snapshot } from '../../delta/log.ts';
+import type { Snapshot } from '../../delta/actions.ts';
 import { tableSql } from '../../delta/scan.ts';
 import { columnsOf } from '../../delta/types.ts';
 import { toDuckType } from '../../model/duck.ts';

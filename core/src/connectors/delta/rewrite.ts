@@ -1,5 +1,4 @@
-import type { Add } from '../../delta/actions.ts';
-import type { Snapshot } from '../../delta/log.ts';
+import type { Add, Snapshot } from '../../delta/actions.ts';
 import { fromUri } from '../../delta/paths.ts';
 import { type ScanFile, tableSql } from '../../delta/scan.ts';
 import { columnsOf } from '../../delta/types.ts';

@@ -1,6 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import type { Metadata, Protocol } from '../../delta/actions.ts';
-import type { Snapshot } from '../../delta/log.ts';
+import type { Metadata, Protocol, Snapshot } from '../../delta/actions.ts';
 import { columnsOf, type DeltaField, fieldsOf, hasWallClock, toDelta, toField } from '../../delta/types.ts';
 import type { EpochCommit } from '../../model/component.ts';
 import { SluiceError } from '../../model/error.ts';

@@ -1,6 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import type { Action, Txn } from '../../delta/actions.ts';
-import type { Snapshot } from '../../delta/log.ts';
+import type { Action, Snapshot, Txn } from '../../delta/actions.ts';
 import { SluiceError } from '../../model/error.ts';
 import type { WritableFolder } from '../../model/folder.ts';
 import type { StreamKey } from '../../model/run.ts';

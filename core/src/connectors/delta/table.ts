@@ -1,7 +1,8 @@
-import { type Action, logFile, toLines } from '../../delta/actions.ts';
+import type { Snapshot } from '../../delta/actions.ts';
+import { type Action, LOG, logFile, toLines } from '../../delta/actions.ts';
 import { type OpenEngine, writeCheckpoint } from '../../delta/checkpoint.ts';
 import { requireReadable, requireWritable } from '../../delta/features.ts';
-import { LOG, readSnapshot, type Snapshot } from '../../delta/log.ts';
+import { readSnapshot } from '../../delta/log.ts';
 import { SluiceError } from '../../model/error.ts';
 import type { WritableFolder } from '../../model/folder.ts';
 
