@@ -39,6 +39,7 @@ export const writers: Readonly<Record<string, { load: () => Promise<FormatWriter
   csv: { load: async () => (await import('./formats/csv/writer.ts')).csvWriter },
   json: { load: async () => (await import('./formats/json/writer.ts')).jsonWriter },
   parquet: { load: async () => (await import('./formats/parquet/writer.ts')).parquetWriter },
+  arrow: { load: async () => (await import('./formats/arrow/writer.ts')).arrowWriter },
 };
 export const transforms: Readonly<Record<string, { load: () => Promise<Transform> }>> = {
   filter: { load: async () => (await import('./transforms/filter/transform.ts')).filter },

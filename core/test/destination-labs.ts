@@ -95,6 +95,7 @@ export const LABS: readonly Lab[] = [
   local('parquet'),
   local('csv'),
   local('json'),
+  local('arrow'),
   s3('parquet'),
   {
     type: 'delta',

@@ -145,26 +145,29 @@ describe('files', () => {
   });
   afterAll(() => project.close());
 
-  it.each(['parquet', 'csv', 'json'])('written as %s are read back to the same values and types', async (format) => {
-    const { openEngine } = await import('../src/engine/duckdb.ts');
-    const engine = await openEngine({ spool: project.dir, threads: 1, memory: 300_000_000 });
-    const path = join(project.dir, `${format}-in.parquet`);
-    await engine.run(`COPY (${ALL_ROWS}) TO '${path}' (FORMAT parquet)`);
-    const columns = `columns:\n${ALL_TYPES.map((c) => `  - name: ${JSON.stringify(c.name)}\n    type: ${JSON.stringify(formatType(c.type))}\n`).join('')}`;
-    const out = `name: out_${format}\nsource:\n  type: local\n  path: ${format}-in.parquet\n${columns}destination:\n  type: local\n  path: lake/${format}\n  format: ${format}\n`;
-    await project.ok(out);
-    const ending = format === 'json' ? 'ndjson' : format;
-    const back = `name: back_${format}\nsource:\n  type: local\n  path: lake/${format}/**/*.${ending}\n${columns}destination:\n  type: duckdb\n  path: back.duckdb\n`;
-    await project.ok(back);
-    const texts = ALL_TYPES.map((c) => {
-      const name = `"${c.name.replaceAll('"', '""')}"`;
-      return c.type.kind === 'json' ? `replace(CAST(${name} AS VARCHAR), ' ', '')` : `CAST(${name} AS VARCHAR)`;
-    }).join(', ');
-    const got = await project.rows(back, `SELECT [${texts}]::VARCHAR FROM back_${format} ORDER BY id`);
-    const want = await engine.rows(`SELECT [${texts}]::VARCHAR AS v FROM (${ALL_ROWS}) ORDER BY id`);
-    engine.close();
-    expect(got.map(([text]) => text)).toEqual(want.map((row) => row.v));
-  });
+  it.each(['parquet', 'csv', 'json', 'arrow'])(
+    'written as %s are read back to the same values and types',
+    async (format) => {
+      const { openEngine } = await import('../src/engine/duckdb.ts');
+      const engine = await openEngine({ spool: project.dir, threads: 1, memory: 300_000_000 });
+      const path = join(project.dir, `${format}-in.parquet`);
+      await engine.run(`COPY (${ALL_ROWS}) TO '${path}' (FORMAT parquet)`);
+      const columns = `columns:\n${ALL_TYPES.map((c) => `  - name: ${JSON.stringify(c.name)}\n    type: ${JSON.stringify(formatType(c.type))}\n`).join('')}`;
+      const out = `name: out_${format}\nsource:\n  type: local\n  path: ${format}-in.parquet\n${columns}destination:\n  type: local\n  path: lake/${format}\n  format: ${format}\n`;
+      await project.ok(out);
+      const ending = format === 'json' ? 'ndjson' : format;
+      const back = `name: back_${format}\nsource:\n  type: local\n  path: lake/${format}/**/*.${ending}\n${columns}destination:\n  type: duckdb\n  path: back.duckdb\n`;
+      await project.ok(back);
+      const texts = ALL_TYPES.map((c) => {
+        const name = `"${c.name.replaceAll('"', '""')}"`;
+        return c.type.kind === 'json' ? `replace(CAST(${name} AS VARCHAR), ' ', '')` : `CAST(${name} AS VARCHAR)`;
+      }).join(', ');
+      const got = await project.rows(back, `SELECT [${texts}]::VARCHAR FROM back_${format} ORDER BY id`);
+      const want = await engine.rows(`SELECT [${texts}]::VARCHAR AS v FROM (${ALL_ROWS}) ORDER BY id`);
+      engine.close();
+      expect(got.map(([text]) => text)).toEqual(want.map((row) => row.v));
+    },
+  );
 });
 
 describe('a numeric column without precision', () => {

@@ -45,9 +45,10 @@ async function write(writer: FormatWriter, sql: string, cols: readonly Column[],
     out,
     read:
       paths.length > 0
-        ? writer.read(
+        ? await writer.read(
             files.map((f) => join(out, f.path)),
             cols,
+            folder,
           )
         : '',
   };

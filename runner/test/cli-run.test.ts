@@ -1,4 +1,4 @@
-import { readFile, writeFile } from 'node:fs/promises';
+import { readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type TestDatabase, testDatabase } from '../../core/test/postgres.ts';
@@ -214,6 +214,23 @@ describe('preview', () => {
     expect(found.rejected).toBe(1);
     const tables = await run(['sql', '--json', `select count(*) as n from duckdb_tables() where table_name = 'bad'`]);
     expect(JSON.parse(tables.stdout)).toEqual([{ n: 0 }]);
+  });
+
+  it('writes an Arrow stream, which is read back to the same rows', async () => {
+    const started = startSluice(['preview', 'good', '-o', 'arrow'], { cwd: dir, env: { DATABASE_URL: db.url } });
+    const pieces: Buffer[] = [];
+    started.child.stdout?.on('data', (piece: Buffer) => pieces.push(piece));
+    expect((await started.ended).code).toBe(0);
+    await writeFile(join(dir, 'good.arrows'), Buffer.concat(pieces));
+    await writeFile(join(dir, 'jobs/back.yaml'), job('back', '', 'good.arrows'));
+    const back = JSON.parse((await run(['preview', 'back', '--json'])).stdout);
+    expect(back.rows).toEqual([
+      { id: '1', zip: '02134', amount: '2.50' },
+      { id: '9007199254740993', zip: '94107', amount: '10.00' },
+    ]);
+    expect(back.columns).toEqual(JSON.parse((await run(['preview', 'good', '--json'])).stdout).columns);
+    expect((await run(['preview', 'good', '-o', 'arrow', '--profile'])).code).toBe(2);
+    await rm(join(dir, 'jobs/back.yaml'));
   });
 
   it('wants one stream of several', async () => {

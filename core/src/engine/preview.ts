@@ -1,5 +1,5 @@
 import { mkdir, rm } from 'node:fs/promises';
-import type { LocalFile, SourceSession } from '../model/component.ts';
+import type { Engine, LocalFile, SourceSession } from '../model/component.ts';
 import { SluiceError } from '../model/error.ts';
 import type { Stream } from '../model/job.ts';
 import type { Column } from '../model/type.ts';
@@ -22,6 +22,8 @@ const PROFILE_ROWS = 100_000;
 export interface PreviewInput extends SampleInput {
   /** Statistics of each column too, over more rows than are shown. */
   profile?: boolean;
+  /** Gives the rows as bytes of this format, which has to be one that streams, instead of as values. */
+  bytesAs?: string;
 }
 
 export interface Preview {
@@ -34,6 +36,8 @@ export interface Preview {
   read: number;
   /** null: not asked for. */
   profile: ColumnProfile[] | null;
+  /** The rows in the format that was asked for; null: as `rows`. */
+  bytes: Uint8Array | null;
 }
 
 /** Takes the first rows of a stream through columns, transforms and checks; nothing is written anywhere else. */
@@ -120,10 +124,20 @@ async function previewRows(
     log: input.log,
   });
   const { columns, sql } = ready.rows;
-  const found = await engine.rows(`SELECT * FROM (${sql}) LIMIT ${input.rows}`);
+  const few = `SELECT * FROM (${sql}) LIMIT ${input.rows}`;
+  const bytes = input.bytesAs === undefined ? null : await streamed(engine, few, columns, input.bytesAs);
+  const found = bytes ? [] : await engine.rows(few);
   const rows = found.map((row) => columns.map((c) => cell(row[c.name])));
   const profile = input.profile ? await profileRows(engine, sql, columns) : null;
-  return { columns, rows, plan, rejected: ready.counts.rows_rejected, read: landed.rows_read, profile };
+  return { columns, rows, plan, rejected: ready.counts.rows_rejected, read: landed.rows_read, profile, bytes };
+}
+
+async function streamed(engine: Engine, sql: string, columns: readonly Column[], format: string): Promise<Uint8Array> {
+  const { stream } = await pick(registry.writers, 'format', format);
+  if (!stream) throw new SluiceError('component/unknown', 'config', `Rows cannot be streamed as ${format}.`);
+  const pieces: Uint8Array[] = [];
+  for await (const piece of stream(engine, sql, columns)) pieces.push(piece);
+  return Buffer.concat(pieces);
 }
 
 /** A JSON value as a cell of a table. */

@@ -114,6 +114,11 @@ export interface FormatWriter {
    * `destination/bad-value` (data) naming column and row for what the format cannot hold.
    */
   write(engine: Engine, request: WriteRequest): Promise<{ rows: number; files: WrittenFile[] }>;
-  /** A SELECT for a look at files that it wrote with these columns; at least one. */
-  read(files: readonly string[], columns: readonly Column[]): string;
+  /**
+   * A SELECT for a look at files that it wrote with these columns; at least one. What the engine cannot read itself is laid into
+   * `scratch`, a folder that lives as long as the SELECT is used.
+   */
+  read(files: readonly string[], columns: readonly Column[], scratch: string): string | Promise<string>;
+  /** Formats that are passed on as they are made: the bytes of all rows of a query. Throws as `write`. */
+  stream?(engine: Engine, sql: string, columns: readonly Column[]): AsyncIterable<Uint8Array>;
 }

@@ -21,8 +21,11 @@ interface PreviewOptions extends SelectOptions {
   profile?: boolean;
 }
 
+/** Bytes, for a program that reads them. */
+const STREAM = 'arrow';
+
 export function define(command: Command): void {
-  withJobs(withCommon(command, ROW_FORMS))
+  withJobs(withCommon(command, [...ROW_FORMS, STREAM]))
     .option('--rows <n>', 'rows to show', positive('--rows'), 20)
     .option('--profile', 'nulls, distinct values, bounds and distribution of each column instead of rows')
     .action(preview);
@@ -31,6 +34,7 @@ export function define(command: Command): void {
 async function preview(names: string[], options: PreviewOptions): Promise<void> {
   const asked = await openAsked(names, options);
   const output = outputOf(options);
+  if (output === STREAM) requireReader(options);
   if (asked.several && output !== 'text' && output !== 'json') {
     throw usage('output', `Rows of several jobs have no form ${output}: take text or json`);
   }
@@ -61,12 +65,14 @@ async function previewStreams(
 ): Promise<void> {
   const job = compileChosen(project, one, { quiet: options.quiet === true, references: true });
   const wish = { rows: options.rows, profile: options.profile === true };
+  const form = outputOf(options) === STREAM ? { bytesAs: STREAM } : {};
   const request = {
     projectDir: project.dir,
     job,
     env: environmentOf(project),
     stateStore: stateStoreOf(project),
     ...wish,
+    ...form,
   };
   for (const stream of await streamsOf(project, one, job, several, signal)) {
     const address = stream === null || stream === job.name ? job.name : `${job.name}/${stream}`;
@@ -102,15 +108,22 @@ function previewJson({ columns, rows, notes, rejected, profile }: PreviewResult,
 }
 
 function writePreview(found: PreviewResult, address: string | null, options: PreviewOptions): void {
-  const { columns, rows, notes, rejected, profile } = found;
+  const { columns, rows, notes, rejected, profile, bytes } = found;
   const output = outputOf(options);
   const style = styleFor(process.stdout);
   if (address !== null) print(style.bold(address));
-  print(profile ? profileText(profile, columns, output, style) : renderRows({ columns, rows }, output, style));
+  if (bytes) process.stdout.write(bytes);
+  else print(profile ? profileText(profile, columns, output, style) : renderRows({ columns, rows }, output, style));
   if (options.quiet) return;
   if (!profile) tell(columnList(columns));
   for (const note of notes) tell(printableLine(note));
   if (profile) return;
   if (rejected > 0) tell(`${plural(rejected, 'row')} would be rejected`);
   if (output === 'text') tell(rowCount(rows));
+}
+
+function requireReader(options: PreviewOptions): void {
+  if (options.profile) throw usage('output', `--profile is no rows: it cannot be written as ${STREAM}`);
+  if (process.stdout.isTTY)
+    throw usage('output', `-o ${STREAM} writes bytes`, `Redirect them: sluice preview … -o ${STREAM} > rows.arrows`);
 }

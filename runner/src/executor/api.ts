@@ -94,4 +94,6 @@ export interface PreviewResult {
   rejected: number;
   /** null: not asked for. */
   profile: ColumnProfile[] | null;
+  /** The rows in the format that was asked for; null: as `rows`. */
+  bytes: Uint8Array | null;
 }

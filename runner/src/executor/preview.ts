@@ -21,6 +21,7 @@ export async function preview(
   request: Pick<RunRequest, 'projectDir' | 'job' | 'env' | 'stream' | 'stateStore'> & {
     rows: number;
     profile?: boolean;
+    bytesAs?: string;
   },
   signal: AbortSignal,
 ): Promise<PreviewResult> {
@@ -38,6 +39,7 @@ export async function preview(
       rows: request.rows,
       window,
       profile: request.profile === true,
+      ...(request.bytesAs === undefined ? {} : { bytesAs: request.bytesAs }),
       memory: job.compute.memory,
       threads: availableParallelism(),
       signal,
@@ -52,6 +54,7 @@ export async function preview(
       notes: [...evidence, ...warnings].map(redact).concat(notes),
       rejected: found.rejected,
       profile: found.profile,
+      bytes: found.bytes,
     };
   } catch (error) {
     throw told(error, job, stream, redact);

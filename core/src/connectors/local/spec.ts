@@ -7,7 +7,7 @@ import { FILE_TYPES, writtenFiles } from '../shared/files/settings.ts';
 
 const NOTES = `${FILE_TYPES}
 - \`path\` is a link to a version in the hidden folder \`.<name>.sluice\` beside it. Each commit is one folder below \`path\`, named by its
-  number and commit id, written and made durable elsewhere and renamed into place once. Read \`path/**/*.parquet\` (\`.csv\`, \`.ndjson\`).
+  number and commit id, written and made durable elsewhere and renamed into place once. Read \`path/**/*.parquet\` (\`.csv\`, \`.ndjson\`, \`.arrow\`).
 - \`append\` adds a folder. \`replace\` makes a new version and swaps the link by a rename: readers see the old files or the new ones. The
   version before stays until the next commit, for readers that still have it open.
 - A folder that was there before is appended to as it is; one that holds files of others cannot be replaced.

@@ -11,7 +11,7 @@ import { requireWhole } from './whole.ts';
 /** Rows after which others get their turn. */
 const PIECE = 1000;
 
-const decoder: RowDecoder = {
+export const decoder: RowDecoder = {
   async columns(file) {
     const { columns, close } = await opened(file);
     await close();
@@ -23,6 +23,8 @@ const decoder: RowDecoder = {
     const { columns, batches, close } = await opened(file);
     try {
       for await (const { batch, bytes } of batches()) {
+        // For a file without batches the library makes up an empty one, which has no columns.
+        if (batch.numRows === 0) continue;
         for (const data of batch.data.children) requireWhole(arrow, data);
         const cells = batch.data.children.map((data, i) => cellsOf(arrow, data, columns[i]?.type ?? { kind: 'text' }));
         for (let row = 0; row < batch.numRows; row++) {

@@ -18,5 +18,6 @@ export const arrowSpec = defineSpec({
     '- The extension types `arrow.uuid` and `arrow.json` are uuid and json; others are read as what they are stored as.',
     '- Batches compressed by lz4 or zstd are read. Run-end encoded columns, list views, files written on big-endian machines and Feather of version 1 are refused.',
     '- A file that is cut off or damaged fails the run with its name. Files are read one batch at a time and are not divided among tasks.',
+    '- Written: files of the file format in batches of about 65,536 rows, uncompressed; times in microseconds, decimals of 128 bits, uuid and json by their extension types. `target_file_size` counts the rows as uncompressed Parquet.',
   ].join('\n'),
 });

@@ -83,6 +83,27 @@ export function decodedReader(decoder: RowDecoder): FormatReader {
   };
 }
 
+/**
+ * A SELECT of these columns of files that our own writer made, for a look; their rows are written as text into `folder`, where
+ * they have to stay as long as it is used.
+ */
+export async function decodedSql(
+  decoder: RowDecoder,
+  files: readonly LocalFile[],
+  columns: readonly Column[],
+  folder: string,
+): Promise<string> {
+  const parts: string[] = [];
+  for (const file of files) {
+    const own = await decoder.columns(file);
+    const path = join(folder, `rows-${process.pid}-${made++}.csv`);
+    const written = await writeRows(decoder, file, path, Number.POSITIVE_INFINITY, () => undefined);
+    const items = valuesSql(file, own, columns);
+    parts.push(`SELECT ${items.join(', ')} FROM ${ownCsvSql({ path, ...written }, numberedText(own.length))}`);
+  }
+  return parts.join(' UNION ALL ');
+}
+
 function named(columns: readonly Column[]): Column[] {
   const names = distinctNames(columns.map(({ name }) => name));
   return columns.map(({ type }, i) => ({ name: names[i] ?? '', type }));
@@ -157,8 +178,16 @@ function partSql(
   written: { path: string; size: number; longest: number },
   rowNumbers: boolean,
 ): string {
+  const items = valuesSql(file, own, columns);
+  items.push(`${file.ordinal}::INTEGER AS "_file"`);
+  if (rowNumbers) items.push('n::BIGINT AS "_row"');
+  return `SELECT ${items.join(', ')} FROM ${ownCsvSql(written, numberedText(own.length))}`;
+}
+
+/** The run's columns from those of a file, with `c0` and on as text. */
+function valuesSql(file: LocalFile, own: readonly Column[], columns: readonly RawColumn[]): string[] {
   const places = new Map(own.map((column, i) => [key(column.name), i]));
-  const items = columns.map((column) => {
+  return columns.map((column) => {
     const type = column.type ?? TEXT;
     const place = places.get(key(column.name));
     const found = place === undefined ? undefined : own[place];
@@ -168,9 +197,6 @@ function partSql(
     const lossy = `error(${literal(`${LOSSY}${file.ordinal}:${column.name}`)})`;
     return `${guardedCast(value, found.type, plainRule(type, false)).checked(lossy)} AS ${ident(column.name)}`;
   });
-  items.push(`${file.ordinal}::INTEGER AS "_file"`);
-  if (rowNumbers) items.push('n::BIGINT AS "_row"');
-  return `SELECT ${items.join(', ')} FROM ${ownCsvSql(written, numberedText(own.length))}`;
 }
 
 function castSql(value: string, type: DataType): string {

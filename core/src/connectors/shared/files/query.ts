@@ -1,3 +1,6 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { type DuckDBConnection, StatementType } from '@duckdb/node-api';
 import type { FormatWriter } from '../../../model/component.ts';
 import { toDuckType } from '../../../model/duck.ts';
@@ -38,16 +41,18 @@ export interface FilesToQuery {
 export async function queryFiles(files: FilesToQuery, sql: string): Promise<{ columns: Column[]; rows: Cell[][] }> {
   const budget = files.budget ?? { threads: 2, memory: 1_000_000_000 };
   const { instance, connection } = await openInstance(':memory:', budget);
+  const scratch = await mkdtemp(join(tmpdir(), 'sluice-query-'));
   try {
-    const { data, aside } = await tablesOf(files);
+    const { data, aside } = await tablesOf(files, scratch);
     for (const statement of [...data, ...aside, ...(await ownTables(files))]) await connection.run(statement);
-    await connection.run(`SET allowed_directories = [${literal(files.place)}]`);
+    await connection.run(`SET allowed_directories = [${literal(files.place)}, ${literal(scratch)}]`);
     await connection.run('SET enable_external_access = false');
     await connection.run('SET lock_configuration = true');
     return await select(connection, sql);
   } finally {
     connection.closeSync();
     instance.closeSync();
+    await rm(scratch, { recursive: true, force: true });
   }
 }
 
@@ -63,7 +68,7 @@ async function select(connection: DuckDBConnection, sql: string): Promise<{ colu
 }
 
 /** Statements that make views of the data, and of the rows set aside. */
-async function tablesOf(files: FilesToQuery): Promise<{ data: string[]; aside: string[] }> {
+async function tablesOf(files: FilesToQuery, scratch: string): Promise<{ data: string[]; aside: string[] }> {
   const groups = new Map<string, CommittedFiles>();
   const aside = files.commits.flatMap((commit) => commit.aside);
   for (const commit of files.commits) {
@@ -84,7 +89,7 @@ async function tablesOf(files: FilesToQuery): Promise<{ data: string[]; aside: s
         ? ident(c.name)
         : `CAST(${ident(c.name)} AS ${toDuckType(type)}) AS ${ident(c.name)}`;
     });
-    parts.push(`SELECT ${casts.join(', ')} FROM (${writer.read(paths, columns)})`);
+    parts.push(`SELECT ${casts.join(', ')} FROM (${await writer.read(paths, columns, scratch)})`);
   }
   const place = files.schema === null ? [] : [`CREATE SCHEMA IF NOT EXISTS ${ident(files.schema)}`];
   const own = files.schema === null ? ident(files.table) : ident(files.schema, files.table);

@@ -6,13 +6,14 @@ export const writtenFiles = schema({
   properties: {
     format: {
       type: 'string',
-      enum: ['parquet', 'csv', 'json'],
+      enum: ['parquet', 'csv', 'json', 'arrow'],
       'x-enum-text': [
         'Parquet, compressed by zstd.',
         'CSV with a header; text is always in quotes, null is nothing.',
         'One record per line (NDJSON).',
+        'Arrow IPC files (Feather 2), uncompressed.',
       ],
-      'x-value-synonyms': { ndjson: 'json', jsonl: 'json', pq: 'parquet', tsv: 'csv' },
+      'x-value-synonyms': { ndjson: 'json', jsonl: 'json', pq: 'parquet', tsv: 'csv', feather: 'arrow' },
       default: 'parquet',
       description: 'How the files are written.',
     },
@@ -44,20 +45,20 @@ export const writtenFiles = schema({
 } as const);
 
 /** How the types of the job language stand in such files. */
-export const FILE_TYPES = `| type | Parquet | CSV | JSON |
-|---|---|---|---|
-| boolean, int, bigint | BOOLEAN, INT32, INT64 | as they are | as they are |
-| double | DOUBLE | shortest exact text; inf, nan | number; "Infinity", "-Infinity", "NaN" |
-| decimal(p,s) | DECIMAL(p,s) | all digits | number with all digits |
-| text | UTF8 | in quotes; null is nothing, empty text is "" | text |
-| binary | BYTE_ARRAY | hexadecimal behind \`\\x\` | the same |
-| date, time | DATE, TIME(micros) | ISO 8601 | ISO 8601 |
-| timestamp | TIMESTAMP(micros, local) | \`2026-01-02T03:04:05\` | the same |
-| timestamptz | TIMESTAMP(micros, UTC) | \`2026-01-02T03:04:05Z\` | the same |
-| uuid | UUID | text | text |
-| json | JSON | its text, on one line | the value, digits kept |
-| list, struct | LIST, group | JSON text | list, object |
+export const FILE_TYPES = `| type | Parquet | CSV | JSON | Arrow |
+|---|---|---|---|---|
+| boolean, int, bigint | BOOLEAN, INT32, INT64 | as they are | as they are | Bool, Int32, Int64 |
+| double | DOUBLE | shortest exact text; inf, nan | number; "Infinity", "-Infinity", "NaN" | Float64 |
+| decimal(p,s) | DECIMAL(p,s) | all digits | number with all digits | Decimal128(p,s) |
+| text | UTF8 | in quotes; null is nothing, empty text is "" | text | Utf8 |
+| binary | BYTE_ARRAY | hexadecimal behind \`\\x\` | the same | Binary |
+| date, time | DATE, TIME(micros) | ISO 8601 | ISO 8601 | Date32, Time64(us) |
+| timestamp | TIMESTAMP(micros, local) | \`2026-01-02T03:04:05\` | the same | Timestamp(us) |
+| timestamptz | TIMESTAMP(micros, UTC) | \`2026-01-02T03:04:05Z\` | the same | Timestamp(us, UTC) |
+| uuid | UUID | text | text | arrow.uuid |
+| json | JSON | its text, on one line | the value, digits kept | arrow.json |
+| list, struct | LIST, group | JSON text | list, object | List, Struct |
 
-Infinite dates and times are refused in Parquet, which has none: the load fails and names column and row. In CSV and JSON they are
+Infinite dates and times are refused in Parquet and Arrow, which have none: the load fails and names column and row. In CSV and JSON they are
 \`infinity\`, as are years before 1 \`0044-03-15 (BC)\`.
 `;
