@@ -80,7 +80,7 @@ export const destinationSpec = defineSpec({
   ],
   notes: `${FILE_TYPES}
 - Objects are only added. \`replace\` and \`merge\` want \`delta\` or a table, and a full refresh wants another \`path\`.
-- A commit is one folder below \`path\`, named by run, stream and epoch. Read \`path/**/*.parquet\` (\`.csv\`, \`.ndjson\`).
+- A commit is one folder below \`path\`, named by run, stream and epoch. Read \`path/**/*.parquet\` (\`.csv\`, \`.ndjson\`, \`.arrow\`).
 - Nothing of a commit is to be seen before it: files are multipart uploads until then. The commit is one conditional write of the
   stream's state; right after it the uploads are completed one after the other, and \`_commit\` is written last, with the list of
   files. So a reader may find some files of the newest commit and not yet all; one that reads only folders with a \`_commit\` sees whole
