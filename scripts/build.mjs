@@ -21,6 +21,7 @@ await Promise.all([
     entryPoints: {
       sluice: 'runner/src/cli/sluice.ts',
       executor: 'runner/src/executor/main.ts',
+      look: 'runner/src/executor/look.ts',
       worker: 'runner/src/executor/worker.ts',
       supervisor: 'runner/src/store/embedded/supervisor.ts',
     },
@@ -46,4 +47,8 @@ await Promise.all([
     entryPoints: ['lsp/src/server.ts'],
   }),
   cp('runner/src/store/migrations', 'runner/dist/migrations', { recursive: true }),
+  // The pages that show the OpenAPI document are served from here, so that they need no network.
+  cp('node_modules/swagger-ui-dist/swagger-ui-bundle.js', 'runner/dist/docs/swagger-ui-bundle.js'),
+  cp('node_modules/swagger-ui-dist/swagger-ui.css', 'runner/dist/docs/swagger-ui.css'),
+  cp('node_modules/redoc/bundles/redoc.standalone.js', 'runner/dist/docs/redoc.standalone.js'),
 ]);

@@ -6,32 +6,39 @@ import { build } from 'esbuild';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 const out = join(root, 'schemas');
-// Below node_modules, so that the packages that stay outside of the bundle are found.
-const bundle = join(root, 'node_modules', '.cache', 'sluice', 'pages.mjs');
+/** Bundles a script below node_modules, so that the packages that stay outside of the bundle are found, and loads it. */
+async function load(path) {
+  const outfile = join(root, 'node_modules', '.cache', 'sluice', `${path.replaceAll('/', '-')}.mjs`);
+  await build({
+    entryPoints: [join(root, path)],
+    outfile,
+    bundle: true,
+    platform: 'node',
+    format: 'esm',
+    conditions: ['source'],
+    packages: 'bundle',
+    external: ['pg-native'],
+    banner: { js: "import { createRequire } from 'node:module'; const require = createRequire(import.meta.url);" },
+    define: { __dirname: 'import.meta.dirname', __filename: 'import.meta.filename' },
+    logLevel: 'warning',
+  });
+  const loaded = await import(pathToFileURL(outfile).href);
+  await rm(outfile);
+  return loaded;
+}
 
-await build({
-  entryPoints: [join(root, 'core/scripts/pages.ts')],
-  outfile: bundle,
-  bundle: true,
-  platform: 'node',
-  format: 'esm',
-  conditions: ['source'],
-  packages: 'bundle',
-  banner: { js: "import { createRequire } from 'node:module'; const require = createRequire(import.meta.url);" },
-  logLevel: 'warning',
-});
-const { generatedFiles } = await import(pathToFileURL(bundle).href);
-await rm(bundle);
-
-const wanted = generatedFiles();
+const [{ generatedFiles }, { openApiText }] = await Promise.all([
+  load('core/scripts/pages.ts'),
+  load('runner/scripts/openapi.ts'),
+]);
+const wanted = { ...generatedFiles(), 'openapi.json': await openApiText() };
 const present = new Map();
 for (const entry of await readdir(out, { recursive: true, withFileTypes: true }).catch(() => [])) {
   if (!entry.isFile()) continue;
   const path = join(entry.parentPath, entry.name);
   present.set(path.slice(out.length + 1).replaceAll('\\', '/'), await readFile(path, 'utf8'));
 }
-// The OpenAPI document is written by the API's own part.
-const ours = (name) => name.startsWith('reference/') || name.endsWith('.schema.json');
+const ours = (name) => name.startsWith('reference/') || name.endsWith('.schema.json') || name === 'openapi.json';
 const stale = Object.keys(wanted).filter((name) => present.get(name) !== wanted[name]);
 const gone = [...present.keys()].filter((name) => ours(name) && !(name in wanted));
 

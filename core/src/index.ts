@@ -4,6 +4,7 @@ export { type FoundReference, findReferences } from './check/find-references.ts'
 export { jobSchema } from './check/job-schema.ts';
 export { jobJsonSchema, projectJsonSchema } from './check/json-schema.ts';
 export { type MergedJob, mergedJob } from './check/merged.ts';
+export { plainOf } from './check/plain.ts';
 export { createProject, type Project, type ProjectFiles } from './check/project.ts';
 export { projectSchema } from './check/project-schema.ts';
 export { jobPatterns, type Scope } from './check/scope.ts';
@@ -14,6 +15,7 @@ export { hasRole, type Principal, principalOf, type Rights, rightsTo } from './c
 export { canonicalJson, hashJson } from './compile/canonical.ts';
 export { type Compiled, type CompileOptions, compile, targetScope } from './compile/compile.ts';
 export { connectionUse } from './compile/connection.ts';
+export { computePresets } from './compile/presets.ts';
 export { projectSettings } from './compile/project-settings.ts';
 export { type ReferenceValues, type Resolved, resolveReferences } from './compile/references.ts';
 export { providersUsed, secretNames } from './compile/secrets.ts';
@@ -63,6 +65,7 @@ export { VERSION } from './model/version.ts';
 export { addressesOf } from './plan/addresses.ts';
 export { applied, destructiveEffects, diff, isEmpty } from './plan/diff.ts';
 export { nextFire } from './plan/effects.ts';
+export { withoutSecrets } from './plan/hide.ts';
 export { type PartPlan, partOf } from './plan/part.ts';
 export { planJson, planMarkdown, planText } from './plan/render.ts';
 export type * from './plan/types.ts';

@@ -1,3 +1,4 @@
+import { jobSchema } from '../check/job-schema.ts';
 import type { Compute } from '../model/job.ts';
 import { parseSize } from '../model/units.ts';
 import { child, type Node, textOf } from '../text/node.ts';
@@ -9,6 +10,15 @@ const PRESETS: Readonly<Record<string, Omit<Compute, 'preset'>>> = {
   'large-batch': { workers: { min: 5, max: 50 }, memory: 16e9 },
   streaming: { workers: { min: 3, max: 20 }, memory: 4e9 },
 };
+
+/** The presets by name, with what editors say of each. */
+export function computePresets(): ({ name: string; text: string } & Omit<Compute, 'preset'>)[] {
+  const { enum: names = [], 'x-enum-text': texts = [] } = jobSchema.properties?.compute?.properties?.preset ?? {};
+  return names.flatMap((name, i) => {
+    const preset = PRESETS[String(name)];
+    return preset ? [{ name: String(name), text: texts[i] ?? '', ...preset }] : [];
+  });
+}
 
 /** A preset with the job's own keys over it. A single own bound that crosses the preset's other one takes it along. */
 export function computeOf(node: Node | undefined): Compute {

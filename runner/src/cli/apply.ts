@@ -1,14 +1,6 @@
-import {
-  applied,
-  destructiveEffects,
-  isEmpty,
-  type Job,
-  type Plan,
-  type Problem,
-  planText,
-  SluiceError,
-} from '@sluice/core';
+import { applied, destructiveEffects, isEmpty, type Plan, planText, SluiceError } from '@sluice/core';
 import type { Command } from 'commander';
+import { problemsOf } from '../repo/problems.ts';
 import { revisionOf } from '../repo/revision.ts';
 import { confirm } from './confirm.ts';
 import { type CommonOptions, outputOf, withCommon } from './options.ts';
@@ -54,15 +46,6 @@ function write({ plan }: Planned, version: number, output: string): void {
         ? `Nothing to apply; version ${version}`
         : `Applied ${plural(changed, 'change')}; version ${version}`,
     );
-}
-
-/** A broken file's message, by the job whose last good version it holds. */
-function problemsOf(jobs: readonly Job[], problems: readonly Problem[]): Record<string, string> {
-  const found = jobs.flatMap((job): [string, string][] => {
-    const problem = problems.find(({ file, names }) => file === job.file || names.includes(job.name));
-    return problem ? [[job.name, `${problem.file}: ${problem.message}`]] : [];
-  });
-  return Object.fromEntries(found);
 }
 
 function otherPlan(plan: Plan): SluiceError {

@@ -22,6 +22,7 @@ const COMMANDS: Readonly<Record<string, CommandEntry>> = {
   discover: { summary: 'show what a connection holds, and write jobs for it', load: () => import('./discover.ts') },
   quarantine: { summary: 'show rows that were set aside, and run them again', load: () => import('./quarantine.ts') },
   next: { summary: 'show when a job fires next', load: () => import('./next.ts') },
+  token: { summary: 'make, list and revoke tokens of the HTTP API', load: () => import('./token.ts') },
   import: { summary: 'make job files of the origin’s API JSON', load: () => import('./import.ts') },
   schema: { summary: 'print the JSON Schema of job or project files', load: () => import('./schema.ts') },
   completion: { summary: 'print a script by which a shell completes', load: () => import('./completion.ts') },

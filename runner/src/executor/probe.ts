@@ -33,36 +33,60 @@ const MAX_FETCH = 64_000_000;
  * have the rights to write. Nothing is written. Failures are answers, without secrets.
  */
 export async function probeStream(request: ProbeRequest): Promise<Probe[]> {
-  const { stream } = request;
-  const redact = redactorOf({ streams: [stream] });
-  const probes: Probe[] = [];
-  const attempt = async (
-    what: Probe['what'],
-    side: Probe['side'],
-    work: (signal: AbortSignal) => Promise<string>,
-  ): Promise<boolean> => {
-    const patience = AbortSignal.timeout(PATIENCE_MS);
-    try {
-      const found = await work(AbortSignal.any([request.signal, patience]));
-      probes.push({ what, side, found: redact(found), error: null });
-      return true;
-    } catch (error) {
-      request.signal.throwIfAborted();
-      const known = patience.aborted ? silent(side, stream) : asError(error, side);
-      const json = redactDeep(known.toJSON(), redact);
-      probes.push({ what, side, found: null, error: { ...json, where: { ...json.where, stream: stream.name } } });
-      return false;
-    }
-  };
+  const attempts = new Attempts(request);
+  await probeSourceIn(attempts);
+  await attempts.add('write', 'destination', (signal) => write(request, signal));
+  return attempts.probes;
+}
+
+/** The half of it that asks the source. */
+export async function probeSource(request: ProbeRequest): Promise<Probe[]> {
+  const attempts = new Attempts(request);
+  await probeSourceIn(attempts);
+  return attempts.probes;
+}
+
+async function probeSourceIn(attempts: Attempts): Promise<void> {
+  const { request } = attempts;
   let splits: Split[] = [];
-  const reached = await attempt('reach', 'source', async (signal) => {
+  const reached = await attempts.add('reach', 'source', async (signal) => {
     splits = await list(request, signal);
     return pieces(splits);
   });
-  if (reached && splits.length > 0) await attempt('read', 'source', (signal) => read(request, splits, signal));
+  if (reached && splits.length > 0) await attempts.add('read', 'source', (signal) => read(request, splits, signal));
   await rm(spoolOf(request), { recursive: true, force: true });
-  await attempt('write', 'destination', (signal) => write(request, signal));
-  return probes;
+}
+
+/** What was tried so far. */
+class Attempts {
+  readonly request: ProbeRequest;
+  readonly probes: Probe[] = [];
+
+  constructor(request: ProbeRequest) {
+    this.request = request;
+  }
+
+  /** false: it failed. */
+  async add(
+    what: Probe['what'],
+    side: Probe['side'],
+    work: (signal: AbortSignal) => Promise<string>,
+  ): Promise<boolean> {
+    const { stream, signal } = this.request;
+    const redact = redactorOf({ streams: [stream] });
+    const patience = AbortSignal.timeout(PATIENCE_MS);
+    try {
+      const found = await work(AbortSignal.any([signal, patience]));
+      this.probes.push({ what, side, found: redact(found), error: null });
+      return true;
+    } catch (error) {
+      signal.throwIfAborted();
+      const known = patience.aborted ? silent(side, stream) : asError(error, side);
+      const json = redactDeep(known.toJSON(), redact);
+      this.probes.push({ what, side, found: null, error: { ...json, where: { ...json.where, stream: stream.name } } });
+      return false;
+    }
+  }
 }
 
 function asError(error: unknown, side: Probe['side']): SluiceError {

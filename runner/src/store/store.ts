@@ -1,5 +1,6 @@
 import { type ActualSet, SluiceError } from '@sluice/core';
 import * as applied from './applied.ts';
+import { AuditTable } from './audit.ts';
 import { BackfillTable } from './backfills.ts';
 import { Database, unreachable } from './connection.ts';
 import { makeDays, purgeDays } from './days.ts';
@@ -19,6 +20,7 @@ import { NodeTable } from './nodes.ts';
 import { RunQueue } from './queue.ts';
 import * as runs from './runs.ts';
 import { SecretTable } from './secrets.ts';
+import { TokenTable } from './tokens.ts';
 import type {
   Application,
   AppliedJob,
@@ -113,6 +115,8 @@ export class Store {
   readonly events: EventTable;
   /** Sealed secrets; see `secrets/secret-store.ts`. */
   readonly secrets: SecretTable;
+  readonly tokens: TokenTable;
+  readonly audit: AuditTable;
   readonly #db: Database;
   readonly #locks: LockTable;
 
@@ -126,6 +130,8 @@ export class Store {
     this.metrics = new MetricTable(db);
     this.events = new EventTable(db);
     this.secrets = new SecretTable(db);
+    this.tokens = new TokenTable(db);
+    this.audit = new AuditTable(db);
     this.#db = db;
     this.#locks = new LockTable(db.url);
   }

@@ -31,11 +31,23 @@ const SERVER_FIELDS: ReadonlySet<string> = new Set([
 /** Fields that switch on what happens anyway. */
 const GIVEN = 'it is always so';
 
+/** Gives the reference that stands in the file for a secret, and what has to be said of it. */
+export type KeepSecret = (secret: { job: string; key: string; value: string }) => {
+  reference: string;
+  warning: string | null;
+};
+
+/** The value is not taken over: whoever imports the job sets a variable. */
+const toEnvironment: KeepSecret = ({ job, key }) => {
+  const variable = `${job}_${key}`.toUpperCase();
+  return { reference: `\${env:${variable}}`, warning: `a secret does not stand in a file: set ${variable}` };
+};
+
 /**
- * The origin's job, as its API takes or gives it, in the job language. Secrets become `${env:…}` references: their values are not
- * taken over. null: the value is no job.
+ * The origin's job, as its API takes or gives it, in the job language. Secrets become references; `keep` says which. null: the value is
+ * no job.
  */
-export function importJob(value: Json): Imported | null {
+export function importJob(value: Json, keep: KeepSecret = toEnvironment): Imported | null {
   if (!isJsonObject(value) || typeof value.job_name !== 'string') return null;
   const warnings: string[] = [];
   const name = plainName(value.job_name);
@@ -44,7 +56,7 @@ export function importJob(value: Json): Imported | null {
   take.text('job_name');
   const description = take.text('description') ?? value.job_name;
   const tags = take.texts('tags');
-  const source = sourceOf(name, take);
+  const source = sourceOf(name, take, keep);
   const processing = take.object('processing_config');
   const format = formatOf(processing);
   if (format !== null) source.format = format;
@@ -77,7 +89,7 @@ export function importJob(value: Json): Imported | null {
   };
 }
 
-function sourceOf(name: string, take: Taker): JsonObject {
+function sourceOf(name: string, take: Taker, keep: KeepSecret): JsonObject {
   const config = take.object('source_config');
   const written = config.text('source_type') ?? 'local';
   const params = config.object('connection_params');
@@ -86,7 +98,7 @@ function sourceOf(name: string, take: Taker): JsonObject {
   if (!spec) config.warn('source_type', `there is no source ${type} yet`);
   const source: JsonObject = { type };
   const prefix = params.text('prefix') ?? '';
-  for (const key of params.left()) setting(source, key, { name, spec, params });
+  for (const key of params.left()) setting(source, key, { name, spec, params, keep });
   const pattern = config.text('file_pattern');
   const path = typeof source.path === 'string' ? source.path : '';
   if (pattern !== null) source.path = joined(joined(prefix, path), pattern);
@@ -115,7 +127,7 @@ function typeOf(written: string, params: Taker): string {
 function setting(
   source: JsonObject,
   key: string,
-  { name, spec, params }: { name: string; spec: Spec | undefined; params: Taker },
+  { name, spec, params, keep }: { name: string; spec: Spec | undefined; params: Taker; keep: KeepSecret },
 ): void {
   const places = [spec?.connection, spec?.settings];
   const known = places.some((schema) => schema?.properties && Object.hasOwn(schema.properties, key));
@@ -129,9 +141,9 @@ function setting(
   const isSecret = spec ? spec.secrets.includes(wanted) : /secret|password|token|key|credential/i.test(key);
   if (!isSecret || typeof value !== 'string' || value.includes('${')) source[wanted] = value;
   else {
-    const variable = `${name}_${wanted}`.toUpperCase();
-    source[wanted] = `\${env:${variable}}`;
-    params.warn(key, `a secret does not stand in a file: set ${variable}`);
+    const { reference, warning } = keep({ job: name, key: wanted, value });
+    source[wanted] = reference;
+    if (warning !== null) params.warn(key, warning);
   }
 }
 

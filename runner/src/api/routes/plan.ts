@@ -1,0 +1,156 @@
+import {
+  createProject,
+  destructiveEffects,
+  diff,
+  isEmpty,
+  type Plan,
+  parseDocument,
+  planMarkdown,
+  planText,
+  SluiceError,
+  targetScope,
+} from '@sluice/core';
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import { desiredOf } from '../../repo/desired.ts';
+import type { ApiContext } from '../context.ts';
+import { findingsOf } from '../jobs-in.ts';
+import { Problem, type ProblemDiagnostic } from '../problems.ts';
+import type { TargetProject } from '../project-door.ts';
+import type { ApiRoute, Call } from '../route.ts';
+import { answer, any, flag, input, list, object, text, whole } from '../schemas.ts';
+
+const CONFIG = 'sluice.yaml';
+const MOST_BYTES = 64 << 20;
+
+const PLAN = object(
+  {
+    ...{ project: text(), target: text(), version: whole('Version of what was applied when the plan was made.') },
+    hash: text('Give it to POST /apply.'),
+    empty: flag('Nothing would change.'),
+    destructive: flag('Applying it loses what cannot be brought back.'),
+    changes: list(
+      object({
+        address: text('`job`, or `job/stream`.'),
+        action: { type: 'string', enum: ['create', 'update', 'delete', 'none'] },
+        file: text(),
+        fields: list(
+          object({ path: text(), old: any('null: there was none. Secrets are `***`.'), new: any('As `old`.') }),
+        ),
+        effects: list(object({ message: text(), destructive: flag() })),
+        reason: text(),
+      }),
+    ),
+    problems: list(object({ file: text(), names: list(text()), message: text() }), 'Files that give no job.'),
+    warnings: list(text()),
+    diagnostics: list({ $ref: 'Diagnostic#' }, 'What `validate` says of the files that were sent.'),
+  },
+  ['diagnostics'],
+);
+
+const ANSWER = {
+  200: {
+    ...answer('The plan, as `Accept` asks: JSON, Markdown for a comment, or text.', PLAN),
+    content: { 'text/markdown': { schema: text() }, 'text/plain': { schema: text() } },
+  },
+};
+
+/** What differs between files and what is applied, and applying it. */
+export function planRoutes({ store, door }: ApiContext): ApiRoute[] {
+  return [
+    {
+      ...{ method: 'GET', path: '/plan', role: 'viewer', tag: 'Plan', operation: 'getPlan' },
+      summary: 'What differs between the checkout of the daemon and what is applied',
+      answers: ANSWER,
+      handle: async ({ request, reply }) => send((await door.difference()).plan, null, { request, reply }),
+    },
+    {
+      ...{ method: 'POST', path: '/plan', role: 'viewer', tag: 'Plan', operation: 'planFiles' },
+      summary: 'What would differ if these files were the project',
+      description: `All files of a candidate: ${CONFIG} and every job file. Nothing is applied, and no connection is used.`,
+      bodyLimit: MOST_BYTES,
+      body: input(
+        {
+          files: {
+            type: 'array',
+            maxItems: 100_000,
+            items: input(
+              {
+                path: { type: 'string', minLength: 1, maxLength: 1000 },
+                text: { type: 'string', maxLength: 4_000_000 },
+              },
+              ['path', 'text'],
+            ),
+          },
+        },
+        ['files'],
+      ),
+      answers: ANSWER,
+      handle: async ({ body, request, reply }: Call<object, object, { files: { path: string; text: string }[] }>) => {
+        const project = candidate(await door.load(), body.files);
+        if (project.project.name !== door.name) {
+          throw new Problem(
+            409,
+            'plan/project',
+            `These files are the project ${project.project.name}, this daemon runs ${door.name}`,
+          );
+        }
+        const desired = desiredOf(project, project.target, project.vars);
+        const plan = diff(desired, await store.actual(door.key), Date.now());
+        const documents = [...(project.config ? [project.config] : []), ...project.jobs.values()];
+        const diagnostics = documents.flatMap((document) => findingsOf(project, document));
+        return send(plan, diagnostics, { request, reply });
+      },
+    },
+    {
+      ...{ method: 'POST', path: '/apply', role: 'editor', audit: 'plan.apply', tag: 'Plan', operation: 'applyPlan' },
+      summary: 'Make what is applied equal to the checkout of the daemon',
+      body: input(
+        {
+          hash: { type: 'string', minLength: 1, maxLength: 100 },
+          allow_destructive: { type: 'boolean', default: false },
+        },
+        ['hash'],
+      ),
+      answers: { 200: answer('Applied.', object({ version: whole(), hash: text(), changed: whole() })) },
+      handle: async ({ body, who, audited }: Call<object, object, { hash: string; allow_destructive: boolean }>) => {
+        const difference = await door.difference();
+        const { plan } = difference;
+        audited({ subject: plan.hash });
+        if (plan.hash !== body.hash) {
+          throw new SluiceError('plan/hash', 'config', `The plan is another one by now: ${plan.hash}`, {
+            hint: 'Files or state changed since it was read. Read the plan again and apply its hash.',
+          });
+        }
+        const changed = plan.changes.filter(({ action }) => action !== 'none').length;
+        audited({ detail: { changed } });
+        return { version: await door.apply(difference, who.name, body.allow_destructive), hash: plan.hash, changed };
+      },
+    },
+  ];
+}
+
+/** The project that the sent files make, with the variables and environment of the daemon's own. */
+function candidate(own: TargetProject, files: readonly { path: string; text: string }[]): TargetProject {
+  const documents = files.map(({ path, text: content }) => parseDocument(content, path));
+  const config = documents.find(({ file }) => file === CONFIG) ?? null;
+  const jobs = new Map(documents.filter((one) => one !== config).map((document) => [document.file, document]));
+  const project = createProject({ config, jobs: [...jobs.values()], name: own.project.name });
+  const { vars, target } = own;
+  const scope = targetScope(project, target === undefined ? { vars } : { target, vars });
+  return { ...own, config, jobs, project, scope, unreadable: [] };
+}
+
+function send(
+  plan: Plan,
+  diagnostics: ProblemDiagnostic[] | null,
+  { request, reply }: { request: FastifyRequest; reply: FastifyReply },
+): object {
+  const accept = request.headers.accept ?? '';
+  if (/text\/markdown/.test(accept)) return reply.type('text/markdown; charset=utf-8').send(planMarkdown(plan));
+  if (/text\/plain/.test(accept)) return reply.type('text/plain; charset=utf-8').send(planText(plan));
+  const whole = { ...plan, empty: isEmpty(plan), destructive: destructiveEffects(plan).length > 0 };
+  return reply
+    .type('application/json')
+    .serializer(JSON.stringify)
+    .send(diagnostics === null ? whole : { ...whole, diagnostics });
+}

@@ -1,0 +1,54 @@
+import type { Column, Job, JsonObject, QuarantinedRow, SluiceErrorJson } from '@sluice/core';
+import type { Inferred } from '@sluice/core/runtime';
+import type { PreviewResult } from './api.ts';
+import type { Probe } from './probe.ts';
+import type { Rewound } from './rewind.ts';
+
+/** What a look needs of its job: references are symbols until they arrive in the process that looks. */
+export interface Look {
+  projectDir: string;
+  job: Job;
+  env: Record<string, string>;
+  /** One stream of the job; null: its first one, or all. */
+  stream: string | null;
+  stateStore: string | null;
+}
+
+/** Questions that want the engine: a process that lives on asks them of a child. */
+export interface Questions {
+  test_source: { asked: Look; answer: SourceFound };
+  preview: { asked: Look & { rows: number; profile: boolean }; answer: PreviewResult };
+  quarantine: { asked: Look & { code: string | null; all: boolean; limit: number }; answer: SetAside[] };
+  replay_entries: { asked: Look; answer: string[] };
+  rewind: { asked: Look & { to: number | null }; answer: Rewound[] };
+}
+
+/** What reaching a source came to. */
+export interface SourceFound {
+  probes: Probe[];
+  /** null: it was not reached, or holds nothing. */
+  inferred: Pick<Inferred, 'format' | 'files' | 'sampled_rows' | 'columns' | 'evidence' | 'warnings'> | null;
+  /** Why nothing could be inferred. */
+  error: SluiceErrorJson | null;
+  sample: { columns: Column[]; rows: (string | number | boolean | null)[][] } | null;
+}
+
+/** Rows of a stream that were set aside. */
+export interface SetAside {
+  stream: string;
+  groups: JsonObject[];
+  rows: QuarantinedRow[];
+}
+
+export type Question = keyof Questions;
+
+/** From the parent. */
+export interface Asked<Q extends Question = Question> {
+  question: Q;
+  asked: Questions[Q]['asked'];
+}
+
+/** From the child: one answer, then it ends. */
+export type Told<Q extends Question = Question> =
+  | { ok: true; answer: Questions[Q]['answer'] }
+  | { ok: false; error: SluiceErrorJson };
