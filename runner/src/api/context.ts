@@ -6,8 +6,9 @@ import type { ProjectDoor } from './project-door.ts';
 
 /** Keeps secrets that arrive inside a request. */
 export interface SecretSink {
-  /** Stores a value under a path; the YAML then holds the reference that is given back. */
-  put(path: string, value: string, by: string): Promise<string>;
+  /** What the YAML holds in the place of the value under this path. */
+  reference(path: string): string;
+  put(path: string, value: string, by: string): Promise<void>;
 }
 
 /** What every route needs. */

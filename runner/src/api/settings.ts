@@ -1,5 +1,4 @@
-import { type Access, projectSettings, resolveReferences } from '@sluice/core';
-import type { TargetProject } from './project-door.ts';
+import { type Access, projectSettings, resolveReferences, type Scope } from '@sluice/core';
 
 /** `access` and `api` of sluice.yaml, as the API uses them. */
 export interface ApiSettings {
@@ -12,8 +11,10 @@ export interface ApiSettings {
   hookSecret: string | null;
 }
 
+type Environment = Readonly<Record<string, string | undefined>>;
+
 /** Reads the settings, with the values of `${env:…}` put in. What has no value counts as left out. */
-export function settingsOf({ scope, env }: TargetProject): ApiSettings {
+export function settingsOf({ scope, env }: { scope: Scope; env: Environment }): ApiSettings {
   const { access, api } = projectSettings(scope);
   const value = (found: string | null): string | null => {
     const put = resolveReferences(found ?? '', { env, file: () => null, stream: '' });

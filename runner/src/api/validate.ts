@@ -17,7 +17,9 @@ function withFormats(ajv: Ajv): Ajv {
 /** Checks the parts of a request against the schemas of its route. */
 export const validatorCompiler: FastifySchemaCompiler<object> = ({ schema, httpPart }) => {
   const validate: ValidateFunction = (httpPart === 'body' ? body : address).compile(schema);
-  return (data: unknown) => {
+  return (given: unknown) => {
+    // A body may be left out where its schema allows null.
+    const data = given === undefined ? null : given;
     const nul = findNul(data, '');
     if (nul !== null) return { error: [problem(nul, 'holds the character NUL, which nothing here can keep')] as never };
     if (validate(data)) return { value: data };

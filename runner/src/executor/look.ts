@@ -8,6 +8,7 @@ import type { Asked, Look, Question, Questions, SetAside, SourceFound, Told } fr
 import { redactDeep, redactorOf } from './redact.ts';
 import { withReferences } from './resolve.ts';
 import { rewind } from './rewind.ts';
+import { windowsToFill, windowsToRun } from './windows.ts';
 
 /** Entry of the child process that answers one question and ends: it loads the engine, so that its parent need not. */
 
@@ -39,6 +40,9 @@ const ANSWERS: Answers = {
     });
     return [...new Set(found.flat())];
   },
+  windows_to_run: (asked, signal) => windowsToRun({ ...asked, signal, onWait: () => undefined }, Date.now()),
+  windows_to_fill: (asked, signal) =>
+    windowsToFill({ ...asked, signal, onWait: () => undefined }, { ...asked, now: Date.now() }),
   rewind: async (asked, signal) => {
     const job = await expandJob(asked, signal);
     return rewind({ ...asked, job, signal, onWait: () => undefined });

@@ -1,4 +1,4 @@
-import type { Column, Job, JsonObject, QuarantinedRow, SluiceErrorJson } from '@sluice/core';
+import type { Column, Job, JsonObject, QuarantinedRow, ReplayEntry, RunWindow, SluiceErrorJson } from '@sluice/core';
 import type { Inferred } from '@sluice/core/runtime';
 import type { PreviewResult } from './api.ts';
 import type { Probe } from './probe.ts';
@@ -19,8 +19,17 @@ export interface Questions {
   test_source: { asked: Look; answer: SourceFound };
   preview: { asked: Look & { rows: number; profile: boolean }; answer: PreviewResult };
   quarantine: { asked: Look & { code: string | null; all: boolean; limit: number }; answer: SetAside[] };
-  replay_entries: { asked: Look; answer: string[] };
+  replay_entries: { asked: Look; answer: ReplayEntry[] };
+  windows_to_run: { asked: Look; answer: RunWindow[] };
+  windows_to_fill: { asked: Look & Filled; answer: { windows: RunWindow[]; finished: number; left: number } };
   rewind: { asked: Look & { to: number | null }; answer: Rewound[] };
+}
+
+/** Bounds of a backfill in milliseconds; `force`: finished windows too. */
+interface Filled {
+  from: number;
+  to: number;
+  force: boolean;
 }
 
 /** What reaching a source came to. */

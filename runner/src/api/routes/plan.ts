@@ -1,21 +1,24 @@
 import {
+  type Access,
   createProject,
   destructiveEffects,
   diff,
   isEmpty,
+  type Job,
   type Plan,
   parseDocument,
   planMarkdown,
   planText,
+  rightsTo,
   SluiceError,
   targetScope,
 } from '@sluice/core';
-import type { FastifyReply, FastifyRequest } from 'fastify';
 import { desiredOf } from '../../repo/desired.ts';
-import type { ApiContext } from '../context.ts';
+import { type ApiContext, requireLeave } from '../context.ts';
+import type { Identity } from '../identity.ts';
 import { findingsOf } from '../jobs-in.ts';
 import { Problem, type ProblemDiagnostic } from '../problems.ts';
-import type { TargetProject } from '../project-door.ts';
+import type { Difference, TargetProject } from '../project-door.ts';
 import type { ApiRoute, Call } from '../route.ts';
 import { answer, any, flag, input, list, object, text, whole } from '../schemas.ts';
 
@@ -55,13 +58,18 @@ const ANSWER = {
 };
 
 /** What differs between files and what is applied, and applying it. */
-export function planRoutes({ store, door }: ApiContext): ApiRoute[] {
+export function planRoutes(context: ApiContext): ApiRoute[] {
+  const { store, door } = context;
   return [
     {
       ...{ method: 'GET', path: '/plan', role: 'viewer', tag: 'Plan', operation: 'getPlan' },
       summary: 'What differs between the checkout of the daemon and what is applied',
       answers: ANSWER,
-      handle: async ({ request, reply }) => send((await door.difference()).plan, null, { request, reply }),
+      handle: async (call: Call) => {
+        const { plan, desired, actual } = await door.difference();
+        const { access } = await door.settings();
+        return send(narrowed(plan, [...desired.jobs, ...actual.jobs], access, call.who), null, call);
+      },
     },
     {
       ...{ method: 'POST', path: '/plan', role: 'viewer', tag: 'Plan', operation: 'planFiles' },
@@ -85,8 +93,8 @@ export function planRoutes({ store, door }: ApiContext): ApiRoute[] {
         ['files'],
       ),
       answers: ANSWER,
-      handle: async ({ body, request, reply }: Call<object, object, { files: { path: string; text: string }[] }>) => {
-        const project = candidate(await door.load(), body.files);
+      handle: async (call: Call<object, object, { files: { path: string; text: string }[] }>) => {
+        const project = candidate(await door.load(), call.body.files);
         if (project.project.name !== door.name) {
           throw new Problem(
             409,
@@ -95,10 +103,13 @@ export function planRoutes({ store, door }: ApiContext): ApiRoute[] {
           );
         }
         const desired = desiredOf(project, project.target, project.vars);
-        const plan = diff(desired, await store.actual(door.key), Date.now());
+        const actual = await store.actual(door.key);
+        const plan = diff(desired, actual, Date.now());
+        const { access } = await door.settings();
+        const shown = narrowed(plan, [...desired.jobs, ...actual.jobs], access, call.who);
         const documents = [...(project.config ? [project.config] : []), ...project.jobs.values()];
         const diagnostics = documents.flatMap((document) => findingsOf(project, document));
-        return send(plan, diagnostics, { request, reply });
+        return send(shown, diagnostics, call);
       },
     },
     {
@@ -121,12 +132,36 @@ export function planRoutes({ store, door }: ApiContext): ApiRoute[] {
             hint: 'Files or state changed since it was read. Read the plan again and apply its hash.',
           });
         }
+        await requireEdits(context, difference, who);
         const changed = plan.changes.filter(({ action }) => action !== 'none').length;
         audited({ detail: { changed } });
         return { version: await door.apply(difference, who.name, body.allow_destructive), hash: plan.hash, changed };
       },
     },
   ];
+}
+
+/** Whoever applies a plan changes each of its jobs. */
+async function requireEdits(context: ApiContext, { plan, desired, actual }: Difference, who: Identity): Promise<void> {
+  const jobs = new Map([...actual.jobs, ...desired.jobs].map((job) => [job.name, job]));
+  for (const { address, action } of plan.changes) {
+    const job = jobs.get(address.split('/', 1)[0] ?? '');
+    if (action !== 'none' && job) await requireLeave(context, who, 'edit', job);
+  }
+}
+
+/** A plan without the jobs that one may not see; its hash stays that of the whole. */
+function narrowed(plan: Plan, jobs: readonly Job[], access: Access, who: Identity): Plan {
+  const hidden = new Set(jobs.filter((job) => !rightsTo(access, job, who).view).map(({ name }) => name));
+  if (hidden.size === 0) return plan;
+  const isShown = (file: string, names: readonly string[]) =>
+    !names.some((name) => hidden.has(name)) && rightsTo(access, { file, tags: [] }, who).view;
+  return {
+    ...plan,
+    changes: plan.changes.filter(({ address }) => !hidden.has(address.split('/', 1)[0] ?? '')),
+    problems: plan.problems.filter(({ file, names }) => isShown(file, names)),
+    warnings: plan.warnings.filter((warning) => ![...hidden].some((name) => warning.includes(name))),
+  };
 }
 
 /** The project that the sent files make, with the variables and environment of the daemon's own. */
@@ -143,7 +178,7 @@ function candidate(own: TargetProject, files: readonly { path: string; text: str
 function send(
   plan: Plan,
   diagnostics: ProblemDiagnostic[] | null,
-  { request, reply }: { request: FastifyRequest; reply: FastifyReply },
+  { request, reply }: Pick<Call, 'request' | 'reply'>,
 ): object {
   const accept = request.headers.accept ?? '';
   if (/text\/markdown/.test(accept)) return reply.type('text/markdown; charset=utf-8').send(planMarkdown(plan));

@@ -1,0 +1,120 @@
+import { hostname } from 'node:os';
+import { type Job, localInstant, type RunWindow } from '@sluice/core';
+import { destinations, sources } from '@sluice/core/specs';
+import { ask } from '../executor/ask.ts';
+import type { Look } from '../executor/questions.ts';
+import { windowedStreams } from '../executor/windowed.ts';
+import type { JobRow } from '../store/jobs.ts';
+import type { RunOptions } from '../store/queue.ts';
+import type { RunKind } from '../store/types.ts';
+import type { ApiContext } from './context.ts';
+import { environmentOf } from './jobs-in.ts';
+import { Problem } from './problems.ts';
+
+/** What is asked for: runs of a job, which a daemon takes from the queue. */
+export interface Wanted {
+  row: JobRow;
+  kind: RunKind;
+  by: string;
+  reason: string | null;
+  options: RunOptions;
+  /** One run for each, oldest first; null: the job is not about windows. */
+  windows: readonly RunWindow[] | null;
+  backfill?: string;
+}
+
+/** Puts runs into the queue and gives their ids. */
+export async function enqueue({ store, door }: ApiContext, wanted: Wanted): Promise<string[]> {
+  const { row, kind, by, reason, options, windows, backfill } = wanted;
+  const reconciler = await store.nodes.reconciler(door.key);
+  const hostWanted = needsHost(row.definition) ? (reconciler?.host ?? hostname()) : null;
+  const common = {
+    ...door.key,
+    ...{ job: row.definition, kind, requestedBy: by, reason, hostWanted, gitRevision: reconciler?.revision ?? null },
+    ...(backfill === undefined ? {} : { backfill }),
+  };
+  const found: string[] = [];
+  const isWindowed = windowedStreams(row.definition, options.stream ?? null).length > 0;
+  for (const [i, window] of (windows ?? [null]).entries()) {
+    const times = window && isWindowed ? { start: window.from, end: window.to } : null;
+    // Streams without windows are run beside the first one.
+    const more = window ? { window, windowed_only: options.windowed_only === true || i > 0 } : {};
+    const id = await store.queue.enqueue({ ...common, window: times, options: { ...options, ...more } });
+    if (id !== null) found.push(id);
+  }
+  return found;
+}
+
+function needsHost(job: Job): boolean {
+  return job.streams.some(
+    ({ enabled, source, destination }) =>
+      enabled &&
+      [sources[source.type], destinations[destination.type]].some((spec) => spec?.capabilities.placement === 'node'),
+  );
+}
+
+/** A look at what a job reads or writes, for a process that has the engine. */
+export async function lookAt({ door }: ApiContext, row: JobRow, stream: string | null): Promise<Look> {
+  requireStream(row, stream);
+  const { env } = await door.load();
+  const { definition: job } = row;
+  return { projectDir: door.dir, job, env: environmentOf({ env }), stream, stateStore: door.stateStore };
+}
+
+/** Throws 404 where the job has no such stream; one of a pattern of tables is not known by its name yet. */
+export function requireStream({ job, definition: { streams } }: JobRow, stream: string | null): void {
+  if (stream === null || streams.some(({ name, tables }) => name === stream || tables)) return;
+  throw new Problem(404, 'stream/unknown', `${job} has no stream ${stream}`, {
+    hint: `There is ${streams.map(({ name }) => name).join(', ')}.`,
+  });
+}
+
+/** The windows that a run by hand has to do now; null: the job has none. */
+export async function windowsNow(
+  context: ApiContext,
+  row: JobRow,
+  { stream, signal }: { stream: string | null; signal: AbortSignal },
+): Promise<RunWindow[] | null> {
+  if (windowedStreams(row.definition, stream).length === 0) return null;
+  return ask('windows_to_run', await lookAt(context, row, stream), signal);
+}
+
+export interface Backfill {
+  from: string;
+  to: string;
+  force: boolean;
+  stream: string | null;
+  reason: string | null;
+}
+
+/** What a backfill is made of. Throws 422 where its bounds make no sense for the job. */
+export async function windowsOf(
+  context: ApiContext,
+  row: JobRow,
+  { from, to, force, stream }: Backfill,
+  signal: AbortSignal,
+): Promise<{ windows: RunWindow[]; finished: number; left: number; from: string; to: string }> {
+  requireStream(row, stream);
+  const { definition: job } = row;
+  const [windowed] = windowedStreams(job, stream);
+  if (!windowed) {
+    const streams = job.streams.filter(({ name }) => stream === null || name === stream);
+    if (streams.some(({ incremental }) => incremental.type === 'cursor'))
+      return { windows: [{ from, to, again: true }], finished: 0, left: 0, from, to };
+    throw new Problem(422, 'backfill/none', `${job.name} has neither windows nor a cursor`, {
+      hint: 'Start it with "full_refresh": true to load everything anew.',
+    });
+  }
+  const zone = windowed.incremental.timezone;
+  const bounds = { from: instantOf('from', from, zone), to: instantOf('to', to, zone), force };
+  if (bounds.from >= bounds.to) throw new Problem(422, 'backfill/bounds', '`from` has to lie before `to`');
+  const found = await ask('windows_to_fill', { ...(await lookAt(context, row, stream)), ...bounds }, signal);
+  const iso = (ms: number) => new Date(ms).toISOString();
+  return { ...found, from: iso(bounds.from), to: iso(bounds.to) };
+}
+
+function instantOf(field: string, text: string, zone: string): number {
+  const instant = localInstant(text, zone);
+  if (instant !== null) return instant;
+  throw new Problem(422, 'backfill/bounds', `\`${field}\` wants a date or time such as 2026-03-01, not ${text}`);
+}
