@@ -1,23 +1,17 @@
 import { hasRole, type Rights, rightsTo } from '@sluice/core';
+import type { SecretStore } from '../secrets/secret-store.ts';
 import type { Store } from '../store/store.ts';
 import type { Identity, Sessions } from './identity.ts';
 import { Problem } from './problems.ts';
 import type { ProjectDoor } from './project-door.ts';
-
-/** Keeps secrets that arrive inside a request. */
-export interface SecretSink {
-  /** What the YAML holds in the place of the value under this path. */
-  reference(path: string): string;
-  put(path: string, value: string, by: string): Promise<void>;
-}
 
 /** What every route needs. */
 export interface ApiContext {
   store: Store;
   door: ProjectDoor;
   sessions: Sessions;
-  /** null: secrets inside a request are refused. */
-  secrets: SecretSink | null;
+  /** Keeps secrets that arrive inside a request. */
+  secrets: Pick<SecretStore, 'put'>;
   /** Aborted when the server closes: live streams end. */
   closing: AbortSignal;
 }

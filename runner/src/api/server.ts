@@ -9,8 +9,9 @@ import fastify, {
   type FastifyRequest,
   LogController,
 } from 'fastify';
+import { secretStore } from '../secrets/secret-store.ts';
 import type { Store } from '../store/store.ts';
-import type { ApiContext, SecretSink } from './context.ts';
+import type { ApiContext } from './context.ts';
 import { addDocs } from './docs.ts';
 import { Authenticator, guard } from './guard.ts';
 import { type Identity, Sessions } from './identity.ts';
@@ -26,7 +27,8 @@ export interface ApiOptions {
   door: ProjectDoor;
   /** Names by which the server is reached beside those of the own machine and of `api.url`. */
   hosts?: readonly string[];
-  secrets?: SecretSink | null;
+  /** Where SLUICE_SECRET_KEY is looked for; the process's own where left out. */
+  env?: Readonly<Record<string, string | undefined>>;
   /** Left out: nothing is logged. */
   logger?: FastifyBaseLogger;
   /** Requests of one address a minute. */
@@ -65,7 +67,8 @@ export async function createApi(options: ApiOptions): Promise<Api> {
   const closing = new AbortController();
   app.addHook('preClose', async () => closing.abort());
   const sessions = new Sessions();
-  const context: ApiContext = { store, door, sessions, secrets: options.secrets ?? null, closing: closing.signal };
+  const secrets = secretStore({ store, projectDir: door.dir, env: options.env ?? process.env, ...door.key });
+  const context: ApiContext = { store, door, sessions, secrets, closing: closing.signal };
   handleErrors(app);
   for (const schema of SHARED) app.addSchema(schema);
   await app.register(rateLimit, { max: options.mostRequests ?? MOST_REQUESTS, timeWindow: MINUTE_MS });

@@ -73,7 +73,7 @@ async function answer({ question, asked }: Asked): Promise<void> {
 }
 
 async function testSource(asked: Look, signal: AbortSignal): Promise<SourceFound> {
-  const job = withReferences(asked);
+  const job = await withReferences(asked);
   const [stream] = job.streams;
   if (!stream) throw new SluiceError('stream/unknown', 'config', 'There is no stream to test');
   const key = { project: job.project, target: job.target, job: job.name, stream: stream.name };
@@ -100,7 +100,7 @@ async function atStreams<T>(
   look: (session: DestinationSession, stream: Stream) => Promise<T>,
 ): Promise<T[]> {
   const { projectDir, stateStore } = asked;
-  const job: Job = withReferences({ ...asked, job: await expandJob(asked, signal) });
+  const job: Job = await withReferences({ ...asked, job: await expandJob(asked, signal) });
   const found: T[] = [];
   for (const stream of job.streams) {
     if (asked.stream !== null && asked.stream !== stream.name) continue;

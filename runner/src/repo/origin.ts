@@ -28,6 +28,9 @@ const SERVER_FIELDS: ReadonlySet<string> = new Set([
   ...['metrics', 'statistics', 'executions', 'run_count', 'success_count', 'failure_count'],
 ]);
 
+/** No secrets of their own, and half of one: whoever sends both wants neither in a file. */
+const ACCOUNT_KEYS: ReadonlySet<string> = new Set(['access_key_id']);
+
 /** Fields that switch on what happens anyway. */
 const GIVEN = 'it is always so';
 
@@ -138,7 +141,9 @@ function setting(
   if (wanted === undefined) return;
   const value = params.take(key);
   if (value === null) return;
-  const isSecret = spec ? spec.secrets.includes(wanted) : /secret|password|token|key|credential/i.test(key);
+  const isSecret = spec
+    ? spec.secrets.includes(wanted) || ACCOUNT_KEYS.has(wanted)
+    : /secret|password|token|key|credential/i.test(key);
   if (!isSecret || typeof value !== 'string' || value.includes('${')) source[wanted] = value;
   else {
     const { reference, warning } = keep({ job: name, key: wanted, value });

@@ -139,7 +139,7 @@ async function createJob(
   { body, who, reply, audited }: Call<object, object, Json>,
 ): Promise<object> {
   const { store, door } = context;
-  const made = typeof body === 'string' ? fromYaml(body) : fromJson(context, body);
+  const made = typeof body === 'string' ? fromYaml(body) : fromJson(body);
   audited({ subject: made.name });
   const project = await door.load();
   const file = fileFor(project, made.name);
@@ -171,22 +171,21 @@ function fromYaml(yaml: string): NewJob {
   });
 }
 
-function fromJson({ door, secrets: sink }: ApiContext, body: Json): NewJob {
+function fromJson(body: Json): NewJob {
   const value: JsonObject = isJsonObject(body) ? body : {};
   if (value.job_name === undefined) return fromYaml(writeYaml(value));
   const secrets = new Map<string, string>();
   const found = importJob(value, ({ job, key, value: secret }) => {
-    if (sink === null) throw noStore(key);
-    const path = `${door.name}/${door.target}/${job}/${key}`;
+    const path = `${job}/${key.replaceAll('.', '/')}`;
     secrets.set(path, secret);
-    return { reference: sink.reference(path), warning: null };
+    return { reference: `\${secret:store/${path}}`, warning: null };
   });
   if (!found) throw new Problem(422, 'api/request', '`job_name` has to be a text');
   return { name: found.name, yaml: writeYaml(found.value), warnings: found.warnings, secrets };
 }
 
-async function keepSecrets({ secrets: sink }: ApiContext, { secrets }: NewJob, by: string): Promise<void> {
-  for (const [path, value] of secrets) await sink?.put(path, value, by);
+async function keepSecrets({ secrets: kept }: ApiContext, { secrets }: NewJob, by: string): Promise<void> {
+  for (const [path, value] of secrets) await kept.put(path, value, by);
 }
 
 async function deleteJob(context: ApiContext, call: Call<{ id: string }>): Promise<object> {
@@ -222,11 +221,5 @@ function exists(name: string): Problem {
 export function pending(file: string): Problem {
   return new Problem(409, 'job/pending', `${file} is changed, but what is applied does not follow yet`, {
     hint: 'GET /api/v1/plan shows why.',
-  });
-}
-
-function noStore(key: string): Problem {
-  return new Problem(422, 'secret/no-store', `There is no store that ${key} could be kept in`, {
-    hint: 'Send a reference instead of the value, such as ${env:NAME}, and set that variable for the daemon.',
   });
 }
