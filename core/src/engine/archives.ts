@@ -84,7 +84,8 @@ export async function plainFile(
   folder: string,
   signal: AbortSignal,
 ): Promise<LocalFile> {
-  const file = { ...fetched, ordinal: split.ordinal };
+  const row = split.row === undefined ? {} : { row: split.row };
+  const file = { ...fetched, ...row, ordinal: split.ordinal };
   if (split.archive) return unpackedMember(file, split.archive.member, folder, signal);
   const plain = await unpacked(file, compression, folder, signal);
   return split.range ? { ...plain, range: split.range, size: split.range[1] - split.range[0] } : plain;

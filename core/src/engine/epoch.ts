@@ -155,6 +155,7 @@ class Epoch {
 
   async #list(opened: Opened, fresh: boolean): Promise<Split[]> {
     this.#ports.phase(this.#stream.name, 'list');
+    if (this.#run.splits) return this.#run.splits;
     await faultPoint('protocol.list.before');
     const usesLedger = this.#stream.incremental.type === 'files' && !fresh;
     const known = usesLedger ? await this.#locked(() => this.#session.ledger()) : new Map<string, FileIdentity>();

@@ -4,7 +4,7 @@ import { SluiceError } from '../model/error.ts';
 import type { Stream } from '../model/job.ts';
 import { ident, literal, literalList } from '../model/sql.ts';
 import { masksAny, sourceMasks } from './mask.ts';
-import { placed, type RunFacts, typedSql } from './pipeline.ts';
+import { fileMap, placed, type RunFacts, typedSql } from './pipeline.ts';
 import { FILE, RAW, REJECT, type StreamPlan } from './stream-plan.ts';
 
 /** What a task wrote into its spool: typed rows with their marks, and the rows that could not be split into columns. */
@@ -86,7 +86,11 @@ async function landedBytes(engine: Engine, part: string): Promise<number> {
 /** A row that is no columns cannot be masked column by column: where any is, its text stays behind. */
 function unsplitSql(rejects: string, files: readonly LocalFile[], withhold: boolean): string {
   const text = withhold ? 'NULL::VARCHAR AS "row"' : '"row"';
-  return `SELECT code, reason, ${pathOf(files)} AS path, line AS row_number, byte_offset, ${text} FROM (${placed(rejects, false)}) AS unsplit`;
+  const again = files.some(({ row }) => row !== undefined);
+  const place = again
+    ? `${fileMap(files, ({ row }) => String(row ?? 'NULL'))}::BIGINT AS row_number, NULL::BIGINT AS byte_offset`
+    : 'line AS row_number, byte_offset';
+  return `SELECT code, reason, ${pathOf(files)} AS path, ${place}, ${text} FROM (${placed(rejects, false)}) AS unsplit`;
 }
 
 /** The source's own name of a row's file. */

@@ -54,7 +54,7 @@ export function typedSql(
     return `${sql} AS ${ident(column.name)}`;
   });
   if (options.hidden) {
-    items.push(`${ident(FILE)}`, options.rowNumbers ? ident(ROW) : `NULL::BIGINT AS ${ident(ROW)}`);
+    items.push(`${ident(FILE)}`, `${options.rowNumbers ? rowSql(files) : 'NULL::BIGINT'} AS ${ident(ROW)}`);
   }
   if (options.mark) {
     const reject = rejectSql(plan, quick);
@@ -155,7 +155,7 @@ function metadataSql(column: PlannedColumn, files: readonly LocalFile[], facts: 
     case 'modified_at':
       return `${fileMap(files, (f) => (f.modified_at === null ? 'NULL' : `${literal(f.modified_at)}::TIMESTAMPTZ`))}::${type}`;
     case 'row_number':
-      return `${ident(ROW)}::${type}`;
+      return `${rowSql(files)}::${type}`;
     case 'loaded_at':
       return `${literal(facts.loadedAt)}::TIMESTAMPTZ::${type}`;
     case 'run_id':
@@ -167,8 +167,14 @@ function metadataSql(column: PlannedColumn, files: readonly LocalFile[], facts: 
   }
 }
 
+/** A row's number in its file, or the one that it had in its source. */
+function rowSql(files: readonly LocalFile[]): string {
+  if (files.every(({ row }) => row === undefined)) return ident(ROW);
+  return `${fileMap(files, ({ row }) => String(row ?? 'NULL'))}::BIGINT`;
+}
+
 /** A value per file, by the ordinal that every row carries: a list, because a map is searched row by row. */
-function fileMap(files: readonly LocalFile[], value: (file: LocalFile) => string): string {
+export function fileMap(files: readonly LocalFile[], value: (file: LocalFile) => string): string {
   if (files.length === 0) return 'NULL';
   const byOrdinal = new Map(files.map((f) => [f.ordinal, f]));
   const first = Math.min(...byOrdinal.keys());

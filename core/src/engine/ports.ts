@@ -55,6 +55,8 @@ export interface StreamRun extends Omit<TaskCommon, 'threads'> {
   deadRuns: string[];
   /** Rows of the quarantine that `stream` reads, for a replay. */
   replays?: Replays;
+  /** What is read, where it is not what the source lists. */
+  splits?: Split[];
   signal: AbortSignal;
 }
 

@@ -1,7 +1,6 @@
-import { createWriteStream } from 'node:fs';
-import { mkdir } from 'node:fs/promises';
+import { appendFile, mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { DestinationSession } from '../model/component.ts';
+import type { DestinationSession, Split } from '../model/component.ts';
 import { SluiceError } from '../model/error.ts';
 import type { CheckStep, ColumnRule, Stream } from '../model/job.ts';
 import type { Json, JsonObject } from '../model/json.ts';
@@ -13,6 +12,7 @@ import { pick } from './components.ts';
 import { maskedType } from './mask.ts';
 import type { EpochPorts, StreamRun } from './ports.ts';
 import { connectTo } from './recover.ts';
+import { TextFiles } from './replay-texts.ts';
 import { plannedName } from './settle.ts';
 import { spoolFolder } from './spool.ts';
 
@@ -20,6 +20,7 @@ import { spoolFolder } from './spool.ts';
 export interface ReplayInput {
   stream: Stream;
   replays: Replays;
+  splits?: Split[];
 }
 
 const PAGE = 5_000;
@@ -29,8 +30,8 @@ const PLACE = { path: 'sluice:path', row_number: 'sluice:row_number' } as const;
 
 /**
  * Writes the rows of a stream that were set aside and not replayed yet into the run's spool and gives the stream that reads them
- * from there. null: there are none. Rows go on where they broke off: those of a type before `columns` and the transforms, those
- * of a check behind the transforms. What is masked stays so, and is not masked again. Throws `quarantine/masked` where
+ * from there. null: there are none. Rows go on where they broke off: those that were no columns at the format, those of a type
+ * before `columns` and the transforms, those of a check behind the transforms. What is masked stays so, and is not masked again. Throws `quarantine/masked` where
  * a step or check would have to see what is masked.
  */
 export async function replayInput(
@@ -43,13 +44,18 @@ export async function replayInput(
   const folder = spoolFolder(run.spool, stream);
   await mkdir(folder, { recursive: true });
   const session = await connectTo(run, ports, run.signal);
+  const texts = entry === 'format' ? new TextFiles(run, folder, ports.log) : null;
   try {
-    const kept = await ports.withLock(session.lock, () => writeRows(session, stream, entry, join(folder, FILE_NAME)));
+    const kept = await ports.withLock(session.lock, () =>
+      texts ? writeTexts(session, stream, texts) : writeRows(session, stream, entry, join(folder, FILE_NAME)),
+    );
     if (kept.rows === 0) return null;
     const replays = { entry, runs: [...kept.runs], rows: kept.rows };
-    return { stream: await replayStream(stream, entry, folder, kept.names), replays };
+    const source = texts ? ofTexts(stream, texts) : ofRows(stream, entry, folder, kept.names);
+    return { stream: await replayStream(stream, source), replays, ...(texts ? { splits: texts.splits } : {}) };
   } finally {
     await session.close();
+    await texts?.close();
   }
 }
 
@@ -63,23 +69,38 @@ interface Kept {
 
 async function writeRows(session: DestinationSession, stream: Stream, entry: ReplayEntry, path: string): Promise<Kept> {
   const kept: Kept = { rows: 0, runs: new Set(), names: new Set(), places: placesOf(stream, entry) };
-  if (!session.quarantined) throw unsupported(stream);
-  const filter: QuarantineFilter = { open: true, entry, ...(await ofThisTable(session, stream)) };
-  const out = createWriteStream(path);
-  const write = (text: string) =>
-    new Promise<void>((resolve, reject) => {
-      out.write(text, (error) => (error ? reject(error) : resolve()));
-    });
-  try {
-    for (let offset = 0; ; offset += PAGE) {
-      const page = await session.quarantined(filter, { limit: PAGE, offset });
-      if (page.length > 0) await write(page.map((row) => line(row, kept)).join(''));
-      if (page.length < PAGE) break;
-    }
-  } finally {
-    await new Promise((resolve) => out.end(resolve));
+  for await (const page of pages(session, stream, entry)) {
+    await appendFile(path, page.map((row) => line(row, kept)).join(''));
   }
   return kept;
+}
+
+async function writeTexts(
+  session: DestinationSession,
+  stream: Stream,
+  texts: TextFiles,
+): Promise<Pick<Kept, 'rows' | 'runs' | 'names'>> {
+  const kept = { rows: 0, runs: new Set<string>(), names: new Set<string>() };
+  for await (const page of pages(session, stream, 'format')) {
+    await texts.write(page);
+    kept.rows += page.length;
+    for (const { run_id } of page) kept.runs.add(run_id);
+  }
+  return kept;
+}
+
+async function* pages(
+  session: DestinationSession,
+  stream: Stream,
+  entry: ReplayEntry,
+): AsyncGenerator<QuarantinedRow[]> {
+  if (!session.quarantined) throw unsupported(stream);
+  const filter: QuarantineFilter = { open: true, entry, ...(await ofThisTable(session, stream)) };
+  for (let offset = 0; ; offset += PAGE) {
+    const page = await session.quarantined(filter, { limit: PAGE, offset });
+    if (page.length > 0) yield page;
+    if (page.length < PAGE) return;
+  }
 }
 
 /** Of a table that each run replaces, the rows of earlier runs belong to what is gone. */
@@ -120,13 +141,35 @@ function keysOf(row: string | null): string[] | null {
   }
 }
 
-/** The stream with the kept rows for its source: no cursor, no ledger, no limit, and checks of the whole table left out. */
-async function replayStream(stream: Stream, entry: ReplayEntry, folder: string, names: Set<string>): Promise<Stream> {
-  const { destination } = stream;
-  const disposition = destination.write_disposition === 'replace' ? 'append' : destination.write_disposition;
+/** What a replayed stream has in the place of its own. */
+type Replayed = Pick<Stream, 'source' | 'format' | 'columns' | 'transform'>;
+
+function ofTexts(stream: Stream, files: TextFiles): Replayed {
+  const { columns, transform } = stream;
+  return {
+    source: { type: 'local', connection: null, settings: { path: '*', compression: 'none' } },
+    format: files.format,
+    columns,
+    transform,
+  };
+}
+
+function ofRows(stream: Stream, entry: ReplayEntry, folder: string, names: Set<string>): Replayed {
   const marks = Object.fromEntries(
     Object.entries(stream.format?.settings ?? {}).filter(([key]) => key === 'decimal' || key === 'thousands'),
   );
+  return {
+    source: { type: 'local', connection: null, settings: { root: folder, path: FILE_NAME, compression: 'none' } },
+    format: { type: 'json', connection: null, settings: { layout: 'ndjson' } },
+    columns: entry === 'source' ? sourceColumns(stream, names, marks) : stepColumns(stream, names),
+    transform: entry === 'source' ? stream.transform : [],
+  };
+}
+
+/** The stream with the kept rows for its source: no cursor, no ledger, no limit, and checks of the whole table left out. */
+async function replayStream(stream: Stream, replayed: Replayed): Promise<Stream> {
+  const { destination } = stream;
+  const disposition = destination.write_disposition === 'replace' ? 'append' : destination.write_disposition;
   const checks: CheckStep[] = [];
   for (const step of stream.checks) {
     const check = await pick(registry.checks, 'check', step.type);
@@ -134,10 +177,7 @@ async function replayStream(stream: Stream, entry: ReplayEntry, folder: string, 
   }
   return {
     ...stream,
-    source: { type: 'local', connection: null, settings: { root: folder, path: FILE_NAME, compression: 'none' } },
-    format: { type: 'json', connection: null, settings: { layout: 'ndjson' } },
-    columns: entry === 'source' ? sourceColumns(stream, names, marks) : stepColumns(stream, names),
-    transform: entry === 'source' ? stream.transform : [],
+    ...replayed,
     checks,
     incremental: { type: 'none' },
     destination: { ...destination, write_disposition: disposition },
@@ -218,6 +258,8 @@ function unsupported(stream: Stream): SluiceError {
 
 /** Steps and checks that name a masked column would judge the mask, unless their spec says that it makes no difference. */
 function requireSight(stream: Stream, entry: ReplayEntry): void {
+  // A text is kept as the source held it, and only where nothing was masked.
+  if (entry === 'format') return;
   const masked = stream.columns.filter((rule) => rule.mask !== null);
   if (masked.length === 0) return;
   const blind = (settings: Json, column: string | null, through: readonly string[]) =>

@@ -17,6 +17,8 @@ export interface LocalFile {
    * the whole file. Only for formats that are `divisible`; `size` is then that of the piece.
    */
   range?: ByteRange;
+  /** The file is rows that were set aside: the number that they had in their source, null where several share the file. */
+  row?: number | null;
 }
 
 /** From a byte (included) to a byte (not included). */

@@ -47,6 +47,18 @@ export interface Scan {
   confirm?: (rows: number | null) => Promise<boolean>;
 }
 
+/** How rows that were set aside as text are written down to be parsed again. */
+export interface KeptForm {
+  /** By which the written files are read. */
+  settings: JsonObject;
+  /** What a file begins with, its line end included; may be empty. */
+  head: string;
+  /** A row as it stands in a file, its line end included. */
+  write(text: string): string;
+  /** Whether a text might take in the one behind it: it then gets a file of its own. */
+  alone(text: string): boolean;
+}
+
 export interface FormatReader {
   /** Whether a file can be read in pieces of bytes (`LocalFile.range`): rows are lines that can be told apart from anywhere. */
   divisible?(file: LocalFile, settings: JsonObject): Promise<boolean>;
@@ -79,6 +91,11 @@ export interface FormatReader {
     engine: Engine,
     options: { rowNumbers: boolean; limit?: number; skipBadRows: boolean },
   ): Promise<Scan>;
+  /**
+   * How texts of `Scan.rejects` are parsed again by the settings as they are now. `file` gets the file that they come from, null
+   * where it is gone from its source. Left out: the format sets no text aside. Throws `quarantine/layout` where it needs a file that is gone.
+   */
+  again?(settings: JsonObject, file: () => Promise<LocalFile | null>): Promise<KeptForm>;
   /** Turns an engine error of a scan into a `format/*` SluiceError with file, line and cause, or null if it is not one. */
   explain(error: Error, files: readonly LocalFile[], sniffed: Sniffed): Promise<Error | null>;
 }

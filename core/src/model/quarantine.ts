@@ -1,16 +1,29 @@
 /**
- * Where a row that was set aside goes on when it is replayed: as the source gave it, before `columns` and the transforms, or
- * as the transforms left it, before the checks.
+ * Where a row that was set aside goes on when it is replayed: as text, which the format parses; as the source gave it, before
+ * `columns` and the transforms; or as the transforms left it, before the checks.
  */
-export type ReplayEntry = 'source' | 'steps';
+export type ReplayEntry = 'format' | 'source' | 'steps';
 
-/** Codes of rows that broke off at a type, and of those that were no row at all, which cannot be replayed. */
+/** Codes of rows that broke off at a type, and of those that never were columns. */
 export const TYPE_CODES = 'type/';
 export const FORMAT_CODES = 'format/';
+/** Rows whose bytes are no text that could be kept whole, and those that no setting makes a row. */
+export const LOST_CODES: readonly string[] = ['format/encoding', 'format/line-length', 'format/json'];
+/** Characters up to which the text of a row that never was columns is sure to be kept whole. */
+export const WHOLE_TEXT = 65_000;
 
-/** Where rows of a code go on; null: nowhere, because they never were columns. */
+/** Rows set aside are kept for so long; they go with the first commit of their stream after that. */
+const KEPT_DAYS = 30;
+const DAY_MS = 86_400_000;
+
+/** Rows set aside before the beginning of this day (UTC) go: a day late, so that the zone of a system's clock cannot be early. */
+export function keptFrom(now: number): Date {
+  return new Date(Math.floor(now / DAY_MS - KEPT_DAYS - 1) * DAY_MS);
+}
+
+/** Where rows of a code go on; null: nowhere. */
 export function entryOf(code: string): ReplayEntry | null {
-  if (code.startsWith(FORMAT_CODES)) return null;
+  if (code.startsWith(FORMAT_CODES)) return LOST_CODES.includes(code) ? null : 'format';
   return code.startsWith(TYPE_CODES) ? 'source' : 'steps';
 }
 

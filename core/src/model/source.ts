@@ -19,6 +19,8 @@ export interface Split {
   archive?: { file: FileIdentity; member: string };
   /** Set by the engine where the split is a piece of its file: the lines that begin in these bytes, as `LocalFile.range`. */
   range?: ByteRange;
+  /** Set by the engine for a file of rows that were set aside, as `LocalFile.row`. */
+  row?: number | null;
 }
 
 export interface SourceContext extends Context {

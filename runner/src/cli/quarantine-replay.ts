@@ -15,7 +15,7 @@ import { plural, print, styleFor, tell } from './terminal.ts';
 import { stateStoreOf } from './unset.ts';
 
 /** Where rows can go on; each is a run of its own. */
-const ENTRIES: readonly ReplayEntry[] = ['source', 'steps'];
+const ENTRIES: readonly ReplayEntry[] = ['format', 'source', 'steps'];
 
 export async function replayQuarantine(names: string[], options: SelectOptions): Promise<void> {
   const asked = await openAsked(names, options);

@@ -19,7 +19,7 @@ export function define(command: Command): void {
   withJobs(withCommon(replay, ['text', 'json']))
     .addHelpText(
       'after',
-      '\nRows of a bad type go through the whole job, rows of a failed check behind its transforms. Those that fail again are\nset aside anew. A merge writes over what later files brought for the same key.',
+      '\nRows that were no columns are parsed by the format as it is now, rows of a bad type go through the whole job, rows of a\nfailed check behind its transforms. Those that fail again are\nset aside anew. A merge writes over what later files brought for the same key.',
     )
     .exitOverride()
     .action(async (names, options) => (await import('./quarantine-replay.ts')).replayQuarantine(names, options));

@@ -3,6 +3,7 @@ import { basename, dirname, join, relative } from 'node:path';
 import type { StageToken, WrittenFile } from '../../model/component.ts';
 import { SluiceError } from '../../model/error.ts';
 import { faultPoint } from '../../model/fault.ts';
+import { keptFrom } from '../../model/quarantine.ts';
 import { moveTo, orNull, readJson, syncPath, syncTree, writeJson } from '../shared/files/disk.ts';
 import { ASIDE_FOLDER, COMMIT_FILE } from '../shared/files/names.ts';
 import type { CommittedFiles } from '../shared/files/query.ts';
@@ -109,19 +110,36 @@ async function tidy(home: string, version: string | null): Promise<void> {
   for (const name of others.slice(0, -1)) await rm(join(home, VERSIONS, name), { recursive: true, force: true });
 }
 
-/** Rows that were set aside outlive the data that they came with. */
+/** Rows that were set aside outlive the data that they came with, for as long as they are kept. */
 export async function carryAside(place: string, out: string): Promise<void> {
   const commits = (await orNull(readdir(place))) ?? [];
   for (const commit of commits) {
     const files = (await orNull(readdir(join(place, commit, ASIDE_FOLDER)))) ?? [];
     for (const file of files) {
-      await mkdir(join(out, ASIDE_FOLDER), { recursive: true });
       const from = join(place, commit, ASIDE_FOLDER, file);
+      if (await isOld(from)) continue;
+      await mkdir(join(out, ASIDE_FOLDER), { recursive: true });
       const to = join(out, ASIDE_FOLDER, file.startsWith('0') ? file : `${commit}-${file}`);
       await rm(to, { force: true });
       await link(from, to).catch(() => copyFile(from, to));
     }
   }
+}
+
+/** Removes rows set aside that were kept long enough; commits are in the order of their time, the oldest first. */
+export async function forgetOldAside(place: string): Promise<void> {
+  for (const commit of ((await orNull(readdir(place))) ?? []).sort()) {
+    if (!(await isOld(join(place, commit)))) return;
+    const folder = join(place, commit, ASIDE_FOLDER);
+    const files = (await orNull(readdir(folder))) ?? [];
+    for (const file of files) if (await isOld(join(folder, file))) await rm(join(folder, file), { force: true });
+    if (files.length > 0) await rmdir(folder).catch(() => undefined);
+  }
+}
+
+async function isOld(path: string): Promise<boolean> {
+  const found = await orNull(stat(path));
+  return found !== null && found.mtimeMs < keptFrom(Date.now()).getTime();
 }
 
 function summary({ state, columns }: Pending) {

@@ -26,7 +26,7 @@ import { FileWriter, type WriterMap } from '../shared/files/writer.ts';
 import { runHash, streamHash } from '../shared/names.ts';
 import { realPath } from '../shared/real-path.ts';
 import { decide, oldKeys, toOpened } from '../shared/state.ts';
-import { carryAside, committedFiles, gather, notEmpty, publish, versionOf } from './commit.ts';
+import { carryAside, committedFiles, forgetOldAside, gather, notEmpty, publish, versionOf } from './commit.ts';
 import { Fences } from './fences.ts';
 import { localShelf } from './shelf.ts';
 
@@ -218,11 +218,12 @@ class LocalDestination implements DestinationSession {
     return { ...written, repeated: false };
   }
 
-  /** What the epoch staged goes; a failure leaves it to the run's abort. */
+  /** What the epoch staged goes, a failure leaves it to the run's abort; and rows set aside that were kept long enough. */
   async #sweep(epoch: EpochCommit): Promise<void> {
     const staging = this.#staging(this.#ctx.runId);
     await rm(join(staging, String(epoch.epoch)), { recursive: true, force: true }).catch(() => undefined);
     await rmdir(staging).catch(() => undefined);
+    await forgetOldAside(this.#place).catch(() => undefined);
   }
 
   async #takeOver(old: Renamed | null): Promise<FileState> {

@@ -1,11 +1,15 @@
 import { SluiceError } from '../../model/error.ts';
 import {
   FORMAT_CODES,
+  keptFrom,
+  LOST_CODES,
   type QuarantinedRow,
   type QuarantineFilter,
   type QuarantineGroup,
+  type ReplayEntry,
   type Replays,
   TYPE_CODES,
+  WHOLE_TEXT,
 } from '../../model/quarantine.ts';
 import { ident, literal } from '../../model/sql.ts';
 import { keyIs, type StateDoor } from './door.ts';
@@ -80,6 +84,14 @@ export async function markReplayed({ db, place, key }: StateDoor, replays: Repla
   );
 }
 
+/** Takes away the rows of a stream that were kept long enough, in an epoch's transaction. */
+export async function forgetOld({ db, place, key }: StateDoor): Promise<void> {
+  const day = keptFrom(Date.now()).toISOString().slice(0, 10);
+  await db.changed(
+    `DELETE FROM ${inPlace(place, QUARANTINE.name)} WHERE ${keyIs(key)} AND quarantined_at < ${literal(day)}`,
+  );
+}
+
 function conditions({ open, runs, code, entry }: QuarantineFilter): string {
   const all: string[] = [];
   if (open) all.push('replayed_by IS NULL');
@@ -87,8 +99,14 @@ function conditions({ open, runs, code, entry }: QuarantineFilter): string {
   if (code !== undefined) all.push(`code = ${literal(code)}`);
   if (entry) {
     const type = `code LIKE ${literal(`${TYPE_CODES}%`)}`;
-    const steps = `NOT ${type} AND NOT code LIKE ${literal(`${FORMAT_CODES}%`)}`;
-    all.push(`${ROW} IS NOT NULL`, entry === 'source' ? type : steps);
+    const format = `code LIKE ${literal(`${FORMAT_CODES}%`)}`;
+    const lost = `code IN (${LOST_CODES.map(literal).join(', ')})`;
+    const by: Record<ReplayEntry, string> = {
+      format: `${format} AND NOT ${lost} AND length(${ROW}) < ${WHOLE_TEXT}`,
+      source: type,
+      steps: `NOT ${type} AND NOT ${format}`,
+    };
+    all.push(`${ROW} IS NOT NULL`, by[entry]);
   }
   return all.map((condition) => ` AND ${condition}`).join('');
 }

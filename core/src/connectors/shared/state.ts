@@ -5,7 +5,7 @@ import { QUARANTINE_COLUMNS } from '../../model/run.ts';
 import { ident, literal } from '../../model/sql.ts';
 import type { Column, DataType } from '../../model/type.ts';
 import { keyIs, keyValues, type StateDoor } from './door.ts';
-import { markReplayed } from './quarantine.ts';
+import { forgetOld, markReplayed } from './quarantine.ts';
 import { FILES, inPlace, type Place, QUARANTINE, STATE } from './tables.ts';
 
 export { keyValues, type StateDoor } from './door.ts';
@@ -191,11 +191,12 @@ const LEDGER_BATCH = 500;
 
 /**
  * Enters the epoch's files in the ledger: a path that is there already gets the new size, time and tag. Marks the rows of the
- * quarantine that the epoch takes in again.
+ * quarantine that the epoch takes in again, and takes away those that were kept long enough.
  */
 export async function writeLedger(door: StateDoor, epoch: EpochCommit): Promise<void> {
   const { db, place, key } = door;
   if (epoch.replays) await markReplayed(door, epoch.replays, epoch.commitId);
+  await forgetOld(door);
   const table = inPlace(place, FILES.name);
   if (epoch.forgetLedger) await db.changed(`DELETE FROM ${table} WHERE ${keyIs(key)}`);
   const forgotten = epoch.forgetCommits ?? [];

@@ -2,6 +2,7 @@ import type { FormatReader, LocalFile, Sniffed } from '../../model/component.ts'
 import { SluiceError } from '../../model/error.ts';
 import type { JsonObject } from '../../model/json.ts';
 import { guessed, refuseUnsaid } from '../shared/encodings.ts';
+import { headGone } from '../shared/kept.ts';
 import { key } from '../shared/names.ts';
 import { lineBytes } from '../shared/sample.ts';
 import { encodingOf, textSample } from '../shared/text.ts';
@@ -41,6 +42,23 @@ export const csv: FormatReader = {
     if (read.header === null && shared('header')) found.header = first.header;
     if (read.encoding === 'auto' && shared('encoding')) found.encoding = first.encoding;
     return found;
+  },
+
+  async again(settings, file) {
+    const read = readSettings(settings);
+    const source = await file();
+    const found = source && (await sniffBytes(source, read, FULL_SAMPLE, null));
+    if (!found) throw headGone();
+    const { names, delimiter } = found.layout;
+    const { quote } = read;
+    const named = (name: string) => (quote === '' ? name : quote + name.replaceAll(quote, read.escape + quote) + quote);
+    const fixed = { header: true, delimiter, encoding: 'utf-8', skip_rows: 0, skip_footer: 0 };
+    return {
+      settings: { ...settings, ...fixed },
+      head: `${names.map(named).join(delimiter)}\n`,
+      write: (text) => `${text}\n`,
+      alone: (text) => /[\r\n]/.test(text) || (quote !== '' && text.includes(quote)),
+    };
   },
 
   async scan(files, sniffed, settings, engine, options) {

@@ -4,6 +4,7 @@ import type { JsonObject } from '../../model/json.ts';
 import { ident } from '../../model/sql.ts';
 import type { Infer } from '../../spec/schema.ts';
 import { pinEncoding, sniffEncodings } from '../shared/encodings.ts';
+import { keptTextLines } from '../shared/kept.ts';
 import { type LineSettings, linesScan, scanLines } from '../shared/lines.ts';
 import { distinctNames, key } from '../shared/names.ts';
 import type { fixedWidthSpec } from './spec.ts';
@@ -19,6 +20,8 @@ export const fixedWidth: FormatReader = {
     const columns = distinctNames(fields.map((field) => field.name)).map((name) => ({ name, type: null }));
     return { ...found, columns };
   },
+
+  again: async (settings) => keptTextLines(settings),
 
   pin(sniffed, settings) {
     return pinEncoding(sniffed.dialect, readSettings(settings).lines.encoding);

@@ -3,6 +3,7 @@ import type { FormatReader, LocalFile, RawColumn } from '../../model/component.t
 import type { JsonObject } from '../../model/json.ts';
 import { ident } from '../../model/sql.ts';
 import type { DataType } from '../../model/type.ts';
+import { keptLines } from '../shared/kept.ts';
 import { distinctNames } from '../shared/names.ts';
 import { numberedText, ownCsvSql } from '../shared/own-csv.ts';
 import { lineBytes } from '../shared/sample.ts';
@@ -53,6 +54,9 @@ export const json: FormatReader = {
     const first = files[0];
     return { dialect, columns, evidence, ...(first ? await lineBytes(first) : {}) };
   },
+
+  // A record was taken out of its list when it was set aside.
+  again: async () => keptLines({ layout: 'ndjson' }),
 
   expect(sniffed, wanted) {
     const fields = [...(sniffed.dialect as Dialect).fields];

@@ -3,6 +3,7 @@ import { messageOf, SluiceError } from '../../model/error.ts';
 import type { JsonObject } from '../../model/json.ts';
 import { ident, literal } from '../../model/sql.ts';
 import { pinEncoding, sniffEncodings } from '../shared/encodings.ts';
+import { keptTextLines } from '../shared/kept.ts';
 import { type LineSettings, linesBefore, linesScan, scanLines } from '../shared/lines.ts';
 import { distinctNames } from '../shared/names.ts';
 import { type Groups, groupsOf, wrong } from './groups.ts';
@@ -22,6 +23,8 @@ export const text: FormatReader = {
     const columns = distinctNames(names).map((name) => ({ name, type: groups ? null : ({ kind: 'text' } as const) }));
     return { ...found, columns };
   },
+
+  again: async (settings) => keptTextLines(settings),
 
   pin(sniffed, settings) {
     return pinEncoding(sniffed.dialect, readSettings(settings).lines.encoding);
