@@ -17,7 +17,10 @@ export function destinationSuite(
   name: string,
   system: () => SystemUnderTest,
   /** What it can do beside append. */
-  can: { merge: boolean; window: boolean; replace?: boolean; reshape?: boolean } = { merge: true, window: true },
+  can: { merge: boolean; window: boolean; replace?: boolean; reshape?: boolean; forgets?: boolean } = {
+    merge: true,
+    window: true,
+  },
 ): void {
   // What a system cannot do is not tested there, and not counted as skipped.
   const none = () => undefined;
@@ -206,7 +209,7 @@ export function destinationSuite(
       });
     });
 
-    quarantineTests(() => driver);
+    if (can.forgets !== false) quarantineTests(() => driver);
 
     test('rows of one and of four tasks are the same', async () => {
       const sql = `SELECT range::INT AS id, 'v' || (range * 7919 % 104729) AS s FROM range(5000)`;

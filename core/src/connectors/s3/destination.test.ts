@@ -108,7 +108,7 @@ const system = (more: object = {}): SystemUnderTest => ({
 });
 
 describe.skipIf(noMoto)(noMoto ?? 'a server', () => {
-  destinationSuite('s3', () => system(), { merge: false, window: false, replace: false });
+  destinationSuite('s3', () => system(), { merge: false, window: false, replace: false, forgets: false });
 
   describe('s3 alone', () => {
     const two = columns({ id: 'int', s: 'text' });
