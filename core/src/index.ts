@@ -72,7 +72,7 @@ export type * from './plan/types.ts';
 export { type Cron, type ParsedCron, parseCron } from './schedule/cron.ts';
 export { describeCron } from './schedule/describe.ts';
 export { finishedWindows, firstWindow, instantText } from './schedule/finished.ts';
-export { nextFires } from './schedule/fires.ts';
+export { fires, nextFires, previousFire, scheduleBounds } from './schedule/fires.ts';
 export { dueWindows, lastCompleteWindow, type TimeWindow, windowsBetween } from './schedule/windows.ts';
 export { formatLocal, localInstant } from './schedule/zone.ts';
 export { type Schema, secretKeys } from './spec/schema.ts';

@@ -17,8 +17,16 @@ export const schedule: Schema = {
         default: 'UTC',
         description: 'IANA zone in which the cron is read.',
       },
-      start: { type: 'string', 'x-kind': 'timestamp', description: 'No run is due before.' },
-      end: { type: 'string', 'x-kind': 'timestamp', description: 'No run is due from here on.' },
+      start: {
+        type: 'string',
+        'x-kind': 'timestamp',
+        description: 'No run is due before. On the clock of `timezone`, unless the text says Z or an offset.',
+      },
+      end: {
+        type: 'string',
+        'x-kind': 'timestamp',
+        description: 'No run is due from here on. On the clock of `timezone`, unless the text says Z or an offset.',
+      },
       overlap_policy: {
         type: 'string',
         enum: ['skip', 'queue', 'cancel'],
@@ -46,7 +54,7 @@ export const schedule: Schema = {
         ],
         'x-value-synonyms': { true: 'all', false: 'none', last: 'latest', skip: 'none', off: 'none' },
         default: 'latest',
-        description: 'Runs that were missed while no daemon was there.',
+        description: 'Due times that were missed while no daemon was there, or the job was paused.',
       },
     },
     ['cron'],

@@ -1,6 +1,6 @@
 import type { Job, Schedule, Stream } from '../model/job.ts';
 import { parseCron } from '../schedule/cron.ts';
-import { nextFires } from '../schedule/fires.ts';
+import { nextFires, scheduleBounds } from '../schedule/fires.ts';
 import { addressesOf } from './addresses.ts';
 import type { Effect } from './types.ts';
 
@@ -22,12 +22,7 @@ export function firesText(job: Job, now: number): string {
 function upcoming(schedule: Schedule, now: number, n: number): number[] {
   const parsed = parseCron(schedule.cron);
   if (!parsed.ok) return [];
-  const bounds = { start: instant(schedule.start), end: instant(schedule.end) };
-  return nextFires(parsed.cron, schedule.timezone, now, n, bounds);
-}
-
-function instant(text: string | null): number | null {
-  return text === null ? null : Date.parse(text);
+  return nextFires(parsed.cron, schedule.timezone, now, n, scheduleBounds(schedule));
 }
 
 /** What a changed job means beside its streams. */

@@ -1,12 +1,21 @@
 import type { Schedule } from '../model/job.ts';
 import type { Cron } from './cron.ts';
 import { FIRST_YEAR, LAST_YEAR, nextLocal, previousLocal } from './match.ts';
-import { REACH, spanAt } from './zone.ts';
+import { localInstant, REACH, spanAt } from './zone.ts';
 
 /** From when (inclusive) and until when (exclusive) a schedule is due at all; instants in milliseconds, null: unbounded. */
 export interface Bounds {
   start?: number | null;
   end?: number | null;
+}
+
+/**
+ * The bounds of a schedule's `start` and `end`: with `Z` or an offset as they say, else on the clock of the schedule's zone. Throws
+ * SluiceError for an unknown zone.
+ */
+export function scheduleBounds({ start, end, timezone }: Pick<Schedule, 'start' | 'end' | 'timezone'>): Bounds {
+  const instant = (text: string | null) => (text === null ? null : localInstant(text, timezone));
+  return { start: instant(start), end: instant(end) };
 }
 
 const EARLIEST = Date.UTC(FIRST_YEAR, 0, 1);

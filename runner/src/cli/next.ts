@@ -1,4 +1,4 @@
-import { formatLocal, type Job, nextFires, parseCron, SluiceError } from '@sluice/core';
+import { formatLocal, type Job, nextFires, parseCron, SluiceError, scheduleBounds } from '@sluice/core';
 import type { Command } from 'commander';
 import { askedName, eachJob, openAsked, printJson, type SelectOptions, withJobs } from './asked.ts';
 import { usage } from './errors.ts';
@@ -43,11 +43,7 @@ function firesOf(job: Job, from: number, count: number): { at: string; local: st
       hint: 'Write `schedule: "0 2 * * *"` in its file.',
     });
   }
-  const bound = (text: string | null) => (text === null ? {} : { at: Date.parse(text) });
-  const start = bound(schedule.start).at;
-  const end = bound(schedule.end).at;
-  const bounds = { ...(start === undefined ? {} : { start }), ...(end === undefined ? {} : { end }) };
-  return nextFires(parsed.cron, schedule.timezone, from, count, bounds).map((at) => ({
+  return nextFires(parsed.cron, schedule.timezone, from, count, scheduleBounds(schedule)).map((at) => ({
     at: new Date(at).toISOString(),
     local: formatLocal(at, schedule.timezone),
   }));

@@ -12,6 +12,7 @@ const COMMANDS: Readonly<Record<string, CommandEntry>> = {
   run: { summary: 'run jobs now', load: () => import('./run.ts') },
   plan: { summary: 'show what differs between the files and what is applied', load: () => import('./plan.ts') },
   apply: { summary: 'make what is applied equal to the files', load: () => import('./apply.ts') },
+  daemon: { summary: 'follow the files and run jobs when they are due', load: () => import('./daemon.ts') },
   list: { summary: 'list the jobs that are applied', load: () => import('./list.ts') },
   backfill: { summary: 'load windows, or a stretch of a cursor, again or late', load: () => import('./backfill.ts') },
   preview: { summary: 'show the first rows of a job; nothing is written', load: () => import('./preview.ts') },

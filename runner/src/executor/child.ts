@@ -14,6 +14,10 @@ export interface ChildHooks {
   on(event: RunEvent): void;
   /** Called on each sign of life. */
   alive(): void;
+  /** Told of the executor's process, and null when it has ended. */
+  executor?(pid: number | null): void;
+  /** Ends the executor without asking it first. */
+  kill?: AbortSignal;
 }
 
 /** How long a stopped executor may take to interrupt its queries, or to end a commit that has begun, before it is killed. */
@@ -38,6 +42,10 @@ export function runAttempt(
     const stop = () => askToStop(child, committing ? COMMIT_GRACE_MS : STOP_GRACE_MS);
     if (signal.aborted) stop();
     signal.addEventListener('abort', stop, { once: true });
+    const kill = () => child.kill('SIGKILL');
+    if (hooks.kill?.aborted) kill();
+    hooks.kill?.addEventListener('abort', kill, { once: true });
+    hooks.executor?.(child.pid ?? null);
     child.stderr?.on('data', (chunk: Buffer) => {
       tail = (tail + chunk.toString('utf8')).slice(-2000);
     });
@@ -50,6 +58,8 @@ export function runAttempt(
     });
     child.on('exit', (code, by) => {
       signal.removeEventListener('abort', stop);
+      hooks.kill?.removeEventListener('abort', kill);
+      hooks.executor?.(null);
       resolve(result ?? { streams, error: died(code, by, tail, signal.aborted) });
     });
     // Where the child is gone already its exit tells.

@@ -31,6 +31,7 @@ import { openPool, type TaskPool } from './pool.ts';
 import { portsOf } from './ports.ts';
 import { type Redact, redactDeep, redactorOf } from './redact.ts';
 import { withReferences } from './resolve.ts';
+import { runOfSpool, spoolName } from './spools.ts';
 import { windowedStreams } from './windowed.ts';
 
 /** Entry of the executor: the child process in which one attempt of a run lives. */
@@ -99,7 +100,8 @@ async function runJob(message: RunMessage, job: Job, redact: Redact): Promise<vo
     throw error;
   });
   const spools = join(request.projectDir, '.sluice', 'spool');
-  const spool = join(spools, runId);
+  // An attempt that lost its lease may still be writing to its own.
+  const spool = join(spools, spoolName(runId, message.attempt));
   await sweep(spools, store);
   try {
     await mkdir(spool, { recursive: true });
@@ -194,7 +196,9 @@ async function clean({ request, runId, storeUrl }: CleanMessage, job: Job): Prom
 async function sweep(spools: string, store: Store): Promise<void> {
   const names = await readdir(spools).catch(() => []);
   if (names.length === 0) return;
-  for (const run of await store.ended(names)) await rm(join(spools, run), { recursive: true, force: true });
+  const runs = new Set(await store.ended(names.map(runOfSpool)));
+  const ended = names.filter((name) => runs.has(runOfSpool(name)));
+  for (const name of ended) await rm(join(spools, name), { recursive: true, force: true });
 }
 
 interface Means {
@@ -247,6 +251,7 @@ async function runOne(
       ...means,
       job,
       runId,
+      attempt: message.attempt,
       signal: stop.signal,
       emit: (event) => send({ type: 'event', event }),
       committing: () => send({ type: 'committing' }),

@@ -7,6 +7,8 @@ import type { TaskPool } from './pool.ts';
 export interface PortMeans {
   job: Job;
   runId: string;
+  /** Number of the run's attempt; left out: it has but one. */
+  attempt?: number;
   store: Store;
   /** null where no task is to be run. */
   pool: TaskPool | null;
@@ -18,7 +20,7 @@ export interface PortMeans {
 }
 
 /** What an epoch needs from its surroundings, as this process gives it: the pool's threads, the store's locks and records. */
-export function portsOf({ job, runId, store, pool, log, signal, emit, committing }: PortMeans): EpochPorts {
+export function portsOf({ job, runId, attempt, store, pool, log, signal, emit, committing }: PortMeans): EpochPorts {
   const { project, target, name } = job;
   return {
     runTask(input, progress) {
@@ -35,7 +37,7 @@ export function portsOf({ job, runId, store, pool, log, signal, emit, committing
     recordToken: (stream, epoch, task, token, counts) =>
       store.recordToken({ run: runId, stream, epoch, task, token, counts }),
     async committing() {
-      await store.markCommitting(runId);
+      await store.markCommitting(runId, attempt ?? null);
       committing();
     },
     settled: (stream, runs) => store.settle({ runs, stream }),

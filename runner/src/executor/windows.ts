@@ -1,14 +1,5 @@
-import {
-  dueWindows,
-  finishedWindows,
-  firstWindow,
-  instantText,
-  type Job,
-  localInstant,
-  type RunWindow,
-  type TimeWindow,
-  windowsBetween,
-} from '@sluice/core';
+import { finishedWindows, type Job, type RunWindow, type TimeWindow, windowsBetween } from '@sluice/core';
+import { asRunWindow, windowsDue } from '../schedule/windows.ts';
 import { atDestination } from './destination.ts';
 import { expandJob } from './expand.ts';
 import { withReferences } from './resolve.ts';
@@ -26,33 +17,12 @@ export interface WindowsRequest {
 }
 
 /**
- * The windows that a run by hand has to do now, oldest first: those of `dueWindows` for each windowed stream, by the finished ones
- * that its destination knows. The first one ever is the one that holds `schedule.start`, else the last complete one. Throws the
- * destination's errors.
+ * The windows that a run by hand has to do now, oldest first, by the finished ones that its destination knows. Throws the destination's
+ * errors.
  */
 export async function windowsToRun(request: WindowsRequest, now: number): Promise<RunWindow[]> {
-  const { job } = request;
-  const { catchup, start } = job.schedule ?? { catchup: 'latest', start: null };
-  const found = new Map<number, TimeWindow & { again: boolean }>();
-  for (const { incremental, checkpoint } of await checkpointsOf(request)) {
-    const first = start === null ? firstWindow(checkpoint) : localInstant(start, incremental.timezone);
-    const due = dueWindows({
-      every: incremental.every,
-      zone: incremental.timezone,
-      dueAt: now,
-      previousDueAt: null,
-      finished: finishedWindows(checkpoint),
-      catchup,
-      lookback: incremental.lookback,
-      start: first,
-      firstApplied: now,
-    });
-    for (const window of due) {
-      const known = found.get(window.start);
-      found.set(window.start, { ...window, again: window.again || known?.again === true });
-    }
-  }
-  return [...found.values()].sort((a, b) => a.start - b.start).map(asRunWindow);
+  const states = await checkpointsOf(request);
+  return windowsDue(request.job, states, { dueAt: now, previousDueAt: null, firstApplied: now });
 }
 
 /**
@@ -82,10 +52,6 @@ export async function windowsToFill(
     finished: complete.length - wanted.length,
     left: all.length - complete.length,
   };
-}
-
-function asRunWindow({ start, end, again }: TimeWindow & { again: boolean }): RunWindow {
-  return { from: instantText(start), to: instantText(end), again };
 }
 
 /** Each windowed stream with its checkpoint as the destination has it. */

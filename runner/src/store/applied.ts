@@ -90,6 +90,15 @@ export function applyPlan(db: Database, application: Application): Promise<numbe
   });
 }
 
+/** The git revision of the plan that was applied last; null: none was, or it came from no repository. */
+export async function appliedRevision(db: Database, { project, target }: TargetKey): Promise<string | null> {
+  const { rows } = await db.query(
+    'SELECT git_revision FROM applied_plans WHERE project = $1 AND target = $2 ORDER BY version DESC LIMIT 1',
+    [project, target],
+  );
+  return (rows[0]?.git_revision as string | undefined) ?? null;
+}
+
 function stale(plan: Plan): SluiceError {
   return new SluiceError('plan/stale', 'config', `Another plan was applied to ${plan.target} since this one was made`, {
     hint: 'Make a new plan and read it: `sluice plan`.',

@@ -45,15 +45,15 @@ async function take({ owner, what }: Step, job: string, held: Held): Promise<voi
   } else if (what === 'reap') {
     await store.queue.reap();
   } else if (run !== null && what === 'renew') {
-    if (!(await store.renew({ run, owner: us, leaseMs: 60_000 }))) held[owner] = null;
+    if (!(await store.renew({ run, owner: us, leaseMs: 60_000 })) && held[owner] === run) held[owner] = null;
   } else if (run !== null && what === 'commit') {
     await store.markCommitting(run).catch((error) => {
       expect(error).toMatchObject({ code: 'run/lease-lost' });
-      held[owner] = null;
+      if (held[owner] === run) held[owner] = null;
     });
   } else if (run !== null && what === 'finish') {
     await store.finishRun({ run, owner: us, state: 'succeeded', counts: zeroCounts(), error: null });
-    held[owner] = null;
+    if (held[owner] === run) held[owner] = null;
   }
 }
 

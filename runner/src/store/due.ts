@@ -8,7 +8,18 @@ export interface DueJob extends JobKey {
   first_applied: number;
   handled_until: number | null;
   next_due: number | null;
+  /** Text of the schedule by which `next_due` was found; null: none was yet. */
+  schedule: string | null;
   paused: boolean;
+}
+
+/** Up to when a job is dealt with, and when it is due next. Times in milliseconds. */
+export interface Handled {
+  job: string;
+  handledUntil: number;
+  nextDue: number | null;
+  latenessMs: number | null;
+  schedule: string;
 }
 
 /** When jobs are due, as the scheduler keeps it: one row for each job, found by an index, so that no tick reads them all. */
@@ -40,16 +51,14 @@ export class DueTable {
   }
 
   /** Records up to when jobs are dealt with and when they are due next, in one statement. */
-  async set(
-    { project, target }: TargetKey,
-    handled: readonly { job: string; handledUntil: number; nextDue: number | null; latenessMs: number | null }[],
-  ): Promise<void> {
+  async set({ project, target }: TargetKey, handled: readonly Handled[]): Promise<void> {
     if (handled.length === 0) return;
     const time = (at: number | null) => (at === null ? null : new Date(at).toISOString());
     await this.#db.query(
       `UPDATE job_states s SET handled_until = h.handled, next_due = h.next, stale = false,
-         lateness_ms = coalesce(h.lateness, s.lateness_ms)
-       FROM unnest($3::text[], $4::timestamptz[], $5::timestamptz[], $6::bigint[]) AS h (job, handled, next, lateness)
+         lateness_ms = coalesce(h.lateness, s.lateness_ms), schedule = h.schedule::json
+       FROM unnest($3::text[], $4::timestamptz[], $5::timestamptz[], $6::bigint[], $7::text[])
+         AS h (job, handled, next, lateness, schedule)
        WHERE s.project = $1 AND s.target = $2 AND s.job = h.job AND s.deleted_at IS NULL`,
       [
         project,
@@ -58,13 +67,14 @@ export class DueTable {
         handled.map(({ handledUntil }) => time(handledUntil)),
         handled.map(({ nextDue }) => time(nextDue)),
         handled.map(({ latenessMs }) => (latenessMs === null ? null : Math.round(latenessMs))),
+        handled.map(({ schedule }) => schedule),
       ],
     );
   }
 
   async #read({ project, target }: TargetKey, condition: string, values: unknown[], limit: number): Promise<DueJob[]> {
     const { rows } = await this.#db.query(
-      `SELECT s.job, a.definition, s.first_applied, s.handled_until, s.next_due,
+      `SELECT s.job, a.definition, s.first_applied, s.handled_until, s.next_due, s.schedule::text AS schedule,
          coalesce(s.paused_until > clock_timestamp(), false) AS paused
        FROM job_states s JOIN applied_jobs a USING (project, target, job)
        WHERE s.project = $1 AND s.target = $2 AND ${condition} LIMIT $3`,
@@ -78,6 +88,7 @@ export class DueTable {
       first_applied: (row.first_applied as Date).getTime(),
       handled_until: millis(row.handled_until),
       next_due: millis(row.next_due),
+      schedule: row.schedule as string | null,
       paused: row.paused === true,
     }));
   }

@@ -21,6 +21,8 @@ export interface JobRow extends JobKey {
   problem: string | null;
   first_applied: string;
   next_due: string | null;
+  /** Due times up to here are dealt with. */
+  handled_until: string | null;
   lateness_ms: number | null;
   /** null: it is not paused. `until` null: until somebody resumes it. */
   pause: Pause | null;
@@ -132,6 +134,33 @@ export class JobTable {
     );
   }
 
+  /**
+   * Forgets jobs that were deleted longer ago than `keepMs`: their runs with logs, their checkpoints' history, their pauses. Their
+   * tables, and what the destination itself knows of them, stay. Gives their names.
+   */
+  async purgeDeleted({ project, target }: TargetKey, keepMs: number): Promise<string[]> {
+    const { rows } = await this.#db.query(
+      `SELECT job FROM job_states WHERE project = $1 AND target = $2
+         AND deleted_at < clock_timestamp() - $3 * interval '1 millisecond' LIMIT 100`,
+      [project, target, keepMs],
+    );
+    const names = rows.map(({ job }) => String(job));
+    for (const job of names) {
+      const key = [project, target, job];
+      for (;;) {
+        const { rowCount } = await this.#db.query(
+          `DELETE FROM runs WHERE id IN (SELECT id FROM runs WHERE project = $1 AND target = $2 AND job = $3 LIMIT 100)`,
+          key,
+        );
+        if ((rowCount ?? 0) < 100) break;
+      }
+      for (const table of ['checkpoints', 'backfills', 'job_states']) {
+        await this.#db.query(`DELETE FROM ${table} WHERE project = $1 AND target = $2 AND job = $3`, key);
+      }
+    }
+    return names;
+  }
+
   async #change(
     key: JobKey,
     type: string,
@@ -240,6 +269,7 @@ function jobRow(row: Record<string, unknown>): JobRow {
     problem: times.problem,
     first_applied: times.first_applied,
     next_due: times.next_due,
+    handled_until: times.handled_until,
     lateness_ms: times.lateness_ms === null ? null : Number(times.lateness_ms),
     pause:
       paused_at === null || rest.status !== 'paused'

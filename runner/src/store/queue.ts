@@ -1,8 +1,9 @@
-import { SluiceError } from '@sluice/core';
+import { type ReplayEntry, SluiceError, zeroCounts } from '@sluice/core';
 import type pg from 'pg';
 import { type Database, jsonb } from './connection.ts';
+import { processPlace } from './place.ts';
 import { deadRuns, endAttempts, isGone, jobLock, placeOf, splitOwner } from './runs.ts';
-import type { Claim, Job, JobKey, JsonObject, RunKind, RunRow, RunState, SluiceErrorJson, TargetKey } from './types.ts';
+import type { Claim, Counts, Job, JobKey, RunKind, RunRow, RunState, SluiceErrorJson, TargetKey } from './types.ts';
 
 /** What a run is asked for beside its job. */
 export interface RunOptions {
@@ -12,8 +13,8 @@ export interface RunOptions {
   /** As `RunRequest.window`: values of a cursor need not be times. */
   window?: { from: string; to: string; again: boolean };
   windowed_only?: boolean;
-  /** Kind `replay`: an entry of `ReplayEntry`. */
-  replay?: JsonObject;
+  /** Kind `replay`: where the rows that were set aside go in again. */
+  replay?: ReplayEntry;
 }
 
 export interface EnqueueRequest extends TargetKey {
@@ -58,8 +59,8 @@ export interface Claimed extends Claim {
   attempt: number;
   /** Attempts that failed by themselves; those that were handed over are not among them. */
   failures: number;
-  /** Streams that an earlier attempt committed. */
-  doneStreams: string[];
+  /** Streams that an earlier attempt committed, with what they wrote. */
+  done: { stream: string; counts: Counts }[];
 }
 
 export interface WaitingRun extends JobKey {
@@ -69,6 +70,15 @@ export interface WaitingRun extends JobKey {
   window_start: string | null;
   window_end: string | null;
   waiting_for: string | null;
+}
+
+export interface AliveRun {
+  id: string;
+  kind: RunKind;
+  state: RunState;
+  due_at: string | null;
+  window_start: string | null;
+  window_end: string | null;
 }
 
 /** A run that kills its daemons is not handed on for ever. */
@@ -120,7 +130,8 @@ export class RunQueue {
 
   /**
    * Takes the next run that may begin: ready, due, of no job that is paused (runs by hand go on) or running, that fits the node's
-   * memory, its host and the limits. null: there is none. A job's runs begin in the order of their due times and windows.
+   * memory, its host and the limits. null: there is none. A job's runs begin in the order of their due times and windows; one that had
+   * begun already comes first, since the next commit of its job would hide whether it had committed.
    */
   claimNext(wish: ClaimWish): Promise<Claimed | null> {
     return this.#db.transaction(async (client) => {
@@ -174,7 +185,8 @@ export class RunQueue {
     return this.#db.transaction(async (client) => {
       const { rows } = await client.query(
         `SELECT l.run, l.owner, l.place, l.expires_at < clock_timestamp() AS expired
-         FROM leases l JOIN runs r ON r.id = l.run FOR UPDATE OF l SKIP LOCKED`,
+         FROM leases l WHERE l.expires_at < clock_timestamp() OR l.place = $1 FOR UPDATE SKIP LOCKED`,
+        [processPlace()],
       );
       const dead = rows.filter((row) => row.expired || isGone(row as { owner: string; place: string | null }));
       for (const { run } of dead) await giveUp(client, String(run));
@@ -190,7 +202,7 @@ export class RunQueue {
         owner,
       ]);
       if (rowCount === 0) return false;
-      await giveUp(client, run);
+      await giveUp(client, run, 0);
       return true;
     });
   }
@@ -219,35 +231,37 @@ export class RunQueue {
   }
 
   /** Runs of a job that have not ended, the oldest first. */
-  async alive(key: JobKey): Promise<{ id: string; kind: RunKind; state: RunState; due_at: string | null }[]> {
+  async alive(key: JobKey): Promise<AliveRun[]> {
     const { rows } = await this.#db.query(
-      `SELECT id, kind, state, due_at FROM runs
+      `SELECT id, kind, state, due_at, window_start, window_end FROM runs
        WHERE project = $1 AND target = $2 AND job = $3 AND state IN ('queued', 'running', 'committing') ORDER BY created_at`,
       [key.project, key.target, key.job],
     );
-    return rows.map((row) => ({ ...(row as { id: string; kind: RunKind; state: RunState }), due_at: iso(row.due_at) }));
+    return rows.map((row) => ({
+      ...(row as AliveRun),
+      due_at: iso(row.due_at),
+      window_start: iso(row.window_start),
+      window_end: iso(row.window_end),
+    }));
   }
 
-  /** Whether a run of the job for its latest due time at or before `at` succeeded; null: it was never due by then. */
-  async succeededAt(key: JobKey, at: string): Promise<boolean | null> {
+  /**
+   * Of the job's scheduled runs for its latest due time at or before `at`: that time, and whether they, or a run that ended since,
+   * succeeded (false: not, or not yet). null: it had no run by then. ISO 8601.
+   */
+  async outcomeAt(key: JobKey, at: string): Promise<{ due_at: string; succeeded: boolean } | null> {
     const { rows } = await this.#db.query(
-      `SELECT bool_and(state = 'succeeded') AS done FROM runs
-       WHERE project = $1 AND target = $2 AND job = $3 AND kind = 'scheduled' AND due_at = (
-         SELECT max(due_at) FROM runs
-         WHERE project = $1 AND target = $2 AND job = $3 AND kind = 'scheduled' AND due_at <= $4
-       )`,
+      `SELECT d.due_at, bool_and(r.state = 'succeeded') OR (
+           bool_and(r.finished_at IS NOT NULL) AND EXISTS (
+             SELECT 1 FROM runs o WHERE o.project = $1 AND o.target = $2 AND o.job = $3 AND o.state = 'succeeded'
+               AND o.window_start IS NULL AND o.finished_at >= d.due_at)) AS succeeded
+       FROM (SELECT max(due_at) AS due_at FROM runs
+         WHERE project = $1 AND target = $2 AND job = $3 AND kind = 'scheduled' AND due_at <= $4) d
+       JOIN runs r ON r.project = $1 AND r.target = $2 AND r.job = $3 AND r.kind = 'scheduled' AND r.due_at = d.due_at
+       GROUP BY d.due_at`,
       [key.project, key.target, key.job, at],
     );
-    return (rows[0]?.done as boolean | null) ?? null;
-  }
-
-  /** Whether any run of the job succeeded that began at or after `since`. */
-  async succeededSince(key: JobKey, since: string): Promise<boolean> {
-    const { rowCount } = await this.#db.query(
-      `SELECT 1 FROM runs WHERE project = $1 AND target = $2 AND job = $3 AND state = 'succeeded' AND created_at >= $4 LIMIT 1`,
-      [key.project, key.target, key.job, since],
-    );
-    return (rowCount ?? 0) > 0;
+    return rows[0] ? { due_at: iso(rows[0].due_at) as string, succeeded: rows[0].succeeded === true } : null;
   }
 
   /** Starts of the windows, from the one at `from` on, for which a run of the job succeeded, with or without rows. */
@@ -296,10 +310,12 @@ async function candidates(client: pg.PoolClient, wish: ClaimWish, full: readonly
      WHERE r.project = $1 AND r.target = $2 AND r.state = 'queued' AND r.ready AND r.not_before <= clock_timestamp()
        AND (r.host_wanted IS NULL OR r.host_wanted = $3) AND r.memory_bytes <= $4 AND NOT r.groups && $5::text[]
        AND NOT EXISTS (SELECT 1 FROM leases l WHERE l.project = $1 AND l.target = $2 AND l.job = r.job)
-       AND (r.kind NOT IN ('scheduled', 'backfill') OR NOT EXISTS (
+       AND NOT EXISTS (SELECT 1 FROM runs o WHERE o.project = $1 AND o.target = $2 AND o.job = r.job AND o.state = 'queued'
+         AND o.attempt > 0 AND o.id <> r.id)
+       AND (r.attempt > 0 OR r.kind NOT IN ('scheduled', 'backfill') OR NOT EXISTS (
          SELECT 1 FROM job_states s WHERE s.project = $1 AND s.target = $2 AND s.job = r.job
            AND s.paused_at IS NOT NULL AND s.paused_until > clock_timestamp()))
-     ORDER BY r.kind = 'backfill', r.not_before, r.due_at, r.window_start, r.created_at LIMIT ${CANDIDATES}
+     ORDER BY r.attempt = 0, r.kind = 'backfill', r.not_before, r.due_at, r.window_start, r.created_at LIMIT ${CANDIDATES}
      FOR UPDATE OF r SKIP LOCKED`,
     [wish.project, wish.target, wish.host, Math.floor(wish.memory), full],
   );
@@ -322,10 +338,12 @@ async function take(client: pg.PoolClient, wish: ClaimWish & JobKey, run: string
   );
   const { definition, options, ...row } = rows[0] as Record<string, unknown>;
   const failed = await client.query(
-    `SELECT count(*)::int AS n FROM run_attempts WHERE run = $1 AND error IS NOT NULL AND error->>'code' <> 'run/lease-lost'`,
+    `SELECT count(*)::int AS n FROM run_attempts WHERE run = $1 AND error IS NOT NULL AND error->>'code' NOT IN ('run/lease-lost', 'run/cancelled')`,
     [run],
   );
-  const done = await client.query(`SELECT stream FROM run_streams WHERE run = $1 AND state = 'succeeded'`, [run]);
+  const done = await client.query(`SELECT stream, counts FROM run_streams WHERE run = $1 AND state = 'succeeded'`, [
+    run,
+  ]);
   return {
     run,
     deadRuns: await deadRuns(client, wish, run),
@@ -336,7 +354,7 @@ async function take(client: pg.PoolClient, wish: ClaimWish & JobKey, run: string
     options: (options ?? {}) as RunOptions,
     attempt: Number(row.attempt),
     failures: Number(failed.rows[0]?.n ?? 0),
-    doneStreams: done.rows.map(({ stream }) => String(stream)),
+    done: done.rows.map(({ stream, counts }) => ({ stream, counts: { ...zeroCounts(), ...counts } })),
   };
 }
 
@@ -344,15 +362,15 @@ async function take(client: pg.PoolClient, wish: ClaimWish & JobKey, run: string
  * Its owner is gone: a run of the queue goes back there as long as it was not handed on too often and nobody wants it stopped;
  * any other has failed.
  */
-async function giveUp(client: pg.PoolClient, run: string): Promise<void> {
+async function giveUp(client: pg.PoolClient, run: string, counted = 1): Promise<void> {
   const lost = new SluiceError('run/lease-lost', 'transient', 'The process of this run ended without a word').toJSON();
   await client.query('DELETE FROM leases WHERE run = $1', [run]);
   await endAttempts(client, run, lost);
   const again = await client.query(
-    `UPDATE runs SET state = 'queued', owner = NULL, host = NULL, pid = NULL, handovers = handovers + 1
+    `UPDATE runs SET state = 'queued', owner = NULL, host = NULL, pid = NULL, handovers = handovers + $2
      WHERE id = $1 AND state IN ('running', 'committing') AND queued_at IS NOT NULL AND stop_requested_at IS NULL
        AND handovers < ${MOST_HANDOVERS}`,
-    [run],
+    [run, counted],
   );
   if (again.rowCount === 1) return;
   await client.query(

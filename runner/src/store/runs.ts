@@ -33,6 +33,7 @@ export function claimJob(db: Database, request: ClaimRequest): Promise<Claim> {
     const holder = rows[0] as Holder | undefined;
     if (holder && !holder.expired && !isGone(holder)) throw busy(request, holder);
     if (holder) await failDead(client, holder.run);
+    await failBegun(client, key);
     const run = await insertRun(client, request);
     await client.query(
       `INSERT INTO leases (project, target, job, run, owner, place, expires_at)
@@ -123,13 +124,17 @@ export async function finishAttempt(
   ]);
 }
 
-/** The run becomes committing: from here a stop no longer discards it. Throws `run/lease-lost` where its lease is gone. */
-export async function markCommitting(db: Database, run: string): Promise<void> {
+/**
+ * The run becomes committing: from here a stop no longer discards it. Throws `run/lease-lost` where its lease is gone, or another
+ * attempt goes on with it. `attempt` null: there is but one.
+ */
+export async function markCommitting(db: Database, run: string, attempt: number | null): Promise<void> {
   // The state is asked too: it is read again after a wait for whoever fails the run at this moment, the lease is not.
   const { rowCount } = await db.query(
     `UPDATE runs SET state = 'committing'
-     WHERE id = $1 AND state IN ('running', 'committing') AND EXISTS (SELECT 1 FROM leases WHERE run = $1)`,
-    [run],
+     WHERE id = $1 AND state IN ('running', 'committing') AND ($2::int IS NULL OR attempt = $2)
+       AND EXISTS (SELECT 1 FROM leases WHERE run = $1)`,
+    [run, attempt],
   );
   if (rowCount === 1) return;
   throw new SluiceError(
@@ -214,6 +219,16 @@ export function isoTimes<T>(row: Record<string, unknown>): T {
     value instanceof Date ? value.toISOString() : value,
   ]);
   return Object.fromEntries(entries) as T;
+}
+
+/** Runs that had begun and went back into the queue: whether they had committed can be told no more once this one commits. */
+async function failBegun(client: pg.PoolClient, key: string[]): Promise<void> {
+  const error = new SluiceError('run/lease-lost', 'transient', 'Another run took the job over').toJSON();
+  await client.query(
+    `UPDATE runs SET state = 'failed', error = $4, finished_at = now()
+     WHERE project = $1 AND target = $2 AND job = $3 AND state = 'queued' AND attempt > 0`,
+    [...key, jsonb(error)],
+  );
 }
 
 /** A run whose process is gone has failed; its lease goes. */

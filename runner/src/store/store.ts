@@ -175,6 +175,10 @@ export class Store {
     return applied.applyPlan(this.#db, application);
   }
 
+  appliedRevision(key: TargetKey): Promise<string | null> {
+    return applied.appliedRevision(this.#db, key);
+  }
+
   appliedJobs(key: TargetKey): Promise<AppliedJob[]> {
     return applied.appliedJobs(this.#db, key);
   }
@@ -200,9 +204,8 @@ export class Store {
     return runs.finishAttempt(this.#db, end);
   }
 
-  /** From here a stop no longer discards the run. Throws `run/lease-lost` where its lease is gone. */
-  markCommitting(run: string): Promise<void> {
-    return runs.markCommitting(this.#db, run);
+  markCommitting(run: string, attempt: number | null = null): Promise<void> {
+    return runs.markCommitting(this.#db, run, attempt);
   }
 
   setRunState(run: string, state: RunState): Promise<void> {

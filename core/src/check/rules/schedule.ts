@@ -1,4 +1,5 @@
 import { checkSchedule } from '../../schedule/check.ts';
+import { isTimeZone, localInstant } from '../../schedule/zone.ts';
 import { child, entryOf, textOf } from '../../text/node.ts';
 import type { Rule } from '../rule.ts';
 
@@ -10,13 +11,13 @@ export const schedule: Rule = {
     const faults = text === undefined || text.includes('${') ? [] : checkSchedule({ cron: text });
     for (const fault of faults) if (cron) report('value/cron', cron, fault.message);
     const end = entryOf(child(view.job, 'schedule'), 'end')?.value;
-    const [from, to] = [instant(textOf(view.job, 'schedule', 'start')), instant(textOf(view.job, 'schedule', 'end'))];
-    if (end && from !== null && to !== null && to <= from)
-      report('schedule/bounds', end, '`end` must be after `start`.');
+    const zone = textOf(view.job, 'schedule', 'timezone') ?? 'UTC';
+    const [from, to] = ['start', 'end'].map((key) => instant(textOf(view.job, 'schedule', key), zone));
+    if (end && from != null && to != null && to <= from) report('schedule/bounds', end, '`end` must be after `start`.');
   },
 };
 
-function instant(text: string | undefined): number | null {
-  const time = text === undefined ? Number.NaN : Date.parse(text.replace(' ', 'T'));
-  return Number.isNaN(time) ? null : time;
+/** null also where the zone is none, which is said elsewhere. */
+function instant(text: string | undefined, zone: string): number | null {
+  return text === undefined || !isTimeZone(zone) ? null : localInstant(text, zone);
 }

@@ -50,6 +50,8 @@ CREATE TABLE job_states (
   deleted_at timestamptz,
   -- The scheduler has to look at the definition again.
   stale boolean NOT NULL DEFAULT true,
+  -- The schedule by which it last did: another one begins anew, with nothing missed.
+  schedule json,
   -- Due times up to here are dealt with.
   handled_until timestamptz,
   next_due timestamptz,

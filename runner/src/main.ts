@@ -1,0 +1,137 @@
+import { hostname } from 'node:os';
+import { VERSION } from '@sluice/core';
+import { Dispatcher } from './dispatch/dispatch.ts';
+import { type AddressFile, removeAddress, writeAddress } from './observe/address.ts';
+import { daemonLog } from './observe/log.ts';
+import { repeat } from './observe/repeat.ts';
+import type { Checkout } from './reconcile/checkout.ts';
+import { Reconciler } from './reconcile/reconcile.ts';
+import { runSchedule } from './schedule/schedule.ts';
+import { openStateStore, type Store } from './store/store.ts';
+
+/** What a daemon is told at its start. */
+export interface DaemonOptions {
+  project: string;
+  /** Name of the target, `default` where the project has none. */
+  target: string;
+  /** As `--target` says; null: the project has no targets. */
+  wantedTarget: string | null;
+  vars: Record<string, string>;
+  /** Folder of the daemon's own files: embedded state, the address. */
+  stateDir: string;
+  stateStore: string | null;
+  checkout: Checkout;
+  env: Record<string, string>;
+  maxRuns: number;
+  /** Bytes that its runs may have together. */
+  memory: number;
+  limits: Readonly<Record<string, number>>;
+  drainMs: number;
+  /** How long logs, metrics and events are kept. */
+  keepMs: number;
+  force: boolean;
+  logLevel: string;
+}
+
+const BEAT_MS = 3000;
+const REAP_MS = 1000;
+const HOUR_MS = 3_600_000;
+/** What is kept of a deleted job. */
+const KEEP_DELETED_MS = 30 * 24 * HOUR_MS;
+
+/** What a started daemon is, for who started it. */
+export interface Serving {
+  /** `host/pid`. */
+  owner: string;
+  store: Store;
+}
+
+/**
+ * Runs a daemon until the signal says stop: it follows the checkout, puts what is due into the queue, executes it, and takes up what
+ * others lost. Then it waits for its runs, hands over what is left, and leaves. This is the only place where its parts are put together;
+ * they meet through rows of the store. Throws where the state store cannot be opened.
+ */
+export async function runDaemon(
+  options: DaemonOptions,
+  signal: AbortSignal,
+  onStart: (serving: Serving) => void,
+): Promise<void> {
+  const { project, target, checkout } = options;
+  const key = { project, target };
+  const host = hostname();
+  const owner = `${host}/${process.pid}`;
+  const log = daemonLog(options.logLevel, { project, target, node: owner });
+  const store = await openStateStore({ projectDir: options.stateDir, stateStore: options.stateStore });
+  const clock = () => store.now();
+  // Runs that are being waited for keep their daemon alive for the others.
+  const left = new AbortController();
+  const address: AddressFile = { pid: process.pid, host: null, port: null, project, target };
+  try {
+    const dispatcher = new Dispatcher({
+      ...{ store, log, key, owner, host, env: options.env },
+      maxRuns: options.maxRuns,
+      memory: options.memory,
+      limits: options.limits,
+      drainMs: options.drainMs,
+      folder: () => runFolder(store, key, host, checkout.folder),
+    });
+    const { wantedTarget, vars, force } = options;
+    const reconciler = new Reconciler({
+      ...{ store, key, vars, checkout, owner, host, force, clock, log },
+      target: wantedTarget,
+    });
+    const beat = () =>
+      store.nodes.beat({
+        ...{ node: owner, ...key, host, pid: process.pid, version: VERSION, draining: signal.aborted },
+        address: null,
+        memory_bytes: options.memory,
+        max_runs: options.maxRuns,
+      });
+    await beat();
+    await writeAddress(options.stateDir, address);
+    log.info({ checkout: checkout.name, max_runs: options.maxRuns }, 'started');
+    onStart({ owner, store });
+    const alive = { log, signal: left.signal };
+    const background = [
+      repeat('heartbeat', alive, async () => {
+        await beat();
+        return BEAT_MS;
+      }),
+      repeat('reap', alive, async () => {
+        const runs = await store.queue.reap();
+        if (runs.length > 0) log.warn({ runs }, 'runs lost their owner');
+        return REAP_MS;
+      }),
+      repeat('retention', alive, async () => {
+        const gone = await store.keepDays(options.keepMs);
+        const jobs = await store.jobs.purgeDeleted(key, KEEP_DELETED_MS);
+        if (gone.days + gone.rows + jobs.length > 0) log.info({ ...gone, jobs }, 'old rows removed');
+        return HOUR_MS;
+      }),
+    ];
+    await Promise.all([
+      reconciler.run(signal),
+      runSchedule({ store, key, clock, log }, signal),
+      dispatcher.run(signal),
+    ]);
+    left.abort();
+    await Promise.all(background);
+    log.info('ended');
+  } finally {
+    left.abort();
+    await store.nodes.leave(owner).catch(() => undefined);
+    await removeAddress(options.stateDir, process.pid);
+    await store.close();
+  }
+}
+
+/** Where a run's relative paths start: the checkout that is followed, where it lies on this host, else the own one. */
+async function runFolder(
+  store: Store,
+  key: { project: string; target: string },
+  host: string,
+  own: string,
+): Promise<string> {
+  const reconciler = await store.nodes.reconciler(key);
+  return reconciler?.host === host ? reconciler.folder : own;
+}

@@ -1,0 +1,181 @@
+import { applied, diff, isEmpty, messageOf, SluiceError, type SluiceErrorJson } from '@sluice/core';
+import type { DaemonLog } from '../observe/log.ts';
+import { repeat, sleep } from '../observe/repeat.ts';
+import { desiredOf } from '../repo/desired.ts';
+import { loadProject } from '../repo/load.ts';
+import { problemsOf } from '../repo/problems.ts';
+import type { Store } from '../store/store.ts';
+import type { TargetKey } from '../store/types.ts';
+import type { Checkout } from './checkout.ts';
+import { descends } from './git.ts';
+
+export interface ReconcileMeans {
+  store: Store;
+  key: TargetKey;
+  /** As `--target` says; null: the project has no targets. */
+  target: string | null;
+  vars: Record<string, string>;
+  checkout: Checkout;
+  owner: string;
+  host: string;
+  /** Applies revisions that do not descend from the applied one. */
+  force: boolean;
+  clock(): Promise<number>;
+  log: DaemonLog;
+}
+
+/** Whoever follows the checkout says so this often; another may after LEASE_MS without. */
+const LEASE_MS = 10_000;
+const RENEW_MS = 2500;
+const LONGEST_WAIT_MS = 60_000;
+
+/**
+ * Keeps what is applied equal to a checkout, for the one daemon of a project that may, until the signal says stop. Never throws.
+ */
+export class Reconciler {
+  readonly #means: ReconcileMeans;
+  #dirty = true;
+  #held = false;
+  #poked: () => void = () => undefined;
+  /** Problems of files that the log has told of. */
+  #told = '';
+  /** Those who wait for a pass that begins from now on. */
+  #waiting: ((error: unknown) => void)[] = [];
+
+  constructor(means: ReconcileMeans) {
+    this.#means = means;
+  }
+
+  async run(signal: AbortSignal): Promise<void> {
+    const { store, key, owner, log, checkout } = this.#means;
+    await checkout.watch(() => this.#poke(), signal);
+    await repeat('reconcile', { log, signal }, async () => {
+      await this.#hold();
+      if (this.#held && this.#dirty) await this.#pass(signal);
+      const poked = new AbortController();
+      this.#poked = () => poked.abort();
+      if (!this.#dirty || !this.#held) await sleep(RENEW_MS, AbortSignal.any([signal, poked.signal]));
+      return 0;
+    });
+    if (this.#held) await store.nodes.leaveReconciler(key, owner).catch(() => undefined);
+    for (const tell of this.#waiting.splice(0)) tell(stopped());
+  }
+
+  /** Looks at the files now; resolves once they are applied. Throws what a pass throws, and `reconcile/elsewhere`. */
+  now(): Promise<void> {
+    return new Promise((resolve, reject) => {
+      const timer = setTimeout(() => reject(elsewhere()), LONGEST_WAIT_MS);
+      this.#waiting.push((error) => {
+        clearTimeout(timer);
+        if (error) reject(error);
+        else resolve();
+      });
+      this.#poke();
+    });
+  }
+
+  #poke(): void {
+    this.#dirty = true;
+    this.#poked();
+  }
+
+  async #hold(): Promise<void> {
+    const { store, key, owner, host, checkout, log } = this.#means;
+    const wanted = {
+      ...key,
+      owner,
+      host,
+      checkout: checkout.name,
+      folder: checkout.folder,
+      read_only: checkout.readOnly,
+    };
+    const held = await store.nodes.holdReconciler(wanted, LEASE_MS);
+    if (held && !this.#held) {
+      // Another may have applied its own meanwhile.
+      this.#dirty = true;
+      log.info({ checkout: checkout.name }, 'follows the checkout');
+    }
+    if (!held && this.#held) log.warn({ checkout: checkout.name }, 'another daemon follows its checkout now');
+    this.#held = held;
+    if (!held) for (const tell of this.#waiting.splice(0)) tell(elsewhere());
+  }
+
+  async #pass(signal: AbortSignal): Promise<void> {
+    const { store, key, owner, checkout, log } = this.#means;
+    const waiting = this.#waiting.splice(0);
+    this.#dirty = false;
+    let problem: SluiceErrorJson | null = null;
+    let revision: string | null = null;
+    try {
+      await checkout.update(signal);
+      revision = await this.#apply();
+      for (const tell of waiting) tell(null);
+    } catch (error) {
+      const known =
+        error instanceof SluiceError ? error : new SluiceError('reconcile/failed', 'terminal', messageOf(error));
+      for (const tell of waiting) tell(known);
+      if (known.code === 'store/unreachable' || known.code === 'plan/stale') {
+        this.#dirty = true;
+        throw known;
+      }
+      problem = known.toJSON();
+      log.error({ code: known.code }, known.message);
+    }
+    await store.nodes.reconciled(key, owner, {
+      revision,
+      problem: problem && { ...problem, where: { ...problem.where } },
+    });
+  }
+
+  /** Gives the revision that is applied now. */
+  async #apply(): Promise<string | null> {
+    const { store, key, target, vars, checkout, log } = this.#means;
+    const loaded = await loadProject({ from: checkout.folder, project: checkout.folder, dotenv: false });
+    const desired = desiredOf(loaded, target ?? undefined, vars);
+    if (desired.project !== key.project) throw renamed(key.project, desired.project);
+    const { revision, author } = await checkout.revision();
+    await this.#requireDescent(revision);
+    const actual = await store.actual(key);
+    const plan = diff(desired, actual, await this.#means.clock());
+    const jobs = applied(desired, actual);
+    const problems = problemsOf(jobs, plan.problems);
+    const version = await store.applyPlan({ plan, jobs, problems, gitRevision: revision, author });
+    const told = JSON.stringify(plan.problems);
+    if (told !== this.#told) for (const { file, message } of plan.problems) log.warn({ file }, message);
+    this.#told = told;
+    if (isEmpty(plan)) return revision;
+    const changed = plan.changes.filter(({ action }) => action !== 'none');
+    log.info({ version, revision, changes: changed.map(({ action, address }) => `${action} ${address}`) }, 'applied');
+    return revision;
+  }
+
+  async #requireDescent(revision: string | null): Promise<void> {
+    const { store, key, checkout, force } = this.#means;
+    if (force || revision === null) return;
+    const before = await store.appliedRevision(key);
+    if (before === null || (await descends(checkout.folder, before, revision))) return;
+    throw new SluiceError(
+      'plan/revision',
+      'config',
+      `${revision} does not descend from ${before}, which is applied: nothing was applied`,
+      { hint: 'Merge the applied revision, or start the daemon, or `sluice apply`, with --force.' },
+    );
+  }
+}
+
+function renamed(before: string, now: string): SluiceError {
+  const message = `sluice.yaml names the project ${now} now; this daemon serves ${before}`;
+  return new SluiceError('reconcile/project', 'config', message, {
+    hint: 'Start the daemon anew to serve the other project, or take the name back.',
+  });
+}
+
+function elsewhere(): SluiceError {
+  return new SluiceError('reconcile/elsewhere', 'transient', 'Another daemon follows a checkout of this project', {
+    hint: '`sluice list` of that checkout, or GET /nodes, says which. Change the files there.',
+  });
+}
+
+function stopped(): SluiceError {
+  return new SluiceError('run/cancelled', 'terminal', 'The daemon is ending');
+}
