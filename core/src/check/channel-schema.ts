@@ -1,11 +1,32 @@
 import { type Schema, schema } from '../spec/schema.ts';
 import { RUNTIME_SCHEMAS } from './host.ts';
 
+/** What `{{…}}` of a template can name. */
+export const NOTIFICATION_FIELDS = [
+  'id',
+  'event',
+  'kinds',
+  'project',
+  'target',
+  'job',
+  'owner',
+  'run_id',
+  'status',
+  'error_code',
+  'error_message',
+  'bound_ms',
+  'since',
+  'at',
+  'title',
+  'text',
+  'url',
+] as const;
+
 const template = schema({
   type: 'string',
   minLength: 1,
   description:
-    'Text with `{{field}}` for the fields of the notification: event, job, project, target, run_id, status, title, text, error_code, error_message, since, at, url. In a JSON body a field stands inside quotes and is escaped.',
+    'Text with `{{field}}` for the fields of the notification: id, event, kinds, project, target, job, owner, run_id, status, error_code, error_message, bound_ms, since, at, title, text, url. In a JSON body a field stands inside quotes and is escaped.',
 });
 
 const to = schema({ type: 'string', minLength: 1, description: 'Who gets it.' });

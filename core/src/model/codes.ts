@@ -49,6 +49,7 @@ export const DIAGNOSTIC_CODES = {
   'secret/login': 'A provider of secrets with too few or too many ways to log in.',
   'channel/unknown': '`notify` names a channel that sluice.yaml does not have.',
   'channel/user': 'A user without a password, or a password without a user.',
+  'channel/template': 'A template with a field that notifications do not have.',
   'notify/idle': '`notify` or `sla` that can tell nothing.',
   'source/after-load':
     'Files that would be cleared away without a ledger of what is loaded, or out of the source’s root.',

@@ -12,12 +12,18 @@ export function redactorOf(job: {
   streams: readonly Partial<Pick<Stream, 'source' | 'destination' | 'masking_key'>>[];
 }): Redact {
   const values = new Set<string>();
-  for (const secret of knownSecrets()) addSecret(secret, values);
   for (const { source, destination, masking_key } of job.streams) {
     if (masking_key !== undefined) values.add(masking_key);
     if (source) collect(source.settings, sources[source.type]?.secrets ?? [], values);
     if (destination) collect(destination.settings, destinations[destination.type]?.secrets ?? [], values);
   }
+  return redactorOfValues(values);
+}
+
+/** Takes these values out, and every secret that this process has looked up. */
+export function redactorOfValues(given: Iterable<string>): Redact {
+  const values = new Set(given);
+  for (const secret of knownSecrets()) addSecret(secret, values);
   const forms = [...values].filter((v) => v.length >= 3).flatMap(encodings);
   const ordered = [...new Set(forms)].sort((a, b) => b.length - a.length);
   return (text) => ordered.reduce((result, value) => result.replaceAll(value, MASK), text);

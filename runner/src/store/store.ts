@@ -17,6 +17,7 @@ import * as logs from './logs.ts';
 import { MetricTable } from './metrics.ts';
 import { migrate } from './migrate.ts';
 import { NodeTable } from './nodes.ts';
+import { NoticeTable } from './notices.ts';
 import { RunQueue } from './queue.ts';
 import * as runs from './runs.ts';
 import { SecretTable } from './secrets.ts';
@@ -113,6 +114,8 @@ export class Store {
   /** What runs measured of themselves. */
   readonly metrics: MetricTable;
   readonly events: EventTable;
+  /** What is wrong with jobs, and who was told. */
+  readonly notices: NoticeTable;
   /** Sealed secrets; see `secrets/secret-store.ts`. */
   readonly secrets: SecretTable;
   readonly tokens: TokenTable;
@@ -129,6 +132,7 @@ export class Store {
     this.backfills = new BackfillTable(db);
     this.metrics = new MetricTable(db);
     this.events = new EventTable(db);
+    this.notices = new NoticeTable(db);
     this.secrets = new SecretTable(db);
     this.tokens = new TokenTable(db);
     this.audit = new AuditTable(db);

@@ -1,4 +1,6 @@
-import { child, entryOf, itemsOf, textOf } from '../../text/node.ts';
+import { child, entryOf, itemsOf, type Node, textOf } from '../../text/node.ts';
+import { NOTIFICATION_FIELDS } from '../channel-schema.ts';
+import type { Report } from '../host.ts';
 import type { Rule } from '../rule.ts';
 import { textsOf } from '../scope.ts';
 import { listWords, nearest } from '../suggest.ts';
@@ -33,6 +35,7 @@ export const channels: Rule = {
   },
   project({ scope, report }) {
     for (const [name, { type, node, key }] of scope.channels) {
+      if (type === 'webhook') checkTemplate(child(node, 'template'), report);
       if (type !== 'email') continue;
       const [user, password] = [entryOf(node, 'user'), entryOf(node, 'password')];
       if ((user === undefined) === (password === undefined)) continue;
@@ -42,3 +45,14 @@ export const channels: Rule = {
     }
   },
 };
+
+function checkTemplate(template: Node | undefined, report: Report): void {
+  if (template?.kind !== 'scalar') return;
+  const known: readonly string[] = NOTIFICATION_FIELDS;
+  for (const [, name = ''] of template.source.matchAll(/\{\{\s*([^{}]*?)\s*\}\}/g)) {
+    if (known.includes(name)) continue;
+    const near = nearest(name, known);
+    const hint = near ? `did you mean \`${near}\`?` : `there are ${listWords(known)}.`;
+    report('channel/template', template, `A notification has no field \`${name}\`; ${hint}`);
+  }
+}
