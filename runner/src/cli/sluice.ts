@@ -32,6 +32,7 @@ const COMMANDS: Readonly<Record<string, CommandEntry>> = {
     load: () => import('./columns-worker.ts'),
   },
   lsp: { summary: 'start the language server on stdin and stdout, for editors', load: () => import('./lsp.ts') },
+  notifications: { summary: 'show who was told what, and try channels', load: () => import('./notifications.ts') },
   secret: { summary: 'keep secrets, encrypted in the state store', load: () => import('./secret.ts') },
   state: { summary: 'show, set back, export and import checkpoints and history', load: () => import('./state.ts') },
 };

@@ -179,7 +179,7 @@ export class NoticeTable {
    */
   async takeDeliveries({ project, target }: TargetKey, limit: number, holdMs: number): Promise<Delivery[]> {
     const { rows } = await this.#db.query(
-      `UPDATE deliveries d SET attempts = attempts + 1, next_at = now() + $4 * interval '1 millisecond' FROM (
+      `UPDATE deliveries d SET attempts = attempts + 1, next_at = now() + $4::float8 * interval '1 millisecond' FROM (
          SELECT notification, channel, n.content FROM deliveries JOIN notifications n ON n.id = notification
          WHERE state = 'waiting' AND next_at <= now() AND n.project = $1 AND n.target = $2
          ORDER BY next_at LIMIT $3 FOR UPDATE OF deliveries SKIP LOCKED) AS next
@@ -199,7 +199,7 @@ export class NoticeTable {
     const state = failed === null ? 'delivered' : failed.retryMs === null ? 'failed' : 'waiting';
     await this.#db.query(
       `UPDATE deliveries SET state = $3, error = $4, delivered_at = CASE WHEN $3 = 'delivered' THEN now() END,
-         next_at = now() + coalesce($5, 0) * interval '1 millisecond'
+         next_at = now() + coalesce($5::float8, 0) * interval '1 millisecond'
        WHERE notification = $1 AND channel = $2`,
       [notification, channel, state, jsonb(failed?.error), failed?.retryMs ?? null],
     );
@@ -223,7 +223,7 @@ export class NoticeTable {
     const { rowCount } = await this.#db.query(
       `DELETE FROM notifications WHERE id IN (
          SELECT id FROM notifications WHERE project = $1 AND target = $2
-           AND created_at < now() - $3 * interval '1 millisecond' ORDER BY created_at LIMIT $4)`,
+           AND created_at < now() - $3::float8 * interval '1 millisecond' ORDER BY created_at LIMIT $4)`,
       [project, target, keepMs, limit],
     );
     return rowCount ?? 0;
@@ -257,7 +257,7 @@ async function noticeRun(client: pg.PoolClient, run: EndedRun): Promise<void> {
   );
   if (run.state !== 'succeeded' || rows.length === 0) return;
   const ended = rows as { kind: AlertKind; since: Date }[];
-  const since = ended.map((alert) => alert.since).reduce((a, b) => (a < b ? a : b));
+  const [since = run.finished_at] = ended.map((alert) => alert.since).sort((a, b) => a.getTime() - b.getTime());
   await tell(client, run, 'recovery', ended.map(({ kind }) => kind).sort(), since, null);
 }
 
