@@ -1,8 +1,9 @@
 import { hostname } from 'node:os';
 import { VERSION } from '@sluice/core';
+import type { Listening } from './api/listen.ts';
 import { Dispatcher } from './dispatch/dispatch.ts';
-import { type AddressFile, removeAddress, writeAddress } from './observe/address.ts';
-import { daemonLog } from './observe/log.ts';
+import { removeAddress, writeAddress } from './observe/address.ts';
+import { type DaemonLog, daemonLog } from './observe/log.ts';
 import { repeat } from './observe/repeat.ts';
 import type { Checkout } from './reconcile/checkout.ts';
 import { Reconciler } from './reconcile/reconcile.ts';
@@ -31,6 +32,8 @@ export interface DaemonOptions {
   keepMs: number;
   force: boolean;
   logLevel: string;
+  /** Where the API listens; null: none is served. */
+  api: { host: string; port: number } | null;
 }
 
 const BEAT_MS = 3000;
@@ -43,7 +46,8 @@ const KEEP_DELETED_MS = 30 * 24 * HOUR_MS;
 export interface Serving {
   /** `host/pid`. */
   owner: string;
-  store: Store;
+  /** null: there is no API. */
+  api: Listening | null;
 }
 
 /**
@@ -65,7 +69,7 @@ export async function runDaemon(
   const clock = () => store.now();
   // Runs that are being waited for keep their daemon alive for the others.
   const left = new AbortController();
-  const address: AddressFile = { pid: process.pid, host: null, port: null, project, target };
+  let api: Listening | null = null;
   try {
     const dispatcher = new Dispatcher({
       ...{ store, log, key, owner, host, env: options.env },
@@ -80,17 +84,21 @@ export async function runDaemon(
       ...{ store, key, vars, checkout, owner, host, force, clock, log },
       target: wantedTarget,
     });
+    api = options.api && (await serve(options, options.api, { store, log, reconciler, signal }));
+    const url = api?.url ?? null;
     const beat = () =>
       store.nodes.beat({
         ...{ node: owner, ...key, host, pid: process.pid, version: VERSION, draining: signal.aborted },
-        address: null,
+        address: url,
         memory_bytes: options.memory,
         max_runs: options.maxRuns,
       });
     await beat();
-    await writeAddress(options.stateDir, address);
+    const { host: at = null, port = null, token } = api ?? {};
+    const found = { pid: process.pid, host: at, port, project, target, ...(token === undefined ? {} : { token }) };
+    await writeAddress(options.stateDir, found);
     log.info({ checkout: checkout.name, max_runs: options.maxRuns }, 'started');
-    onStart({ owner, store });
+    onStart({ owner, api });
     const alive = { log, signal: left.signal };
     const background = [
       repeat('heartbeat', alive, async () => {
@@ -119,10 +127,26 @@ export async function runDaemon(
     log.info('ended');
   } finally {
     left.abort();
+    await api?.close();
     await store.nodes.leave(owner).catch(() => undefined);
     await removeAddress(options.stateDir, process.pid);
     await store.close();
   }
+}
+
+/** The API, whose code is loaded where one is served alone. */
+async function serve(
+  { checkout, wantedTarget, vars, stateStore }: DaemonOptions,
+  at: { host: string; port: number },
+  { store, log, reconciler, signal }: { store: Store; log: DaemonLog; reconciler: Reconciler; signal: AbortSignal },
+): Promise<Listening> {
+  const { listen } = await import('./api/listen.ts');
+  return listen({
+    ...{ store, log, ...at, dir: checkout.folder, target: wantedTarget, vars, stateStore },
+    readOnly: checkout.readOnly ? `this daemon follows ${checkout.name}` : null,
+    reconcile: () => reconciler.now(signal),
+    fetch: checkout.readOnly ? () => reconciler.now(signal) : null,
+  });
 }
 
 /** Where a run's relative paths start: the checkout that is followed, where it lies on this host, else the own one. */

@@ -26,6 +26,9 @@ interface DaemonCommand extends CommonOptions {
   keep: number;
   force?: boolean;
   logLevel: string;
+  host: string;
+  port: number;
+  api: boolean;
 }
 
 const LEVELS = ['debug', 'info', 'warn', 'error'];
@@ -41,6 +44,9 @@ export function define(command: Command): void {
     .option('--repo <url>', 'follow a git repository instead of the project folder')
     .option('--ref <name>', 'branch, tag or commit of --repo', 'main')
     .option('--poll <duration>', 'how often --repo is asked for changes', duration('--poll'), 30_000)
+    .option('--host <address>', 'address on which the API listens', '127.0.0.1')
+    .option('--port <number>', 'its port; 0: any that is free', port, 8000)
+    .option('--no-api', 'serve no API')
     .option('--max-runs <number>', 'runs at a time', positive('--max-runs'), availableParallelism())
     .option('--memory <size>', 'memory that runs may have together', size, Math.floor(totalmem() * 0.75))
     .option('--limit <group=number...>', 'runs of a tag or connection at a time, such as tag:heavy=2', limit, {})
@@ -79,14 +85,16 @@ async function daemon(options: DaemonCommand): Promise<void> {
         keepMs: options.keep,
         force: options.force === true,
         logLevel: options.logLevel,
+        api: options.api ? { host: options.host, port: options.port } : null,
       },
       stop.signal,
-      ({ owner }) => {
+      ({ owner, api }) => {
         if (options.quiet) return;
         const { embedded, place } = stateLocation({ projectDir: stateDir, stateStore });
         print(`sluice daemon ${owner} serves ${project.project.name}, target ${target}
   files   ${checkout.name}
   state   ${embedded ? `embedded, ${place}` : place}
+  API     ${api ? `${api.url}${api.signIn ? `, once: ${api.signIn}` : ''}` : 'none'}
   runs    ${options.maxRuns} at a time, ${bytes(options.memory)} together
 Ctrl-C ends it.`);
       },
@@ -118,6 +126,11 @@ function size(text: string): number {
   const found = parseSize(text);
   if (found === null) throw usage('size', `--memory wants a size such as 4GB or 512MiB, not ${text}`);
   return found;
+}
+
+function port(text: string): number {
+  if (!/^\d{1,5}$/.test(text) || Number(text) > 65_535) throw usage('port', `--port wants 0 to 65535, not ${text}`);
+  return Number(text);
 }
 
 function level(text: string): string {

@@ -61,8 +61,20 @@ export class Reconciler {
     for (const tell of this.#waiting.splice(0)) tell(stopped());
   }
 
-  /** Looks at the files now; resolves once they are applied. Throws what a pass throws, and `reconcile/elsewhere`. */
-  now(): Promise<void> {
+  /**
+   * Looks at the files now; resolves once they are applied, also where another daemon follows the same folder. Throws what a pass throws,
+   * and `reconcile/elsewhere`.
+   */
+  async now(signal: AbortSignal): Promise<void> {
+    const { store, key, checkout } = this.#means;
+    if (this.#held) return this.#nextPass();
+    const other = await store.nodes.reconciler(key);
+    if (other && other.checkout !== checkout.name) throw elsewhere();
+    await checkout.update(signal);
+    await this.#apply();
+  }
+
+  #nextPass(): Promise<void> {
     return new Promise((resolve, reject) => {
       const timer = setTimeout(() => reject(elsewhere()), LONGEST_WAIT_MS);
       this.#waiting.push((error) => {
