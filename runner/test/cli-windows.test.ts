@@ -2,7 +2,7 @@ import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { type TestDatabase, testDatabase } from '../../core/test/postgres.ts';
-import { folderWith, sluice } from './cli.ts';
+import { folderWith, sluice, startSluice } from './cli.ts';
 
 let db: TestDatabase;
 let dir: string;
@@ -92,6 +92,44 @@ it('runs the windows that are due, stops at the first that fails, and goes on fr
   expect([third.code, lines(third.stdout)[0]]).toMatchObject([0, { status: 'succeeded', streams: [] }]);
   const rows = await run('sql', 'select id from facts order by id');
   expect(JSON.parse(rows.stdout)).toEqual([{ id: 1 }, { id: 2 }, { id: 3 }]);
+});
+
+it('a kill between two windows repeats and loses nothing', { timeout: 120_000 }, async () => {
+  const days = Array.from({ length: 6 }, (_, i) => `2026-02-0${i + 1}`);
+  for (const [i, day] of days.entries()) {
+    await writeFile(join(dir, `${day}.csv`), `id,at\n${i},${day}T00:00:00\n${i + 10},${day}T23:59:59.999999\n`);
+  }
+  await writeFile(
+    join(dir, 'jobs/daily.yaml'),
+    'name: daily\nsource:\n  type: local\n  path: ${window:start|%Y-%m-%d}.csv\ncolumns:\n  - name: at\n    type: timestamp\n' +
+      'incremental:\n  type: window\n  column: at\n  every: day\n',
+  );
+  const args = ['backfill', 'daily', '--from', '2026-02-01', '--to', '2026-02-07', '--json'];
+  let done = 0;
+  // Killed as soon as a window was told of: at the first one, then at the second of those that are left.
+  for (const after of [1, 2]) {
+    const { child, ended } = startSluice(args, { cwd: dir, env: { DATABASE_URL: db.url } });
+    let told = 0;
+    child.stdout?.on('data', (chunk: Buffer) => {
+      told += chunk.toString().split('\n').length - 1;
+      if (told >= after) child.kill('SIGKILL');
+    });
+    const { code, stdout } = await ended;
+    expect(code).toBe(null);
+    done += lines(stdout).filter(({ status }) => status === 'succeeded').length;
+  }
+  const last = await sluice(args, { cwd: dir, env: { DATABASE_URL: db.url } });
+  expect(last.code).toBe(0);
+  const left = lines(last.stdout);
+  // A window may have been committed as the kill came.
+  expect(done + left.length).toBeGreaterThanOrEqual(4);
+  expect(left.at(-1)?.window?.from.slice(0, 10)).toBe(days.at(-1));
+  const rows = await run(
+    'sql',
+    'select count(*) as n, count(distinct id) as ids, min("at")::date as a, max("at")::date as z from daily',
+  );
+  expect(JSON.parse(rows.stdout)).toEqual([{ n: 12, ids: 12, a: days[0], z: days.at(-1) }]);
+  expect((await sluice(args, { cwd: dir, env: { DATABASE_URL: db.url } })).stdout).not.toContain('"window"');
 });
 
 it.each([
