@@ -26,6 +26,12 @@ export async function manyTablesExample(): Promise<ExampleServer> {
   return { env: { CRM_URL: db.url }, stop: () => db.drop() };
 }
 
+/** An empty database for `examples/postgres-merge`. */
+export async function warehouseExample(): Promise<ExampleServer> {
+  const db = await testDatabase();
+  return { env: { WAREHOUSE_URL: db.url }, stop: () => db.drop() };
+}
+
 /** A bucket with two days of orders, one of them in draft, and a Parquet object. */
 export async function s3Example(): Promise<ExampleServer> {
   process.env.AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED = 'true';

@@ -13,6 +13,7 @@ import {
   manyTablesExample,
   s3Example,
   sftpExample,
+  warehouseExample,
 } from '../../core/test/example-servers.ts';
 import { noMoto } from '../../core/test/moto.ts';
 import { type TestDatabase, testDatabase } from '../../core/test/postgres.ts';
@@ -32,6 +33,8 @@ interface Expectation {
   tables: Record<string, { raw: string; again?: boolean }>;
   /** Queries on the warehouse with the rows that they must give, beside what raw DuckDB finds in the files. */
   same: { loaded: string; raw: string }[];
+  /** The job whose destination is asked; left out: the embedded warehouse. */
+  job?: string;
   /** What the example talks to. */
   server?: () => Promise<ExampleServer>;
   /** Why its tests are left out on this machine; null where they can run, or have to. */
@@ -77,6 +80,26 @@ const expectations: Record<string, Expectation> = {
       },
       { loaded: 'select sum(total)::varchar as sum from invoices', raw: "select '539500.5000000000'" },
       { loaded: "select count(*) as n from duckdb_tables() where table_name like 'audit%'", raw: 'select 0' },
+    ],
+  },
+  'postgres-merge': {
+    vars: [],
+    server: warehouseExample,
+    job: 'orders',
+    tables: { orders: { raw: 'select 2' }, customers: { raw: 'select 2' } },
+    same: [
+      {
+        loaded: 'select order_id::int as id, status, total::text as total from orders order by 1',
+        raw: "select * from (values (1, 'shipped', '10.00'), (2, 'paid', '24.00')) order by all",
+      },
+      {
+        loaded: `select name, profile->>'limit' as "limit", _sluice_deleted::text as gone from customers order by 1`,
+        raw: "select * from (values ('Anne', '12345678901234567890.10', 'false'), ('Bob', null, 'false')) order by all",
+      },
+      {
+        loaded: 'select code, count(*)::int as n from _sluice_quarantine group by 1',
+        raw: "select 'check/accepted_values' as code, 1 as n",
+      },
     ],
   },
   gdrive: {
@@ -240,6 +263,7 @@ function runs(name: string, expected: Expectation): void {
   let db: TestDatabase;
   let server: ExampleServer | undefined;
   let cwd: string;
+  const from = expected.job === undefined ? [] : ['--job', expected.job];
   const vars = expected.vars.flatMap((value) => ['--var', value]);
   const run = (...args: string[]) => sluice([...args, ...vars], { cwd, env: { DATABASE_URL: db.url, ...server?.env } });
 
@@ -267,11 +291,11 @@ function runs(name: string, expected: Expectation): void {
     expect([code, stderr]).toEqual([0, '']);
     const tables = Object.keys(expected.tables);
     const counts = tables.map((table) => `select '${table}' as name, count(*)::varchar as n from ${table}`);
-    const found = await run('sql', '--json', counts.join(' union all '));
+    const found = await run('sql', '--json', counts.join(' union all '), ...from);
     const wanted = tables.map((table) => `select '${table}' as name, (${expected.tables[table]?.raw})::varchar as n`);
     expect(JSON.parse(found.stdout)).toEqual(expect.arrayContaining(await rawRows(wanted.join(' union all '))));
     for (const { loaded, raw } of expected.same) {
-      const { stdout } = await run('sql', '--json', loaded);
+      const { stdout } = await run('sql', '--json', loaded, ...from);
       const plain = (rows: unknown[]) => rows.map((row) => Object.values(row as object).map(String));
       expect(plain(JSON.parse(stdout))).toEqual(plain(await rawRows(raw)));
     }
