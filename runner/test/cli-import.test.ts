@@ -92,7 +92,7 @@ tags: [customer-data, analytics]
 source:
   type: s3
   bucket: my-data-bucket
-  access_key_id: YOUR_KEY
+  access_key_id: \${env:CUSTOMER_DATA_IMPORT_ACCESS_KEY_ID}
   secret_access_key: \${env:CUSTOMER_DATA_IMPORT_SECRET_ACCESS_KEY}
   region: us-east-1
   path: customers/*.csv
