@@ -92,5 +92,6 @@ export { parseDocument } from './text/parse.ts';
 export { type Pinned, type Pins, pinInto } from './text/pin.ts';
 export { offsetAt, type Position, positionAt } from './text/position.ts';
 export { reparse } from './text/reparse.ts';
+export { setInto } from './text/set.ts';
 export { textWidth } from './text/width.ts';
 export { writeYaml } from './text/write.ts';

@@ -1,5 +1,6 @@
 import type { JsonObject } from '../model/json.ts';
-import { child, type Document, entryOf, type ListNode, type MapNode, type Node, textOf } from './node.ts';
+import { blockEdit, type Edit, edited, flowText, indentOf, inFlow, lastValue } from './edit.ts';
+import { child, type Document, entryOf, type ListNode, type MapNode, textOf } from './node.ts';
 import { writeYaml } from './write.ts';
 
 /** What `infer --write` puts into a job file. */
@@ -18,12 +19,6 @@ export interface Pinned {
   left: string[];
 }
 
-interface Edit {
-  at: number;
-  to: number;
-  text: string;
-}
-
 /**
  * Puts columns and format into a job file by insertions alone: comments, order and all that is written stay as they are. What
  * has a type keeps it.
@@ -34,13 +29,8 @@ export function pinInto(document: Document, pins: Pins): Pinned {
   const at = pins.stream === null ? root : streams?.kind === 'list' ? streams.items[pins.stream] : undefined;
   const left: string[] = [];
   if (at?.kind !== 'map' || root?.kind !== 'map') return { text, left: ['the file is no mapping'] };
-  const eol = /\r\n/.test(text) ? '\r\n' : '\n';
   const edits = [...columnEdits(text, at, root, pins, left), ...formatEdits(text, at, root, pins, left)];
-  let result = text;
-  for (const edit of edits.sort((a, b) => b.at - a.at)) {
-    result = result.slice(0, edit.at) + edit.text.replaceAll('\n', eol) + result.slice(edit.to);
-  }
-  return { text: result, left };
+  return { text: edited(text, edits), left };
 }
 
 function columnEdits(text: string, at: MapNode, root: MapNode, pins: Pins, left: string[]): Edit[] {
@@ -123,53 +113,4 @@ function formatEdits(text: string, at: MapNode, root: MapNode, pins: Pins, left:
   const added = Object.fromEntries(missing);
   if (written.flow) return [inFlow(text, written, added)];
   return [blockEdit(text, lastValue(written), indentOf(text, written), writeYaml(added))];
-}
-
-function lastValue(map: MapNode): Node {
-  const last = map.entries.filter((entry) => !entry.merged).at(-1);
-  return last ? (last.value.range.end > last.key.range.end ? last.value : last.key) : map;
-}
-
-/** Column of a mapping's keys. */
-function indentOf(text: string, map: MapNode): number {
-  const key = map.entries.find((entry) => !entry.merged)?.key.range.start ?? map.range.start;
-  return key - (text.lastIndexOf('\n', key - 1) + 1);
-}
-
-/** Lines behind a node, on lines of their own; a comment at the node's end stays where it is. */
-function blockEdit(text: string, after: Node, indent: number, yaml: string): Edit {
-  let end = after.range.end;
-  while (end > 0 && /\s/.test(text[end - 1] ?? '')) end--;
-  const next = text.indexOf('\n', end);
-  const at = next < 0 ? text.length : next;
-  const before = text[at - 1] === '\r' ? at - 1 : at;
-  const pad = ' '.repeat(indent);
-  const lines = yaml
-    .trimEnd()
-    .split('\n')
-    .map((line) => `\n${line === '' ? '' : pad}${line}`);
-  return { at: before, to: before, text: lines.join('') };
-}
-
-function inFlow(text: string, map: MapNode, value: JsonObject): Edit {
-  const close = text.lastIndexOf('}', map.range.end - 1);
-  let at = close;
-  while (at > 0 && /[\s,]/.test(text[at - 1] ?? '')) at--;
-  const inner = flowText(value).slice(1, -1);
-  return { at, to: at, text: map.entries.length > 0 ? `, ${inner}` : inner };
-}
-
-/** JSON is YAML's flow style, with plain words for what needs no quotes. */
-function flowText(value: JsonObject): string {
-  const item = (one: unknown): string => {
-    if (Array.isArray(one)) return `[${one.map(item).join(', ')}]`;
-    if (one !== null && typeof one === 'object') {
-      return `{${Object.entries(one)
-        .map(([key, inner]) => `${item(key)}: ${item(inner)}`)
-        .join(', ')}}`;
-    }
-    const plain = typeof one === 'string' && /^[A-Za-z_][A-Za-z0-9_]*$/.test(one) && !/^(true|false|null)$/i.test(one);
-    return plain ? one : JSON.stringify(one);
-  };
-  return item(value);
 }

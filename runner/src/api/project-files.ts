@@ -1,4 +1,5 @@
-import { mkdir, realpath, rm, writeFile } from 'node:fs/promises';
+import { randomUUID } from 'node:crypto';
+import { mkdir, readFile, realpath, rename, rm, writeFile } from 'node:fs/promises';
 import { dirname, join, relative, sep } from 'node:path';
 import { globMatcher, jobPatterns } from '@sluice/core';
 import { Problem } from './problems.ts';
@@ -35,6 +36,27 @@ export async function createFile(door: ProjectDoor, file: string, text: string):
     if (error.code !== 'EEXIST') throw error;
     throw new Problem(409, 'job/exists', `There is a file ${file} already`, { hint: 'Take another name.' });
   });
+}
+
+/** Puts another text into a file in one step. Throws 409 where it is no longer what was read. */
+export async function replaceFile(
+  door: ProjectDoor,
+  file: string,
+  change: { from: string; to: string },
+): Promise<void> {
+  const path = await realpath(join(door.dir, file));
+  await requireInside(door, path);
+  const now = await readFile(path, 'utf8');
+  if (now !== change.from) {
+    throw new Problem(409, 'job/changed', `${file} changed meanwhile`, { hint: 'Read the job again and repeat.' });
+  }
+  const beside = join(dirname(path), `.${randomUUID()}.tmp`);
+  try {
+    await writeFile(beside, change.to);
+    await rename(beside, path);
+  } finally {
+    await rm(beside, { force: true });
+  }
 }
 
 export async function removeFile(door: ProjectDoor, file: string): Promise<void> {
