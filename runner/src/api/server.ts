@@ -14,6 +14,7 @@ import type { Store } from '../store/store.ts';
 import type { ApiContext } from './context.ts';
 import { addDocs } from './docs.ts';
 import { Authenticator, guard } from './guard.ts';
+import { addHooks } from './hooks.ts';
 import { type Identity, Sessions } from './identity.ts';
 import { addPlainRoutes } from './plain-routes.ts';
 import { problemOf } from './problems.ts';
@@ -78,6 +79,7 @@ export async function createApi(options: ApiOptions): Promise<Api> {
   await app.register(async (inner) => {
     register(inner, routesOf(context), { context, authenticator: new Authenticator(context) });
   });
+  await addHooks(app, context);
   addPlainRoutes(app, context, options.metrics);
   addDocs(app);
   await app.ready();

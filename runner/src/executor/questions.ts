@@ -17,7 +17,7 @@ export interface Look {
 /** Questions that want the engine: a process that lives on asks them of a child. */
 export interface Questions {
   test_source: { asked: Look; answer: SourceFound };
-  preview: { asked: Look & { rows: number; profile: boolean }; answer: PreviewResult };
+  preview: { asked: Look & { rows: number; profile: boolean; bytesAs?: string }; answer: PreviewResult };
   quarantine: { asked: Look & { code: string | null; all: boolean; limit: number }; answer: SetAside[] };
   replay_entries: { asked: Look; answer: ReplayEntry[] };
   windows_to_run: { asked: Look; answer: RunWindow[] };

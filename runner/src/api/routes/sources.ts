@@ -1,6 +1,5 @@
 import {
   type Column,
-  computePresets,
   formatType,
   isJsonObject,
   type Json,
@@ -17,16 +16,6 @@ import { compiled, environmentOf, withDocument } from '../jobs-in.ts';
 import { Problem } from '../problems.ts';
 import type { ApiRoute, Call } from '../route.ts';
 import { answer, any, ERROR, flag, input, list, map, object, optional, text, whole } from '../schemas.ts';
-
-const PRESETS = computePresets().map(({ name, workers, memory, text: description }) => ({
-  ...{ name, description, memory_bytes: memory },
-  compute_config: {
-    preset: name,
-    min_workers: workers.min,
-    max_workers: workers.max,
-    autoscaling_enabled: workers.min < workers.max,
-  },
-}));
 
 /** What each source can do, as its spec says. */
 const AVAILABLE = Object.values(sources).map(
@@ -57,34 +46,9 @@ const TEST = input(
 const COLUMN = object({ name: text(), type: text() });
 const PROBE = object({ what: text('`reach` or `read`.'), found: optional(text()), error: ERROR });
 
-/** Presets and sources, which are data, and the test of a source. */
+/** Sources, which are data, and the test of a source. */
 export function sourceRoutes(context: ApiContext): ApiRoute[] {
   return [
-    {
-      ...{ method: 'GET', path: '/jobs/compute/presets', role: 'viewer', tag: 'Compute', operation: 'listPresets' },
-      summary: 'Compute presets',
-      answers: {
-        200: answer(
-          'Each preset; a machine with less cuts it when a run starts.',
-          object({
-            presets: list(
-              object({
-                name: text(),
-                description: text(),
-                memory_bytes: whole(),
-                compute_config: object({
-                  preset: text(),
-                  min_workers: whole(),
-                  max_workers: whole(),
-                  autoscaling_enabled: flag(),
-                }),
-              }),
-            ),
-          }),
-        ),
-      },
-      handle: () => ({ presets: PRESETS }),
-    },
     {
       ...{ method: 'GET', path: '/jobs/sources/available', role: 'viewer', tag: 'Sources', operation: 'listSources' },
       summary: 'Sources that a job can have',
