@@ -20,7 +20,8 @@ export class SureReader implements FormatReader {
   }
 
   async scan(...args: Parameters<FormatReader['scan']>): Promise<Scan> {
-    const scan = await this.#format.scan(...args);
+    const [files, sniffed, settings, engine, options] = args;
+    const scan = await this.#format.scan(files, sniffed, settings, engine, { ...options, confirmed: true });
     if (scan.confirm) this.#open.push(scan.confirm);
     return scan;
   }

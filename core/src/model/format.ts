@@ -59,6 +59,15 @@ export interface KeptForm {
   alone(text: string): boolean;
 }
 
+export interface ScanOptions {
+  rowNumbers: boolean;
+  /** Rows at the most: a sample. */
+  limit?: number;
+  skipBadRows: boolean;
+  /** The caller asks `Scan.confirm` before it believes the rows. */
+  confirmed?: boolean;
+}
+
 export interface FormatReader {
   /** Whether a file can be read in pieces of bytes (`LocalFile.range`): rows are lines that can be told apart from anywhere. */
   divisible?(file: LocalFile, settings: JsonObject): Promise<boolean>;
@@ -89,7 +98,7 @@ export interface FormatReader {
     sniffed: Sniffed,
     settings: JsonObject,
     engine: Engine,
-    options: { rowNumbers: boolean; limit?: number; skipBadRows: boolean },
+    options: ScanOptions,
   ): Promise<Scan>;
   /**
    * How texts of `Scan.rejects` are parsed again by the settings as they are now. `file` gets the file that they come from, null

@@ -9,13 +9,14 @@ import { numberedText, ownCsvSql } from '../shared/own-csv.ts';
 import { lineBytes } from '../shared/sample.ts';
 import { scanSql } from '../shared/scan-sql.ts';
 import { rejectsSql } from '../shared/writer.ts';
+import { confirmation, mayBeQuick, type QuickFile, quickSql } from './quick.ts';
 import type { Layout } from './records.ts';
-import { type Rewritten, rewrite } from './rewrite.ts';
+import { isWhole, type Rewritten, rewrite } from './rewrite.ts';
 import { readSettings } from './settings.ts';
 import { type Field, layoutOf, sniffFields } from './sniff.ts';
 
-/** The dialect of a run: each file's layout by its ordinal, and the field of each column. */
-type Dialect = JsonObject & { files: [number, Layout][]; fields: string[] };
+/** The dialect of a run: each file's layout by its ordinal, the field of each column, and the digits behind its numbers' points. */
+type Dialect = JsonObject & { files: [number, Layout][]; fields: string[]; scales: (number | null)[] };
 
 /** Bytes looked at in each of the first files, and in each one after them. */
 const FULL_SAMPLE = 4 * 1024 * 1024;
@@ -36,7 +37,7 @@ export const json: FormatReader = {
   async sniff(files, settings) {
     const { layout, path } = readSettings(settings);
     const fields = new Map<string, Field>();
-    const dialect: Dialect = { files: [], fields: [] };
+    const dialect: Dialect = { files: [], fields: [], scales: [] };
     const evidence: string[] = [];
     for (const [i, file] of files.entries()) {
       const found = layout ?? (await layoutOf(file));
@@ -49,6 +50,9 @@ export const json: FormatReader = {
       evidence.push(`${file.name}: ${LAYOUTS[found]}; seen in ${records} records of its head: ${added || 'no field'}`);
     }
     dialect.fields = [...fields.keys()];
+    dialect.scales = [...fields.values()].map((field) =>
+      field.strings || field.nested ? null : (field.scale ?? null),
+    );
     const names = distinctNames(dialect.fields);
     const columns = [...fields.values()].map((field, i) => ({ name: names[i] ?? field.name, type: typeOf(field) }));
     const first = files[0];
@@ -86,23 +90,38 @@ export const json: FormatReader = {
     const fields = sniffed.columns.map((column, i) => ({
       name: dialect.fields[i] ?? column.name,
       json: column.type?.kind === 'json',
+      scale: dialect.scales[i] ?? null,
     }));
+    const quickly = options.limit === undefined && path.length === 0 && mayBeQuick(fields);
+    const quick: QuickFile[] = [];
     const name = `json-${process.pid}-${made++}`;
     const rejects = options.skipBadRows ? join(engine.spool, `${name}.rejects.csv`) : null;
     const parts: string[] = [];
-    let rejected = 0;
-    const onBytes = (count: number) => engine.readBytes?.(count);
+    const others = { rows: 0, rejects: 0 };
     for (const file of files) {
       const known = dialect.files.find(([ordinal]) => ordinal === file.ordinal)?.[1];
       const reading = { layout: layout ?? known ?? (await layoutOf(file)), path };
+      const one = { file, layout: reading.layout };
+      const asked = { rowNumbers: options.rowNumbers, confirmed: options.confirmed === true };
+      const sql = quickly ? await quickSql(one, fields, sniffed.columns, engine, asked) : null;
+      if (sql !== null) {
+        quick.push(one);
+        parts.push(sql);
+        continue;
+      }
       const rows = join(engine.spool, `${name}-${file.ordinal}.csv`);
+      const onBytes = (count: number) => engine.readBytes?.(count);
       const done = await rewrite(file, reading, { fields, rows, rejects, limit: options.limit ?? null, onBytes });
-      rejected += done.rejects;
+      others.rows += done.rows;
+      others.rejects += done.rejects;
       parts.push(rowsSql(file, rows, done, sniffed.columns, options.rowNumbers));
     }
     return {
       sql: scanSql(parts, sniffed.columns, options),
-      rejects: rejects !== null && rejected > 0 ? rejectsSql(rejects) : null,
+      rejects: rejects !== null && others.rejects > 0 ? rejectsSql(rejects) : null,
+      ...(quick.length > 0 && options.confirmed
+        ? { confirm: confirmation(quick, fields, others.rows + others.rejects, (one) => isWhole(one, fields)) }
+        : {}),
     };
   },
 

@@ -2,7 +2,7 @@ import { open } from 'node:fs/promises';
 import type { LocalFile } from '../../model/component.ts';
 import { FLUSH, KEPT_TEXT, rejectLine, Writer } from '../shared/writer.ts';
 import { faultError } from './faults.ts';
-import { countBefore, type Fault, type JsonRecord, type Reading, visitRecords } from './records.ts';
+import { countBefore, type Fault, type JsonRecord, type Layout, type Reading, visitRecords } from './records.ts';
 import { decode } from './tokens.ts';
 
 export interface Rewritten {
@@ -72,6 +72,26 @@ export async function rewrite(file: LocalFile, reading: Reading, options: Rewrit
   }
 }
 
+/** Whether the engine, too, reads each record of a file: its failure then has another cause. */
+export async function isWhole(
+  { file, layout }: { file: LocalFile; layout: Layout },
+  fields: RewriteOptions['fields'],
+): Promise<boolean> {
+  const picker = new Picker(fields);
+  let whole = true;
+  const take = (record: JsonRecord): boolean => {
+    // The engine refuses a record that has a name twice.
+    whole = record.fault === null && picker.pick(record) === null && !picker.twice;
+    return whole;
+  };
+  try {
+    await visitRecords(file, { layout, path: [] }, take);
+    return whole;
+  } catch {
+    return false;
+  }
+}
+
 /** Finds each column's field in a record. */
 class Picker {
   readonly #fields: RewriteOptions['fields'];
@@ -81,6 +101,9 @@ class Picker {
   readonly #found: Int32Array;
   /** The column that a record's nth field was last time: most records are alike. */
   readonly #guess: number[] = [];
+
+  /** The record at hand has a column's field twice. */
+  twice = false;
 
   constructor(fields: RewriteOptions['fields']) {
     this.#fields = fields;
@@ -93,17 +116,20 @@ class Picker {
   pick(record: JsonRecord): Fault | null {
     const { bytes, fields } = record;
     const found = this.#found.fill(-1);
+    this.twice = false;
     for (let i = 0; i < fields.count; i++) {
       const from = fields.nameFrom[i] as number;
       const to = fields.nameTo[i] as number;
       const guess = this.#guess[i];
       if (guess !== undefined && sameBytes(this.#names[guess] as Buffer, bytes, from, to)) {
+        this.twice ||= (found[guess] as number) >= 0;
         found[guess] = i;
         continue;
       }
       const name = decode(bytes, from, to, fields.nameEscaped[i] === 1);
       const place = this.#places.get(name);
       if (place !== undefined) {
+        this.twice ||= (found[place] as number) >= 0;
         found[place] = i;
         this.#guess[i] = place;
       } else if (!isNull(record, i)) return unknownField(name);

@@ -12,6 +12,8 @@ export interface Field {
   strings: boolean;
   numeric: boolean;
   scalars: boolean;
+  /** Digits behind the point, where all numbers have as many; null: they differ; undefined: no number was seen. */
+  scale: number | null | undefined;
 }
 
 const HEAD = 64 * 1024;
@@ -73,7 +75,7 @@ function look(bytes: Buffer, from: Fields, i: number, fields: Map<string, Field>
   const name = decode(bytes, from.nameFrom[i] as number, from.nameTo[i] as number, from.nameEscaped[i] === 1);
   let field = fields.get(name);
   if (!field) {
-    field = { name, nested: false, strings: false, numeric: false, scalars: false };
+    field = { name, nested: false, strings: false, numeric: false, scalars: false, scale: undefined };
     fields.set(name, field);
   }
   const start = from.from[i] as number;
@@ -82,5 +84,15 @@ function look(bytes: Buffer, from: Fields, i: number, fields: Map<string, Field>
   else if (byte === 34) {
     field.strings = true;
     if (!field.numeric) field.numeric = NUMERIC.test(bytes.toString('latin1', start + 1, (from.to[i] as number) - 1));
-  } else if (byte !== 110) field.scalars = true;
+  } else if (byte !== 110) {
+    field.scalars = true;
+    const scale = scaleOf(bytes, start, from.to[i] as number);
+    field.scale = field.scale === undefined || field.scale === scale ? scale : null;
+  }
+}
+
+/** Digits behind a number's point; null: it has an exponent, or is no number. */
+function scaleOf(bytes: Buffer, from: number, to: number): number | null {
+  const found = /^-?\d+(?:\.(\d+))?$/.exec(bytes.toString('latin1', from, to));
+  return found ? (found[1]?.length ?? 0) : null;
 }
