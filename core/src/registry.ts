@@ -20,6 +20,7 @@ export const destinations: Readonly<Record<string, { load: () => Promise<Destina
   postgres: { load: async () => (await import('./connectors/postgres/destination.ts')).postgres },
   local: { load: async () => (await import('./connectors/local/destination.ts')).localDestination(writers) },
   s3: { load: async () => (await import('./connectors/s3/destination.ts')).s3Destination(writers) },
+  sftp: { load: async () => (await import('./connectors/sftp/destination.ts')).sftpDestination(writers) },
   sqlite: { load: async () => (await import('./connectors/sqlite/destination.ts')).sqlite },
   mysql: { load: async () => (await import('./connectors/mysql/destination.ts')).mysql },
   delta: { load: async () => (await import('./connectors/delta/destination.ts')).delta },

@@ -16,7 +16,7 @@ import { destinationSpec as mysqlDestination, sourceSpec as mysqlSource } from '
 import { sourceSpec as oracleSource } from './connectors/oracle/spec.ts';
 import { destinationSpec as postgresDestination, sourceSpec as postgresSource } from './connectors/postgres/spec.ts';
 import { destinationSpec as s3Destination, sourceSpec as s3Source } from './connectors/s3/spec.ts';
-import { sourceSpec as sftpSource } from './connectors/sftp/spec.ts';
+import { destinationSpec as sftpDestination, sourceSpec as sftpSource } from './connectors/sftp/spec.ts';
 import { destinationSpec as sqliteDestination, sourceSpec as sqliteSource } from './connectors/sqlite/spec.ts';
 import { sourceSpec as sqlserverSource } from './connectors/sqlserver/spec.ts';
 import { arrowSpec } from './formats/arrow/spec.ts';
@@ -58,6 +58,7 @@ export const destinations: Readonly<Record<string, Spec>> = {
   postgres: postgresDestination,
   local: localDestination,
   s3: s3Destination,
+  sftp: sftpDestination,
   sqlite: sqliteDestination,
   mysql: mysqlDestination,
   delta: deltaDestination,

@@ -4,6 +4,8 @@ import type { Column } from '../src/model/type.ts';
 import { noMariaDb, testMariaDb } from './mariadb.ts';
 import { makeBucket, noMoto, startMoto } from './moto.ts';
 import { testDatabase } from './postgres.ts';
+import { missing } from './processes.ts';
+import { startSshd } from './sshd.ts';
 
 /** One registered destination and how tests reach it. */
 export interface Lab {
@@ -78,6 +80,33 @@ function s3(format: string): Lab {
   };
 }
 
+const sftp: Lab = {
+  type: 'sftp',
+  missing: missing('sshd'),
+  start: async () => {
+    const server = await startSshd();
+    const key = await server.key('lab', '-t', 'ed25519', '-N', '');
+    const place = {
+      host: '127.0.0.1',
+      port: server.port,
+      user: server.user,
+      private_key_file: key,
+      host_key: server.fingerprint,
+      root: server.dir,
+      format: 'parquet',
+    };
+    const lines = Object.entries(place).map(([name, value]) => `${name}: ${JSON.stringify(value)}\n  `);
+    return {
+      settings: (table) => ({ ...place, path: `out/${table}` }),
+      yaml: (table) => `${lines.join('')}path: out/${table}\n`,
+      schema: null,
+      name: (table) => ident(table),
+      expression: byToJson,
+      stop: () => server.stop(),
+    };
+  },
+};
+
 /** Every registered destination has to have one. */
 export const LABS: readonly Lab[] = [
   {
@@ -97,6 +126,7 @@ export const LABS: readonly Lab[] = [
   local('json'),
   local('arrow'),
   s3('parquet'),
+  sftp,
   {
     type: 'delta',
     missing: null,

@@ -9,6 +9,7 @@ import { registry } from '@sluice/core/runtime';
 import { type TestMariaDb, testMariaDb } from '../../core/test/mariadb.ts';
 import { makeBucket, openUploads, type S3Server, startMoto } from '../../core/test/moto.ts';
 import { type TestDatabase, testDatabase } from '../../core/test/postgres.ts';
+import { type SshServer, startSshd } from '../../core/test/sshd.ts';
 import type { RunEvent, RunResult } from '../src/executor/api.ts';
 import { startRun } from '../src/executor/start.ts';
 import { loadProject } from '../src/repo/load.ts';
@@ -43,19 +44,29 @@ export class TestProject {
   /** Only where the tests asked for it. */
   readonly mariadb: TestMariaDb | null;
   readonly s3: S3Server | null;
+  readonly sshd: SshServer | null;
   #clock = Date.parse('2026-01-01T00:00:00Z');
 
-  constructor(dir: string, db: TestDatabase, mariadb: TestMariaDb | null, s3: S3Server | null) {
+  constructor(
+    dir: string,
+    db: TestDatabase,
+    { mariadb, s3, sshd }: { mariadb: TestMariaDb | null; s3: S3Server | null; sshd: SshServer | null },
+  ) {
     this.dir = dir;
     this.db = db;
     this.mariadb = mariadb;
     this.s3 = s3;
+    this.sshd = sshd;
   }
 
   /** The environment that jobs read their references from. */
   get env(): Record<string, string> {
     const s3 = this.s3 ? { S3_URL: this.s3.url, S3_SECRET: 'secret' } : {};
-    return { WAREHOUSE_URL: this.db.url, ...(this.mariadb ? { MYSQL_URL: this.mariadb.url } : {}), ...s3 };
+    const { port, user, dir, fingerprint } = this.sshd ?? {};
+    const sshd = this.sshd
+      ? { SSH_PORT: String(port), SSH_USER: String(user), SSH_DIR: String(dir), SSH_HOST_KEY: String(fingerprint) }
+      : {};
+    return { WAREHOUSE_URL: this.db.url, ...(this.mariadb ? { MYSQL_URL: this.mariadb.url } : {}), ...s3, ...sshd };
   }
 
   path(name: string): string {
@@ -186,7 +197,9 @@ export class TestProject {
   async leftovers(): Promise<string[]> {
     const spool = this.path('.sluice/spool');
     const found = existsSync(spool) ? readdirSync(spool).map((name) => `spool/${name}`) : [];
-    for (const name of readdirSync(this.dir, { recursive: true, encoding: 'utf8' })) {
+    const folders = [this.dir, ...(this.sshd ? [join(this.sshd.dir, 'out')] : [])];
+    const names = folders.flatMap((folder) => readdirSync(folder, { recursive: true, encoding: 'utf8' }));
+    for (const name of names) {
       if (/\.sluice-staging|\.partial$|[._]sluice\/(staging\/|streams\/.*\/(out|link)$)/.test(name)) found.push(name);
     }
     const tables = await this.db.query(
@@ -212,20 +225,26 @@ export class TestProject {
     await this.db.drop();
     await this.mariadb?.drop();
     await this.s3?.stop();
+    await this.sshd?.stop();
   }
 }
 
 /** Makes a project; close it in `afterAll`. */
-export async function testProject(options: { mariadb?: boolean; s3?: boolean } = {}): Promise<TestProject> {
+export async function testProject(
+  options: { mariadb?: boolean; s3?: boolean; sshd?: boolean } = {},
+): Promise<TestProject> {
   const db = await testDatabase();
   const mariadb = options.mariadb ? await testMariaDb() : null;
   const s3 = options.s3 ? await startMoto() : null;
   if (s3) await makeBucket(s3.url, 'lake');
-  return new TestProject(await realpath(await mkdtemp(join(tmpdir(), 'sluice-run-'))), db, mariadb, s3);
+  const sshd = options.sshd ? await startSshd() : null;
+  await sshd?.key('runs', '-t', 'ed25519', '-N', '');
+  if (sshd) await mkdir(join(sshd.dir, 'out'));
+  return new TestProject(await realpath(await mkdtemp(join(tmpdir(), 'sluice-run-'))), db, { mariadb, s3, sshd });
 }
 
 /** The systems that the commit protocol is tested on. */
-export type Kind = 'duckdb' | 'postgres' | 'local' | 'delta' | 'sqlite' | 'mysql' | 's3';
+export type Kind = 'duckdb' | 'postgres' | 'local' | 'delta' | 'sqlite' | 'mysql' | 's3' | 'sftp';
 
 const PLACES: Record<Kind, (table: string) => string> = {
   duckdb: (table) => `path: out.duckdb\n  table: ${table}`,
@@ -235,6 +254,8 @@ const PLACES: Record<Kind, (table: string) => string> = {
     `endpoint: \${env:S3_URL}\n  bucket: lake\n  access_key_id: key\n  secret_access_key: \${env:S3_SECRET}\n  path: out/${table}`,
   delta: (table) => `path: out/${table}`,
   mysql: (table) => `url: \${env:MYSQL_URL}\n  table: ${table}`,
+  sftp: (table) =>
+    `host: 127.0.0.1\n  port: \${env:SSH_PORT}\n  user: \${env:SSH_USER}\n  host_key: \${env:SSH_HOST_KEY}\n  root: \${env:SSH_DIR}\n  private_key_file: \${env:SSH_DIR}/runs\n  path: out/${table}\n  format: parquet`,
   sqlite: (table) => `path: out.sqlite\n  table: ${table}`,
 };
 
@@ -245,6 +266,7 @@ export const SCHEMAS: Record<Kind, string> = {
   local: '',
   s3: '',
   delta: '',
+  sftp: '',
   sqlite: 'main.',
   mysql: '',
 };

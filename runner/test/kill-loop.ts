@@ -179,7 +179,7 @@ function compare(a: readonly (string | null)[], b: readonly (string | null)[]): 
 export function killLoop(kind: Kind): void {
   let project: TestProject;
   beforeAll(async () => {
-    project = await testProject({ mariadb: kind === 'mysql', s3: kind === 's3' });
+    project = await testProject({ mariadb: kind === 'mysql', s3: kind === 's3', sshd: kind === 'sftp' });
   });
   afterAll(() => project.close());
 

@@ -1,6 +1,7 @@
 import { schema } from '../../spec/schema.ts';
 import { defineSpec } from '../../spec/spec.ts';
 import { serverFiles, serverRoot } from '../shared/file-settings.ts';
+import { FILE_TYPES, writtenFiles } from '../shared/files/settings.ts';
 import { serverPassword, serverPort } from '../shared/server-settings.ts';
 
 const sftpConnection = schema({
@@ -76,4 +77,55 @@ export const sourceSpec = defineSpec({
     '- What was loaded is known by path, size and time. A transfer that breaks goes on where it stopped; a file whose bytes are not as many as its listing said fails the run.',
     '- Large files come in parts of 4 MiB, several at a time. Links are followed.',
   ].join('\n'),
+});
+
+export const destinationSpec = defineSpec({
+  kind: 'destination',
+  type: 'sftp',
+  title: 'SFTP',
+  text: 'Files in a folder of a server that is reached by SSH: a folder for each commit.',
+  settings: schema({
+    type: 'object',
+    properties: {
+      path: {
+        type: 'string',
+        minLength: 1,
+        description:
+          'Folder of the data below the root; made when it is not there. `${stream:name}` gives each stream its own.',
+        examples: ['in/orders', 'in/${stream:name}'],
+      },
+      ...writtenFiles.properties,
+      format: { ...writtenFiles.properties.format, default: 'csv' },
+    },
+    required: ['path'],
+    additionalProperties: false,
+    'x-synonyms': writtenFiles['x-synonyms'],
+  }),
+  connection: sftpConnection,
+  secrets: ['password', 'private_key', 'passphrase'],
+  capabilities: {
+    batch: true,
+    streaming: true,
+    commit_class: 'append_only',
+    write_dispositions: ['append'],
+    holds: 'files',
+    max_identifier: null,
+    placement: 'any',
+  },
+  examples: [
+    'type: sftp\nhost: sftp.example.com\nuser: partner\nprivate_key_file: ~/.ssh/id_ed25519\nroot: /incoming\npath: orders\n',
+    'type: sftp\nhost: sftp.example.com\nuser: partner\npassword: ${env:SFTP_PASSWORD}\nhost_key: SHA256:uNiVztksCsDhcc0u9e8BrbjZFpAuSFLeN8xnqWYdZ5w\npath: out/events\nformat: json\n',
+  ],
+  notes: `${FILE_TYPES}
+- Files are only added. \`replace\` and \`merge\` want \`delta\` or a table, and a full refresh wants another \`path\`.
+- Each commit is one folder below \`path\`, named by its number and commit id. It is brought over beside \`path\`, in the hidden folder
+  \`.<name>.sluice\`, and renamed into place once, on the server: readers see it whole or not at all. Read \`path/**/*.csv\`.
+- The server has to know \`posix-rename@openssh.com\`, as OpenSSH does, also for folders; one that does not is refused at the first run. Where
+  it knows \`fsync@openssh.com\` files are on its disk before they are committed.
+- Checkpoint, ledger and fence lie in the hidden folder. A run that was overtaken by another cannot commit any more: what it would
+  have renamed was renamed away. A connection that breaks at the rename is settled by looking whether it took place.
+- \`_commit\` in each folder says what it is: commit id, checkpoint, columns and counts. Rows that were set aside are in
+  \`_quarantine/*.jsonl\` beside it.
+- A column that comes later is missing in earlier files.
+- \`sluice sql\` fetches the committed files first.`,
 });

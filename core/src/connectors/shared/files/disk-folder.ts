@@ -3,7 +3,8 @@ import { copyFile, link, mkdir, open, readdir, readFile, rename, rm, rmdir, stat
 import { basename, dirname, join } from 'node:path';
 import { SluiceError } from '../../../model/error.ts';
 import type { WritableFolder } from '../../../model/folder.ts';
-import { isMissing, type Missing, orNull, syncPath } from './disk.ts';
+import { isMissing } from './disk.ts';
+import { orNull, syncPath } from './node-fs.ts';
 
 /** A folder of this machine. What is written appears under its name whole, by a link or a rename out of a scratch folder. */
 export class DiskFolder implements WritableFolder {
@@ -43,7 +44,7 @@ export class DiskFolder implements WritableFolder {
         try {
           await link(whole, to);
         } catch (error) {
-          if ((error as Missing).code === 'EEXIST') return false;
+          if ((error as NodeJS.ErrnoException).code === 'EEXIST') return false;
           throw error;
         }
         await syncPath(dirname(to));
@@ -66,7 +67,7 @@ export class DiskFolder implements WritableFolder {
     await this.#told(path, async () => {
       await syncPath(local);
       const to = await this.#place(path);
-      await rename(local, to).catch(async (error: Missing) => {
+      await rename(local, to).catch(async (error: NodeJS.ErrnoException) => {
         if (error.code !== 'EXDEV') throw error;
         const near = await this.#scratchFile();
         await copyFile(local, near);
@@ -100,7 +101,7 @@ export class DiskFolder implements WritableFolder {
     for (let at = folder; at.length > this.#root.length; at = dirname(at)) {
       const gone = await rmdir(at).then(
         () => true,
-        (error: Missing) => isMissing(error),
+        (error: NodeJS.ErrnoException) => isMissing(error),
       );
       if (!gone) return;
     }
@@ -151,7 +152,7 @@ export class DiskFolder implements WritableFolder {
     try {
       return await work();
     } catch (error) {
-      const { code, message } = error as Missing;
+      const { code, message } = error as NodeJS.ErrnoException;
       if (error instanceof SluiceError || code === undefined) throw error;
       const full = join(this.#root, path);
       const rights = ['EACCES', 'EPERM', 'EROFS'].includes(code);

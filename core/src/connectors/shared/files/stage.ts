@@ -5,7 +5,6 @@ import type { StreamKey } from '../../../model/run.ts';
 import { QUARANTINE_COLUMNS } from '../../../model/run.ts';
 import { ident, literal } from '../../../model/sql.ts';
 import type { Column } from '../../../model/type.ts';
-import { syncPath } from './disk.ts';
 import { ASIDE_FOLDER } from './names.ts';
 
 /** How the data's files are laid out. */
@@ -27,7 +26,7 @@ export interface Writers {
   aside: FormatWriter;
 }
 
-/** Writes a task's rows and those set aside below a folder and makes them durable. */
+/** Writes a task's rows and those set aside below a folder. */
 export async function writeFiles(
   rows: ReadyRows,
   columns: readonly Column[],
@@ -37,7 +36,6 @@ export async function writeFiles(
   await mkdir(folder, { recursive: true });
   const written = await writers.data.write(rows.engine, { sql: rows.sql, columns, folder, name, ...layout });
   const aside = rows.quarantine === null ? [] : await writeAside(rows, rows.quarantine, target);
-  for (const file of [...written.files, ...aside]) await syncPath(join(folder, file.path));
   return { rows: written.rows, folder, files: written.files, aside };
 }
 

@@ -1,0 +1,22 @@
+import { open, stat } from 'node:fs/promises';
+import { isMissing } from './disk.ts';
+
+/** The value, or null where the file or folder is not there. */
+export function orNull<T>(work: Promise<T>): Promise<T | null> {
+  return work.catch((error) => {
+    if (isMissing(error)) return null;
+    throw error;
+  });
+}
+
+/** Makes a file's content, or the names in a folder, durable. */
+export async function syncPath(path: string): Promise<void> {
+  // Windows cannot open a folder; there the rename itself is all that can be asked for.
+  if (process.platform === 'win32' && (await stat(path)).isDirectory()) return;
+  const file = await open(path, 'r');
+  try {
+    await file.sync();
+  } finally {
+    await file.close();
+  }
+}
