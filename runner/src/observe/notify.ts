@@ -12,6 +12,8 @@ export interface NotifierOptions {
   /** `api.url` of the project, for links. */
   url: () => string | null;
   log: { warn(fields: object, message: string): void };
+  /** Told how each delivery went, by the channel's type. */
+  onDelivery?: (type: string, outcome: 'delivered' | 'again' | 'failed') => void;
 }
 
 /** Runs and deliveries of one turn. */
@@ -70,12 +72,13 @@ export class Notifier {
   }
 
   async #deliver(delivery: Delivery, signal: AbortSignal): Promise<void> {
-    const { store, key, env, folder, url, log } = this.#options;
+    const { store, key, env, folder, url, log, onDelivery } = this.#options;
     const projectDir = await folder();
     const place = { ...key, projectDir, env, stateStore: null, storeUrl: store.url };
     const error = await deliver({ ...delivery, ...place, url: url() }, signal);
+    const again = error?.kind === 'transient' && delivery.attempts < MOST_ATTEMPTS;
+    onDelivery?.(delivery.settings.type, error === null ? 'delivered' : again ? 'again' : 'failed');
     if (error === null) return store.notices.settleDelivery(delivery, 'delivered');
-    const again = error.kind === 'transient' && delivery.attempts < MOST_ATTEMPTS;
     const retryMs = again ? retryDelay(delivery.attempts) : null;
     log.warn({ channel: delivery.channel, job: delivery.content.job, code: error.code, again }, error.message);
     return store.notices.settleDelivery(delivery, { error, retryMs });

@@ -76,6 +76,12 @@ export class Database {
     }
   }
 
+  /** Connections by what they are at; `waiting`: statements that wait for one. */
+  counts(): { busy: number; idle: number; waiting: number } {
+    const { totalCount, idleCount, waitingCount } = this.#pool;
+    return { busy: totalCount - idleCount, idle: idleCount, waiting: waitingCount };
+  }
+
   async end(): Promise<void> {
     await this.#pool.end();
   }

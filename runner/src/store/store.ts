@@ -11,6 +11,7 @@ import { stateFolder } from './embedded/location.ts';
 import * as epochs from './epochs.ts';
 import { EventTable } from './events.ts';
 import * as follow from './follow.ts';
+import { type Gauges, gauges } from './gauges.ts';
 import { JobTable } from './jobs.ts';
 import { type LockOptions, LockTable } from './locks.ts';
 import * as logs from './logs.ts';
@@ -149,6 +150,16 @@ export class Store {
   async now(): Promise<number> {
     const { rows } = await this.#db.query('SELECT extract(epoch FROM clock_timestamp())::float8 * 1000 AS now');
     return Math.round(rows[0]?.now);
+  }
+
+  /** Connections of the pool by what they are at. */
+  connections(): ReturnType<Database['counts']> {
+    return this.#db.counts();
+  }
+
+  /** See `gauges.ts`. */
+  gauges(key: TargetKey): Promise<Gauges> {
+    return gauges(this.#db, key);
   }
 
   /** Version of the server, such as `18.1`. */
