@@ -4,9 +4,12 @@ import type { Listening } from './api/listen.ts';
 import { Dispatcher } from './dispatch/dispatch.ts';
 import { removeAddress, writeAddress } from './observe/address.ts';
 import { type DaemonLog, daemonLog } from './observe/log.ts';
+import { Notifier } from './observe/notify.ts';
+import { Exporter } from './observe/prometheus.ts';
 import { repeat } from './observe/repeat.ts';
 import type { Checkout } from './reconcile/checkout.ts';
 import { Reconciler } from './reconcile/reconcile.ts';
+import { publicUrl } from './repo/public-url.ts';
 import { runSchedule } from './schedule/schedule.ts';
 import { openStateStore, type Store } from './store/store.ts';
 
@@ -71,20 +74,22 @@ export async function runDaemon(
   const left = new AbortController();
   let api: Listening | null = null;
   try {
+    const folder = () => runFolder(store, key, host, checkout.folder);
+    const exporter = new Exporter({ store, key, running: () => dispatcher.running });
     const dispatcher = new Dispatcher({
-      ...{ store, log, key, owner, host, env: options.env },
+      ...{ store, log, key, owner, host, env: options.env, folder },
+      onEnd: (kind, result) => exporter.ran({ kind, ...result }),
       maxRuns: options.maxRuns,
       memory: options.memory,
       limits: options.limits,
       drainMs: options.drainMs,
-      folder: () => runFolder(store, key, host, checkout.folder),
     });
     const { wantedTarget, vars, force } = options;
     const reconciler = new Reconciler({
       ...{ store, key, vars, checkout, owner, host, force, clock, log },
       target: wantedTarget,
     });
-    api = options.api && (await serve(options, options.api, { store, log, reconciler, signal }));
+    api = options.api && (await serve(options, options.api, { store, log, reconciler, exporter, signal }));
     const url = api?.url ?? null;
     const beat = () =>
       store.nodes.beat({
@@ -99,6 +104,7 @@ export async function runDaemon(
     await writeAddress(options.stateDir, found);
     log.info({ checkout: checkout.name, max_runs: options.maxRuns }, 'started');
     onStart({ owner, api });
+    const notifier = notifierOf(options, { store, log, exporter, folder });
     const alive = { log, signal: left.signal };
     const background = [
       repeat('heartbeat', alive, async () => {
@@ -110,6 +116,7 @@ export async function runDaemon(
         if (runs.length > 0) log.warn({ runs }, 'runs lost their owner');
         return REAP_MS;
       }),
+      repeat('notify', alive, () => notifier.turn(left.signal)),
       repeat('retention', alive, async () => {
         const gone = await store.keepDays(options.keepMs);
         const jobs = await store.jobs.purgeDeleted(key, KEEP_DELETED_MS);
@@ -134,16 +141,35 @@ export async function runDaemon(
   }
 }
 
+interface Parts {
+  store: Store;
+  log: DaemonLog;
+  exporter: Exporter;
+}
+
+function notifierOf(
+  options: DaemonOptions,
+  { store, log, exporter, folder }: Parts & { folder(): Promise<string> },
+): Notifier {
+  const { project, target, env, checkout, wantedTarget, vars } = options;
+  return new Notifier({
+    ...{ store, log, env, folder, key: { project, target } },
+    url: () => publicUrl({ folder: checkout.folder, target: wantedTarget, vars, env }),
+    onDelivery: (type, outcome) => exporter.told(type, outcome),
+  });
+}
+
 /** The API, whose code is loaded where one is served alone. */
 async function serve(
   { checkout, wantedTarget, vars, stateStore }: DaemonOptions,
   at: { host: string; port: number },
-  { store, log, reconciler, signal }: { store: Store; log: DaemonLog; reconciler: Reconciler; signal: AbortSignal },
+  { store, log, reconciler, exporter, signal }: Parts & { reconciler: Reconciler; signal: AbortSignal },
 ): Promise<Listening> {
   const { listen } = await import('./api/listen.ts');
   return listen({
     ...{ store, log, ...at, dir: checkout.folder, target: wantedTarget, vars, stateStore },
     readOnly: checkout.readOnly ? `this daemon follows ${checkout.name}` : null,
+    metrics: () => exporter.text(),
     reconcile: () => reconciler.now(signal),
     fetch: checkout.readOnly ? () => reconciler.now(signal) : null,
   });

@@ -18,6 +18,8 @@ export interface ListenOptions {
   stateStore: string | null;
   readOnly: string | null;
   reconcile(): Promise<void>;
+  /** Text of `/metrics`. */
+  metrics?: () => Promise<{ contentType: string; text: string }>;
   /** null: there is no remote to look at. */
   fetch: (() => Promise<void>) | null;
 }
@@ -50,7 +52,7 @@ export async function listen(options: ListenOptions): Promise<Listening> {
       hint: 'Make one first: `sluice token create NAME --role admin`.',
     });
   }
-  const api = await createApi({ store, door });
+  const api = await createApi({ store, door, ...(options.metrics ? { metrics: options.metrics } : {}) });
   try {
     await api.app.listen({ host, port });
   } catch (error) {

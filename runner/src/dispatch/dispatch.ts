@@ -29,6 +29,8 @@ export interface DispatchMeans {
   env: Record<string, string>;
   /** How long runs may go on once the daemon was asked to end, before they are handed to another. */
   drainMs: number;
+  /** Told of each run that ended here; not of those that are handed over. */
+  onEnd?: (kind: string, result: RunResult) => void;
 }
 
 const POLL_MS = 400;
@@ -151,6 +153,7 @@ export class Dispatcher {
         },
       };
       const result = await executeRun(request, store, { id, owner, deadRuns, attempt, failures, done }, hooks, stop);
+      if (result) this.#means.onEnd?.(claimed.row.kind, result);
       const status = result?.status ?? 'handed over';
       log.info({ ...fields, status, ms: result?.duration_ms, rows: result?.counts.rows_written }, 'run ends');
       await records.end(null);

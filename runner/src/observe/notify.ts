@@ -10,7 +10,7 @@ export interface NotifierOptions {
   folder: () => Promise<string> | string;
   env: Readonly<Record<string, string | undefined>>;
   /** `api.url` of the project, for links. */
-  url: () => string | null;
+  url: () => Promise<string | null> | string | null;
   log: { warn(fields: object, message: string): void };
   /** Told how each delivery went, by the channel's type. */
   onDelivery?: (type: string, outcome: 'delivered' | 'again' | 'failed') => void;
@@ -75,7 +75,7 @@ export class Notifier {
     const { store, key, env, folder, url, log, onDelivery } = this.#options;
     const projectDir = await folder();
     const place = { ...key, projectDir, env, stateStore: null, storeUrl: store.url };
-    const error = await deliver({ ...delivery, ...place, url: url() }, signal);
+    const error = await deliver({ ...delivery, ...place, url: await url() }, signal);
     const again = error?.kind === 'transient' && delivery.attempts < MOST_ATTEMPTS;
     onDelivery?.(delivery.settings.type, error === null ? 'delivered' : again ? 'again' : 'failed');
     if (error === null) return store.notices.settleDelivery(delivery, 'delivered');
