@@ -1,6 +1,6 @@
 import { hostname } from 'node:os';
-import { type Job, localInstant, type RunWindow } from '@sluice/core';
-import { destinations, sources } from '@sluice/core/specs';
+import { localInstant, type RunWindow } from '@sluice/core';
+import { needsHost } from '../dispatch/placement.ts';
 import { ask } from '../executor/ask.ts';
 import type { Look } from '../executor/questions.ts';
 import { windowedStreams } from '../executor/windowed.ts';
@@ -10,6 +10,9 @@ import type { RunKind } from '../store/types.ts';
 import type { ApiContext } from './context.ts';
 import { environmentOf } from './jobs-in.ts';
 import { Problem } from './problems.ts';
+
+/** What asking for runs needs; commands have it without a server. */
+export type JobContext = Pick<ApiContext, 'store' | 'door'>;
 
 /** What is asked for: runs of a job, which a daemon takes from the queue. */
 export interface Wanted {
@@ -24,7 +27,7 @@ export interface Wanted {
 }
 
 /** Puts runs into the queue and gives their ids. */
-export async function enqueue({ store, door }: ApiContext, wanted: Wanted): Promise<string[]> {
+export async function enqueue({ store, door }: JobContext, wanted: Wanted): Promise<string[]> {
   const { row, kind, by, reason, options, windows, backfill } = wanted;
   const reconciler = await store.nodes.reconciler(door.key);
   const hostWanted = needsHost(row.definition) ? (reconciler?.host ?? hostname()) : null;
@@ -45,16 +48,8 @@ export async function enqueue({ store, door }: ApiContext, wanted: Wanted): Prom
   return found;
 }
 
-function needsHost(job: Job): boolean {
-  return job.streams.some(
-    ({ enabled, source, destination }) =>
-      enabled &&
-      [sources[source.type], destinations[destination.type]].some((spec) => spec?.capabilities.placement === 'node'),
-  );
-}
-
 /** A look at what a job reads or writes, for a process that has the engine. */
-export async function lookAt({ door }: ApiContext, row: JobRow, stream: string | null): Promise<Look> {
+export async function lookAt({ door }: JobContext, row: JobRow, stream: string | null): Promise<Look> {
   requireStream(row, stream);
   const { env } = await door.load();
   const { definition: job } = row;
@@ -71,7 +66,7 @@ export function requireStream({ job, definition: { streams } }: JobRow, stream: 
 
 /** The windows that a run by hand has to do now; null: the job has none. */
 export async function windowsNow(
-  context: ApiContext,
+  context: JobContext,
   row: JobRow,
   { stream, signal }: { stream: string | null; signal: AbortSignal },
 ): Promise<RunWindow[] | null> {
@@ -88,8 +83,8 @@ export interface Backfill {
 }
 
 /** What a backfill is made of. Throws 422 where its bounds make no sense for the job. */
-export async function windowsOf(
-  context: ApiContext,
+async function windowsOf(
+  context: JobContext,
   row: JobRow,
   { from, to, force, stream }: Backfill,
   signal: AbortSignal,
@@ -111,6 +106,24 @@ export async function windowsOf(
   const found = await ask('windows_to_fill', { ...(await lookAt(context, row, stream)), ...bounds }, signal);
   const iso = (ms: number) => new Date(ms).toISOString();
   return { ...found, from: iso(bounds.from), to: iso(bounds.to) };
+}
+
+/** Puts the runs of a backfill into the queue. Throws as `windowsOf` does. */
+export async function createBackfill(
+  context: JobContext,
+  row: JobRow,
+  wanted: Backfill,
+  { by, signal }: { by: string; signal: AbortSignal },
+): Promise<{ backfill: string; runs: string[]; passedOver: number; leftOut: number }> {
+  const { windows, finished, left, from, to } = await windowsOf(context, row, wanted, signal);
+  const { stream, force, reason } = wanted;
+  const backfill = await context.store.backfills.create({
+    ...{ ...context.door.key, job: row.job, stream, from_value: from, to_value: to, force, requested_by: by, reason },
+    ...{ passed_over: finished, left_out: left },
+  });
+  const options = { ...(stream === null ? {} : { stream }), windowed_only: true };
+  const runs = await enqueue(context, { row, kind: 'backfill', by, reason, options, windows, backfill });
+  return { backfill, runs, passedOver: finished, leftOut: left };
 }
 
 function instantOf(field: string, text: string, zone: string): number {

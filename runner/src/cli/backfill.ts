@@ -1,17 +1,19 @@
 import { type Job, localInstant, SluiceError } from '@sluice/core';
 import type { Command } from 'commander';
+import { type Backfill, createBackfill } from '../api/requests.ts';
 import { windowedStreams } from '../executor/windowed.ts';
 import { windowsToFill } from '../executor/windows.ts';
+import { appliedJob, asker, withControl } from './control.ts';
 import { usage } from './errors.ts';
 import { eventLog } from './event-log.ts';
 import { EXIT } from './exit.ts';
 import { type RunMeans, runOnce, runWindows, writeNothingDue } from './job-runs.ts';
 import { compileChosen } from './jobs.ts';
-import { type CommonOptions, withCommon } from './options.ts';
-import { environmentOf, openProject } from './project.ts';
+import { type CommonOptions, outputOf, withCommon } from './options.ts';
+import { environmentOf, type OpenProject, openProject } from './project.ts';
 import { type Chosen, chooseJob, isPath } from './select.ts';
 import { listenForInterrupt } from './signals.ts';
-import { plural, styleFor, tell } from './terminal.ts';
+import { plural, print, styleFor, tell } from './terminal.ts';
 import { stateStoreOf } from './unset.ts';
 
 interface BackfillOptions extends CommonOptions {
@@ -24,7 +26,7 @@ interface BackfillOptions extends CommonOptions {
 const HELP = `
 --from is part of it, --to is not. A windowed job runs once for each window, oldest first, and passes over finished ones unless
 --force is given; times without a zone are on the clock of the schedule. A job with a cursor runs once, over from <= cursor < to, and
-its cursor stays where it is. Ctrl-C stops a run before its commit; the same command goes on where it stopped.`;
+its cursor stays where it is. Where a daemon serves the target its runs go into the queue. Ctrl-C stops a run before its commit; the same command goes on where it stopped.`;
 
 export function define(command: Command): void {
   withCommon(command, ['text', 'json'])
@@ -43,6 +45,8 @@ async function backfill(name: string, options: BackfillOptions): Promise<void> {
     throw usage('backfill', 'A backfill wants --from and --to', 'Such as --from 2026-01-01 --to 2026-02-01.');
   const project = await openProject(options, isPath(name) ? [name] : []);
   const chosen = chooseJob(project, name);
+  const wanted = { from, to, force: options.force === true, stream: chosen.stream, reason: null };
+  if (!isPath(name) && (await queuedThere(project, chosen.name, wanted, options))) return;
   const job = compileChosen(project, chosen, { quiet: options.quiet === true, references: true });
   const stateStore = stateStoreOf(project);
   const interrupt = listenForInterrupt(() => {
@@ -58,6 +62,32 @@ async function backfill(name: string, options: BackfillOptions): Promise<void> {
   } finally {
     interrupt.dispose();
   }
+}
+
+/** Where a daemon serves the target it does the backfill. false: there is none. */
+async function queuedThere(
+  project: OpenProject,
+  name: string,
+  wanted: Backfill,
+  options: BackfillOptions,
+): Promise<boolean> {
+  const target = project.target ?? project.scope.target;
+  const asked = { ...options, ...(target === undefined || target === null ? {} : { target }) };
+  return withControl(asked, async (control) => {
+    if ((await control.store.nodes.list(control.key)).length === 0) return false;
+    const interrupt = listenForInterrupt();
+    const { row } = await appliedJob(control, name);
+    const made = await createBackfill(control, row, wanted, { by: asker(), signal: interrupt.signal });
+    interrupt.dispose();
+    if (outputOf(options) === 'json') print(JSON.stringify(made));
+    else print(`Backfill ${made.backfill}: ${plural(made.runs.length, 'run')} in the queue of the daemon`);
+    if (!options.quiet) {
+      if (made.passedOver > 0)
+        tell(`${plural(made.passedOver, 'window')} passed over: finished (--force loads them again)`);
+      if (made.leftOut > 0) tell(`${plural(made.leftOut, 'window')} left out: not over yet`);
+    }
+    return true;
+  });
 }
 
 async function fillWindows(

@@ -20,7 +20,10 @@ export interface RunMeans {
 }
 
 /** What one run is asked for beside its job. */
-export type RunWish = Pick<RunRequest, 'kind' | 'fullRefresh'> & { window?: RunWindow; windowedOnly?: boolean };
+export type RunWish = Pick<RunRequest, 'kind' | 'fullRefresh' | 'takeOver'> & {
+  window?: RunWindow;
+  windowedOnly?: boolean;
+};
 
 /** Runs a job once, with its progress on stderr, and writes the result. Throws where no run could be started. */
 export async function runOnce(means: RunMeans, chosen: Chosen, job: Job, wish: RunWish): Promise<RunResult> {

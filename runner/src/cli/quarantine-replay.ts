@@ -54,6 +54,7 @@ async function replayJob(
       stream: chosen.stream,
       fullRefresh: false,
       kind: 'replay' as const,
+      takeOver: true,
       replay,
       stateStore: stateStoreOf(project),
     };

@@ -18,11 +18,13 @@ import { stateStoreOf } from './unset.ts';
 interface RunOptions extends SelectOptions {
   fullRefresh?: boolean;
   events?: string;
+  takeOver?: boolean;
 }
 
 export function define(command: Command): void {
   withJobs(withCommon(command, ['text', 'json']))
     .option('--full-refresh', 'forget what was loaded, load everything, and take the table’s place when that succeeded')
+    .option('--take-over', 'also where a daemon serves the target')
     .option('--events <file>', 'append what happens to a file, a line of JSON each, for programs')
     .addHelpText('after', '\nCtrl-C stops a run before its commit; a second one ends this process at once.')
     .action(run);
@@ -162,7 +164,11 @@ class Runner {
       events: this.#events,
       signal: this.#signal,
     };
-    const wish = { kind: 'manual', fullRefresh: this.#options.fullRefresh === true } as const;
+    const wish = {
+      kind: 'manual',
+      fullRefresh: this.#options.fullRefresh === true,
+      takeOver: this.#options.takeOver === true,
+    } as const;
     if (windowedStreams(job, chosen.stream).length === 0) {
       return (await runOnce(means, chosen, job, wish)).status === 'succeeded';
     }

@@ -27,6 +27,8 @@ export interface RunRequest {
   window?: RunWindow | null;
   /** Only streams that `window` is about: where several windows follow each other the other streams are run once. */
   windowedOnly?: boolean;
+  /** Also where a daemon serves the target. */
+  takeOver?: boolean;
   kind: 'manual' | 'scheduled' | 'backfill' | 'replay';
   /** Kind `replay`: which of the rows that were set aside are run again. */
   replay?: ReplayEntry;

@@ -7,7 +7,7 @@ import { forkExecutor } from './child.ts';
 
 /**
  * Runs a job now, in an executor of its own, holding the job's lease while it runs. Retries transient failures as the job
- * says. Resolves also for failed runs; throws only where no run could be started (`run/busy`, `store/…`).
+ * says. Resolves also for failed runs; throws only where no run could be started (`run/busy`, `run/daemon`, `store/…`).
  */
 export async function startRun(
   request: RunRequest,
@@ -38,6 +38,7 @@ async function startIn(
       target: job.target,
       job: job.name,
       kind: request.kind,
+      alone: request.takeOver !== true,
       owner,
       leaseMs: LEASE_MS,
       jobHash: job.hash,

@@ -19,12 +19,13 @@ import type {
 
 /**
  * Takes the job's lease and makes a run. An expired lease, or one whose process is seen to be gone, is taken over: its run
- * becomes failed. Throws `run/busy` where another run is alive.
+ * becomes failed. Throws `run/busy` where another run is alive, `run/daemon` as `alone` says.
  */
 export function claimJob(db: Database, request: ClaimRequest): Promise<Claim> {
   return db.transaction(async (client) => {
     const key = [request.project, request.target, request.job];
     await jobLock(client, request);
+    if (request.alone) await requireNoDaemon(client, request);
     const { rows } = await client.query(
       `SELECT l.run, l.owner, l.place, l.expires_at < clock_timestamp() AS expired, r.created_at
        FROM leases l JOIN runs r ON r.id = l.run WHERE l.project = $1 AND l.target = $2 AND l.job = $3 FOR UPDATE OF l`,
@@ -274,6 +275,19 @@ export function placeOf(owner: string): string | null {
 export function isGone({ owner, place }: Pick<Holder, 'owner' | 'place'>): boolean {
   const [, pid] = splitOwner(owner);
   return place === processPlace() && pid !== null && !processExists(pid);
+}
+
+async function requireNoDaemon(client: pg.PoolClient, { project, target, job }: JobKey): Promise<void> {
+  const { rows } = await client.query(
+    `SELECT node FROM nodes WHERE project = $1 AND target = $2 AND beat_at > clock_timestamp() - interval '15 s' LIMIT 1`,
+    [project, target],
+  );
+  if (rows.length === 0) return;
+  const message = `The daemon ${rows[0]?.node} serves the target ${target}: it runs the jobs there`;
+  throw new SluiceError('run/daemon', 'config', message, {
+    where: { job },
+    hint: `\`sluice start ${job} -f\` has it run there; --take-over runs it here, beside the daemon.`,
+  });
 }
 
 function busy(request: ClaimRequest, holder: Holder): SluiceError {

@@ -41,6 +41,8 @@ export interface ClaimRequest extends JobKey {
   definition: Job;
   /** Git revision of the job's file; left out: not known. */
   gitRevision?: string | null;
+  /** Throws `run/daemon` where a daemon serves the target. */
+  alone?: boolean;
   /** ISO 8601; when the run was due, where a schedule asked for it. */
   dueAt?: string | null;
   /** The window of data of a windowed job, ISO 8601; its end is not part of it. */

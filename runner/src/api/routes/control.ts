@@ -2,7 +2,7 @@ import type { RunState } from '../../store/types.ts';
 import type { ApiContext } from '../context.ts';
 import { JOB, jobFor, RUN_STATUS, viewOf } from '../job-view.ts';
 import { Problem } from '../problems.ts';
-import { type Backfill, enqueue, requireStream, windowsNow, windowsOf } from '../requests.ts';
+import { type Backfill, createBackfill, enqueue, requireStream, windowsNow } from '../requests.ts';
 import type { ApiRoute, Call, JsonSchema } from '../route.ts';
 import { answer, flag, input, JOB_PARAMS, list, object, optional, text, time, whole } from '../schemas.ts';
 
@@ -201,27 +201,12 @@ async function resume(context: ApiContext, call: JobCall): Promise<object> {
 }
 
 async function backfill(context: ApiContext, call: JobCall<Backfill>): Promise<object> {
-  const { store, door } = context;
   const { body, who, audited, reply, signal } = call;
   const row = await jobFor(context, call, 'run');
   audited({ subject: row.job, detail: { from: body.from, to: body.to, force: body.force, reason: body.reason } });
-  const { windows, finished, left, from, to } = await windowsOf(context, row, body, signal);
-  const { stream, force, reason } = body;
-  const backfill_id = await store.backfills.create({
-    ...{ ...door.key, job: row.job, stream, from_value: from, to_value: to, force, requested_by: who.name, reason },
-    ...{ passed_over: finished, left_out: left },
-  });
-  const options = { ...(stream === null ? {} : { stream }), windowed_only: true };
-  const executions = await enqueue(context, {
-    row,
-    kind: 'backfill',
-    by: who.name,
-    reason,
-    options,
-    windows,
-    backfill: backfill_id,
-  });
-  return reply.code(202).send({ job_id: row.id, backfill_id, executions, passed_over: finished, left_out: left });
+  const made = await createBackfill(context, row, body, { by: who.name, signal });
+  const { backfill: backfill_id, runs: executions, passedOver: passed_over, leftOut: left_out } = made;
+  return reply.code(202).send({ job_id: row.id, backfill_id, executions, passed_over, left_out });
 }
 
 function busy(job: string, run: string): Problem {

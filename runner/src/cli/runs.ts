@@ -1,0 +1,46 @@
+import type { Command } from 'commander';
+import type { RunRow } from '../store/types.ts';
+import { appliedJob, withControl } from './control.ts';
+import { type CommonOptions, outputOf, positive, withCommon } from './options.ts';
+import { type Cell, ROW_FORMS, renderRows } from './table.ts';
+import { print, styleFor } from './terminal.ts';
+
+interface RunsOptions extends CommonOptions {
+  limit: number;
+}
+
+const COLUMNS = ['run', 'job', 'kind', 'state', 'due', 'window', 'started', 'ended', 'rows', 'note'] as const;
+
+export function define(command: Command): void {
+  withCommon(command, ROW_FORMS)
+    .argument('[job]', 'the job’s NAME (default: all)')
+    .option('-n, --limit <number>', 'how many, the newest first', positive('-n'), 20)
+    .action(runs);
+}
+
+function runs(name: string | undefined, options: RunsOptions): Promise<void> {
+  return withControl(options, async (control) => {
+    const { store, key } = control;
+    const found = await store.listRuns({ ...key, ...(name === undefined ? {} : { job: name }), limit: options.limit });
+    if (name !== undefined && found.length === 0) await appliedJob(control, name);
+    const columns = COLUMNS.map((column) => ({ name: column, type: { kind: 'text' } as const, nullable: true }));
+    print(renderRows({ columns, rows: found.map(rowOf) }, outputOf(options), styleFor(process.stdout)));
+  });
+}
+
+function rowOf(run: RunRow): Cell[] {
+  const note = run.waiting_for === null ? (run.error?.message ?? run.reason) : `waits for ${run.waiting_for}`;
+  const rows = run.counts ? String(run.counts.rows_written) : null;
+  return [
+    run.id,
+    run.job,
+    run.kind,
+    run.state,
+    run.due_at,
+    run.window_start,
+    run.started_at,
+    run.finished_at,
+    rows,
+    note,
+  ];
+}
