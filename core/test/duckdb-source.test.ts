@@ -56,6 +56,15 @@ describe('source duckdb', () => {
     ]);
   });
 
+  it('gives other names to columns whose names belong to a scan or the engine', async () => {
+    await sql(`CREATE TABLE own AS SELECT 'a' AS "_file", 'b' AS "_row", 'c' AS "_sluice_raw", 1 AS id`);
+    const yaml = job('own', 'table: own', 'transform:\n  - filter: id = 1\n');
+    await project.ok(yaml);
+    const { columns } = await project.table(yaml, 'SELECT * FROM own');
+    expect(columns.map(({ name }) => name)).toEqual(['_file_2', '_row_2', 'sluice_raw', 'id']);
+    expect(await project.rows(yaml, 'SELECT * FROM own')).toEqual([['a', 'b', 'c', 1]]);
+  });
+
   it('keeps infinity, NaN, years before 1, empty texts and odd names', async () => {
     const yaml = job('strange', 'table: strange');
     await project.ok(yaml);

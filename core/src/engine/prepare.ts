@@ -1,3 +1,4 @@
+import { freeNames } from '../formats/shared/names.ts';
 import type { Engine, FormatReader, LocalFile, RawColumn, Sniffed, SourceTable } from '../model/component.ts';
 import { SluiceError } from '../model/error.ts';
 import type { ColumnRule, Stream } from '../model/job.ts';
@@ -61,7 +62,9 @@ export async function prepareColumns(
   input: Pick<PrepareInput, 'stream' | 'table'> & { source: SourceTable },
 ): Promise<StreamPlan> {
   const { stream, table, source } = input;
-  const raw = nativeColumns(stream, source.columns, table);
+  const found = nativeColumns(stream, source.columns, table);
+  const free = freeNames(found.map(({ name }) => name));
+  const raw = found.map((column, i) => ({ ...column, name: free[i] ?? column.name }));
   const sniffed = sniffedColumns(raw);
   const guesses = raw.map(({ name, guess }) => ({ name, type: guess ?? TEXT, ambiguousDate: false, evidence: '' }));
   const known = { inferred: guesses, table, marks: NO_MARKS, warnings: [] };

@@ -34,7 +34,7 @@ export function formatOf(
 ): { type: string; settings: JsonObject } | null {
   const media = (contentType ?? '').split(';')[0]?.trim().toLowerCase() ?? '';
   const named = TYPES[media] ?? (media.endsWith('+json') ? 'json' : undefined);
-  const ending = /\.([a-z]+)(?:\.(?:gz|zst|bz2))?$/i.exec(path)?.[1]?.toLowerCase() ?? '';
+  const ending = /\.([a-z]+)(?:\.(?:gz|zst|bz2|xz))?$/i.exec(path)?.[1]?.toLowerCase() ?? '';
   const type = named ?? ENDINGS[ending];
   if (type === undefined) return records === undefined ? null : { type: 'json', settings: { records } };
   return { type, settings: type === 'json' && records !== undefined ? { records } : {} };

@@ -2,10 +2,10 @@ import { open } from 'node:fs/promises';
 import type { LocalFile } from '../../model/component.ts';
 
 /** What one file may be compressed by. A zip archive is not one file: its members are. */
-export type Codec = 'gzip' | 'zstd' | 'bz2';
+export type Codec = 'gzip' | 'zstd' | 'bz2' | 'xz';
 
 /** Ends of file names that say how a file is compressed, not what it holds. */
-export const COMPRESSED_NAME = /\.(?:gz|gzip|zst|zstd|bz2|bzip2)$/i;
+export const COMPRESSED_NAME = /\.(?:gz|gzip|zst|zstd|bz2|bzip2|xz)$/i;
 
 /** Bytes that are enough to know a file by. */
 export const HEAD = 264;
@@ -38,7 +38,7 @@ export function kindOf(head: Buffer): string | null {
 }
 
 export function isCodec(kind: string | null): kind is Codec {
-  return kind === 'gzip' || kind === 'zstd' || kind === 'bz2';
+  return kind === 'gzip' || kind === 'zstd' || kind === 'bz2' || kind === 'xz';
 }
 
 /** As `kindOf`, for a file on this machine. */

@@ -9,6 +9,7 @@ import type { LocalFile } from '../../model/component.ts';
 import { SluiceError } from '../../model/error.ts';
 import { BunzipError, bunzip } from './bunzip.ts';
 import { type Codec, isCodec, kindOfFile } from './magic.ts';
+import { unxz, XzError } from './unxz.ts';
 import { unzstd, ZstdError } from './unzstd.ts';
 import { INSIDE, readMember } from './zip.ts';
 
@@ -107,7 +108,8 @@ async function gunzip(file: LocalFile, part: string, signal: AbortSignal): Promi
   }
 }
 
-function chunksOf(codec: 'zstd' | 'bz2', path: string): AsyncIterable<Buffer> {
+function chunksOf(codec: Exclude<Codec, 'gzip'>, path: string): AsyncIterable<Buffer> {
+  if (codec === 'xz') return unxz(createReadStream(path));
   return codec === 'zstd' ? unzstd(path) : bunzip(createReadStream(path));
 }
 
@@ -153,7 +155,7 @@ function notRead(file: LocalFile, found: string): SluiceError {
       where: { path: file.name },
       hint: zip
         ? 'Give archives names that end in .zip, or set `compression: zip` where every file is one.'
-        : 'Unpack the file, or pack it by gzip, zstd, bz2 or zip.',
+        : 'Unpack the file, or pack it by gzip, zstd, bz2, xz or zip.',
     },
   );
 }
@@ -186,7 +188,8 @@ function damaged(file: LocalFile, cause: Error): SluiceError {
 }
 
 function failed(file: LocalFile, cause: NodeJS.ErrnoException): SluiceError {
-  const reason = cause instanceof BunzipError || cause instanceof ZstdError ? cause.reason : null;
+  const known = cause instanceof BunzipError || cause instanceof ZstdError || cause instanceof XzError;
+  const reason = known ? cause.reason : null;
   if (cause.code === 'Z_BUF_ERROR' || reason === 'cut') {
     return new SluiceError('format/truncated', 'data', `${file.name} is cut off: its compressed bytes do not end`, {
       where: { path: file.name },

@@ -2,6 +2,7 @@ import { type FileHandle, open } from 'node:fs/promises';
 import { Readable } from 'node:stream';
 import { inflateRawSync } from 'node:zlib';
 import { bunzip } from '../../engine/compression/bunzip.ts';
+import { unxz } from '../../engine/compression/unxz.ts';
 import type { LocalFile } from '../../model/component.ts';
 import { messageOf, SluiceError } from '../../model/error.ts';
 import { Bytes } from './bytes.ts';
@@ -35,6 +36,7 @@ const CODECS: Readonly<Record<string, (packed: Buffer) => Buffer | Promise<Buffe
     return gathered(decoder.decodeStreaming([packed]));
   },
   bzip2: (packed) => gathered(bunzip(Readable.from([packed]))),
+  xz: (packed) => gathered(unxz(Readable.from([packed]))),
 };
 
 async function gathered(pieces: Iterable<Uint8Array> | AsyncIterable<Uint8Array>): Promise<Buffer> {

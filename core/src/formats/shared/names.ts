@@ -1,20 +1,32 @@
+import { isHidden } from '../../model/columns.ts';
+
 /** Names that a scan adds; a file's own column of that name gets another. */
 const TAKEN = ['_file', '_row'];
 
 /**
- * Makes names that a relation can hold beside each other: none empty, none twice (letter case aside), no surrounding
- * space. Other text is kept as it is.
+ * Makes names that a relation can hold beside each other: none empty, none twice (letter case aside), none of those that a scan
+ * adds, none with the prefix of the engine's hidden columns, no surrounding space. Other text is kept as it is.
  */
 export function distinctNames(raw: readonly string[]): string[] {
-  const taken = new Set([...TAKEN, ...raw.map((name) => key(clean(name)))]);
+  const bases = raw.map((text, i) => visible(clean(text)) || `column_${i + 1}`);
+  const taken = new Set([...TAKEN, ...bases.map(key)]);
   const used = new Set<string>(TAKEN);
-  return raw.map((text, i) => {
-    const base = clean(text) || `column_${i + 1}`;
+  return bases.map((base) => {
     let name = base;
     for (let n = 2; used.has(key(name)) || (name !== base && taken.has(key(name))); n++) name = `${base}_${n}`;
     used.add(key(name));
     return name;
   });
+}
+
+/** Names of a system's columns, which are distinct already: others for those that belong to a scan or the engine. */
+export function freeNames(names: readonly string[]): string[] {
+  return names.some((name) => TAKEN.includes(key(name)) || isHidden(name)) ? distinctNames(names) : [...names];
+}
+
+/** A hidden column would be left out of the rows. */
+function visible(name: string): string {
+  return isHidden(name) ? name.slice(1) : name;
 }
 
 function clean(name: string): string {
