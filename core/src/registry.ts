@@ -34,6 +34,7 @@ export const formats: Readonly<Record<string, { load: () => Promise<FormatReader
   sheets: { load: async () => (await import('./formats/sheets/reader.ts')).sheets },
   avro: { load: async () => (await import('./formats/avro/reader.ts')).avro },
   xml: { load: async () => (await import('./formats/xml/reader.ts')).xml },
+  delta: { load: async () => (await import('./formats/delta/reader.ts')).delta },
   arrow: { load: async () => (await import('./formats/arrow/reader.ts')).arrow },
 };
 export const writers: Readonly<Record<string, { load: () => Promise<FormatWriter> }>> = {

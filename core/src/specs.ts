@@ -22,6 +22,7 @@ import { sourceSpec as sqlserverSource } from './connectors/sqlserver/spec.ts';
 import { arrowSpec } from './formats/arrow/spec.ts';
 import { avroSpec } from './formats/avro/spec.ts';
 import { csvSpec } from './formats/csv/spec.ts';
+import { deltaSpec } from './formats/delta/spec.ts';
 import { fixedWidthSpec } from './formats/fixed_width/spec.ts';
 import { jsonSpec } from './formats/json/spec.ts';
 import { parquetSpec } from './formats/parquet/spec.ts';
@@ -73,6 +74,7 @@ export const formats: Readonly<Record<string, Spec>> = {
   avro: avroSpec,
   xml: xmlSpec,
   arrow: arrowSpec,
+  delta: deltaSpec,
 };
 export const transforms: Readonly<Record<string, Spec>> = {
   filter: filterSpec,

@@ -11,10 +11,12 @@ export interface ScanFile {
   partition: Readonly<Record<string, string | null>>;
   /** Numbers of rows that do not count, from 0. */
   deleted?: readonly number[];
+  /** What stands for the file in the column `ScanOptions.file`; its place in the list where left out. */
+  ordinal?: number;
 }
 
 export interface ScanOptions {
-  /** Name of a column with the file's place in the list. */
+  /** Name of a column with the file's number. */
   file?: string;
   /** Name of a column with the row's number in its file, from 1, as the file counts. */
   row?: string;
@@ -68,7 +70,7 @@ async function groupSql(
         : `CAST(NULL AS ${type})`;
     return `${value} AS ${ident(column.name)}`;
   });
-  const places = group.map(({ index }) => index);
+  const places = group.map(({ file, index }) => file.ordinal ?? index);
   const place =
     places.length === 1
       ? `${places[0]}::INTEGER`

@@ -12,15 +12,14 @@ import { faultPoint } from '../model/fault.ts';
 import type { Stream } from '../model/job.ts';
 import { addCounts, type Checkpoint, type Counts, type FileIdentity, zeroCounts } from '../model/run.ts';
 import type { Column } from '../model/type.ts';
-import * as registry from '../registry.ts';
 import { partOf, sourceSplits, splitsOf } from './archives.ts';
 import { commitIdOf, commitOf, EPOCH } from './commit.ts';
-import { pick } from './components.ts';
 import { destinationCounts, enforceLimits, gateRows } from './counts.ts';
 import { divided } from './divide.ts';
 import type { Landed } from './land.ts';
 import { Meter } from './meter.ts';
 import { idle, noData } from './no-data.ts';
+import { openSource } from './open-source.ts';
 import type { EpochPorts, StreamOutcome, StreamRun } from './ports.ts';
 import { wantedRange } from './range.ts';
 import { abortStream, adopt, connectTo, outcomeOf, requireUnchanged, storedCounts } from './recover.ts';
@@ -35,7 +34,6 @@ import { idleReason } from './window.ts';
 /** Runs one epoch of one stream by the commit protocol. Throws SluiceErrors; then nothing of the epoch is visible. */
 export async function runStream(run: StreamRun, ports: EpochPorts): Promise<StreamOutcome> {
   const { stream, projectDir } = run;
-  const source = await pick(registry.sources, 'source', stream.source.type);
   const stop = new AbortController();
   const onAbort = () => stop.abort(run.signal.reason);
   run.signal.addEventListener('abort', onAbort);
@@ -43,14 +41,7 @@ export async function runStream(run: StreamRun, ports: EpochPorts): Promise<Stre
   // Called where the epoch becomes committing: from then on a stop may no longer cut it short.
   const letFinish = () => run.signal.removeEventListener('abort', onAbort);
   const session = await connectTo(run, ports, stop.signal);
-  const { settings } = stream.source;
-  const from = await source.connect({
-    projectDir,
-    settings,
-    format: stream.format,
-    signal: stop.signal,
-    log: ports.log,
-  });
+  const from = await openSource(stream, { projectDir, signal: stop.signal, log: ports.log });
   try {
     return await new Epoch(run, ports, session, from, letFinish).run();
   } finally {

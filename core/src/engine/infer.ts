@@ -3,10 +3,10 @@ import type { Engine } from '../model/component.ts';
 import type { JsonObject } from '../model/json.ts';
 import { ident } from '../model/sql.ts';
 import { type Column, type DataType, formatType } from '../model/type.ts';
-import * as registry from '../registry.ts';
 import { boundSteps } from './bound-steps.ts';
 import { COLUMNS } from './columns.ts';
-import { pick, readerOf } from './components.ts';
+import { readerOf } from './components.ts';
+import { openSource } from './open-source.ts';
 import { engineFailure } from './failures.ts';
 import { pathOf } from './land.ts';
 import { masksAny, prepareMasks } from './mask.ts';
@@ -57,15 +57,8 @@ export interface Inferred {
 
 /** Says what a stream's source holds and why it is read so. Nothing is written but the spool, which goes again. */
 export async function inferStream(input: SampleInput): Promise<Inferred> {
-  const source = await pick(registry.sources, 'source', input.stream.source.type);
   const { projectDir, signal, log, stream } = input;
-  const session = await source.connect({
-    settings: stream.source.settings,
-    format: stream.format,
-    projectDir,
-    signal,
-    log,
-  });
+  const session = await openSource(stream, { projectDir, signal, log });
   await mkdir(input.spool, { recursive: true });
   let found: Inferred | null = null;
   try {

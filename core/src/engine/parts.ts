@@ -37,7 +37,8 @@ export class PartsFetcher {
       await handle.close();
     }
     const { size, modified_at, path: name } = file;
-    const local: LocalFile = { path, name, size, modified_at, ordinal: split.ordinal };
+    const entry = split.entry ? { entry: split.entry } : {};
+    const local: LocalFile = { path, name, size, modified_at, ordinal: split.ordinal, ...entry };
     // The task's own engine may be busy with the files that came before.
     this.#engine ??= openEngine({ spool: folder, threads: 1, memory: MEMORY });
     await fetchParts(local, this.#columns, await this.#engine, (ranges) =>

@@ -3,8 +3,8 @@ import type { Engine, LocalFile, SourceSession } from '../model/component.ts';
 import { SluiceError } from '../model/error.ts';
 import type { Stream } from '../model/job.ts';
 import type { Column } from '../model/type.ts';
-import * as registry from '../registry.ts';
-import { loadSteps, pick, readerOf } from './components.ts';
+import { loadSteps, readerOf } from './components.ts';
+import { openSource } from './open-source.ts';
 import { cage, openEngine } from './duckdb.ts';
 import { engineFailure, quiet, raisedMark } from './failures.ts';
 import { land } from './land.ts';
@@ -42,15 +42,8 @@ export interface Preview {
 
 /** Takes the first rows of a stream through columns, transforms and checks; nothing is written anywhere else. */
 export async function previewStream(input: PreviewInput): Promise<Preview> {
-  const source = await pick(registry.sources, 'source', input.stream.source.type);
   const { projectDir, signal, log } = input;
-  const session = await source.connect({
-    settings: input.stream.source.settings,
-    format: input.stream.format,
-    projectDir,
-    signal,
-    log,
-  });
+  const session = await openSource(input.stream, { projectDir, signal, log });
   await mkdir(input.spool, { recursive: true });
   try {
     return await previewFiles(input, session);

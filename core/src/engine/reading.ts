@@ -5,6 +5,7 @@ import { SluiceError } from '../model/error.ts';
 import type { Column } from '../model/type.ts';
 import * as registry from '../registry.ts';
 import { pick, readerOf } from './components.ts';
+import { openSource } from './open-source.ts';
 import { explainDirect } from './direct.ts';
 import { type OwnedEngine, openEngine } from './duckdb.ts';
 import { quiet, raisedMark } from './failures.ts';
@@ -39,14 +40,12 @@ async function withSource<T>(
   hooks: TaskHooks,
   work: (fetching: Fetching) => Promise<T>,
 ): Promise<T> {
-  const { settings, type } = input.stream.source;
-  const { format } = input.stream;
-  const source = await pick(registry.sources, 'source', type);
+  const { settings } = input.stream.source;
   const stop = new AbortController();
   const signal = AbortSignal.any([hooks.signal, stop.signal]);
   // Each of several transfers listens.
   setMaxListeners(0, signal);
-  const session = await source.connect({ settings, format, projectDir: input.projectDir, signal, log: hooks.log });
+  const session = await openSource(input.stream, { projectDir: input.projectDir, signal, log: hooks.log });
   const folder = spoolFolder(input.spool, input.stream);
   let parts: PartsFetcher | null = null;
   let spooler: OwnedEngine | null = null;

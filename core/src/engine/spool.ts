@@ -79,7 +79,7 @@ export async function fetchAll(work: Fetching, splits: readonly Split[]): Promis
         const some = split.archive ? null : await parts?.fetch(split, folder);
         const file = some ?? (await fetch(split));
         const plain = some || session.describe ? file : plainFile(split, file, settings.compression, folder, signal);
-        files[index] = await plain;
+        files[index] = split.entry ? { ...(await plain), entry: split.entry } : await plain;
       } catch (error) {
         failed = true;
         throw error;

@@ -38,6 +38,10 @@ export interface Capabilities {
   max_identifier?: number | null;
   /** Needs files of one host. */
   placement?: 'node' | 'any';
+  /** Sources of files: they hand out a whole folder, for formats that list their files themselves. */
+  folders?: boolean;
+  /** Formats: `path` is the folder of a table that says itself which files it has, and from when. */
+  lists_files?: boolean;
   /** Transforms and checks with a fixed scope; `sql` means it depends on the text. */
   scope?: Scope | 'sql';
   /** Transforms: what the step does to the columns that its `columns` names; left out: none come, none go. */

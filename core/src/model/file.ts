@@ -19,6 +19,8 @@ export interface LocalFile {
   range?: ByteRange;
   /** The file is rows that were set aside: the number that they had in their source, null where several share the file. */
   row?: number | null;
+  /** What the format itself said of the file when it listed it; see `TableFormat`. */
+  entry?: JsonObject;
 }
 
 /** From a byte (included) to a byte (not included). */

@@ -1,5 +1,6 @@
-import type { Engine } from './engine.ts';
+import type { Engine, TaskLog } from './engine.ts';
 import type { ByteRange, LocalFile } from './file.ts';
+import type { Folder } from './folder.ts';
 import type { JsonObject } from './json.ts';
 import type { Column, DataType } from './type.ts';
 
@@ -68,7 +69,44 @@ export interface ScanOptions {
   confirmed?: boolean;
 }
 
+/** A format whose files are those of a table, as a log beside them says. */
+export interface TableFormat {
+  /** Files that are wanted, and where a later listing of what is new begins. Throws `format/*` and `source/*` errors. */
+  list(folder: Folder, request: TableRequest): Promise<TableListing>;
+}
+
+export interface TableRequest {
+  /** Settings of the format. */
+  settings: JsonObject;
+  /** What the last commit's listing gave as `position`; null: all rows of the table are wanted. */
+  since: JsonObject | null;
+  /** What is done where rows that were loaded have changed or gone since. */
+  onChange: 'reload' | 'ignore' | 'fail';
+  /** A folder of this machine for what readers are to find again; made when it is needed, and gone when the stream has ended. */
+  spool: string;
+  withEngine<T>(work: (engine: { rows: Engine['rows']; readonly folder: string }) => Promise<T>): Promise<T>;
+  log: TaskLog;
+}
+
+export interface TableListing {
+  files: ListedFile[];
+  position: JsonObject;
+}
+
+export interface ListedFile {
+  /** Below the table, with `/`. */
+  path: string;
+  size: number;
+  modified_at: string | null;
+  /** Tells the file from an earlier state of itself, where its bytes do not. */
+  etag: string | null;
+  /** What the reader has to know of the file. */
+  entry: JsonObject;
+}
+
 export interface FormatReader {
+  /** Left out: the source lists the files. */
+  table?: TableFormat;
   /** Whether a file can be read in pieces of bytes (`LocalFile.range`): rows are lines that can be told apart from anywhere. */
   divisible?(file: LocalFile, settings: JsonObject): Promise<boolean>;
   /** Reads a bounded sample (never the whole input). Throws `format/*` errors with file and line. */

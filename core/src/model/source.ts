@@ -1,5 +1,6 @@
 import type { Context, Engine } from './engine.ts';
 import type { ByteRange, LocalFile } from './file.ts';
+import type { Folder } from './folder.ts';
 import type { RawColumn } from './format.ts';
 import type { Incremental } from './job.ts';
 import type { JsonObject } from './json.ts';
@@ -21,6 +22,8 @@ export interface Split {
   range?: ByteRange;
   /** Set by the engine for a file of rows that were set aside, as `LocalFile.row`. */
   row?: number | null;
+  /** Set by the engine where the format lists its files: what it says of this one, as `LocalFile.entry`. */
+  entry?: JsonObject;
 }
 
 export interface SourceContext extends Context {
@@ -83,6 +86,8 @@ export interface SourceSession {
   head?(split: Split, bytes: number): Promise<Buffer>;
   /** Writes byte ranges of a split to their places in a file that exists; left out: files are read as a whole only. */
   fetchRanges?(split: Split, path: string, ranges: readonly ByteRange[]): Promise<void>;
+  /** Sources of files: the folder that `path` names, for formats that list their files; `detail` is what a file's split has to hold. */
+  folder?(path: string): { files: Folder; detail(path: string): JsonObject };
   /** Sources of columns: their names and types, without reading a row. */
   describe?(): Promise<SourceTable>;
   /** After `splits`: what the source wants to find again in `checkpoint.source` once this epoch is committed. */

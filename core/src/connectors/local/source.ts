@@ -8,6 +8,7 @@ import { parseDuration } from '../../model/units.ts';
 import type { AfterLoad } from '../../spec/after-load.ts';
 import type { Infer } from '../../spec/schema.ts';
 import { groupFiles, type ListedFile } from '../shared/discover.ts';
+import { DiskFolder } from '../shared/files/disk-folder.ts';
 import { clear } from './clear.ts';
 import type { sourceSpec } from './spec.ts';
 
@@ -135,6 +136,14 @@ class LocalSession implements SourceSession {
     });
     const found = await stat(path);
     return { path, name, size: found.size, modified_at: found.mtime.toISOString(), ordinal: split.ordinal };
+  }
+
+  folder(path: string) {
+    const root = resolve(this.#root, path);
+    return {
+      files: new DiskFolder(root, null, 'source'),
+      detail: (below: string) => ({ full: join(root, below) }),
+    };
   }
 
   async head(split: Split, bytes: number): Promise<Buffer> {

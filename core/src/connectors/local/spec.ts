@@ -65,7 +65,7 @@ export const sourceSpec = defineSpec({
   }),
   connection: localConnection,
   secrets: [],
-  capabilities: { yields: 'bytes', batch: true, streaming: false, placement: 'node' },
+  capabilities: { yields: 'bytes', folders: true, batch: true, streaming: false, placement: 'node' },
   examples: [
     'type: local\npath: in/orders-*.csv\nmin_age: 30s\n',
     'type: local\npath: in/**/*.csv\nexclude: ["**/*.draft.csv"]\nafter_load:\n  move: done\non_no_data: warn\n',

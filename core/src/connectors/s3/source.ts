@@ -1,6 +1,7 @@
 import { open } from 'node:fs/promises';
 import { GetObjectCommand, HeadBucketCommand, HeadObjectCommand, type S3Client } from '@aws-sdk/client-s3';
 import type { ByteRange, LocalFile, Source, SourceContext, SourceSession, Split } from '../../model/component.ts';
+import type { Folder } from '../../model/folder.ts';
 import { discoverFiles } from '../shared/discover.ts';
 import { type Download, download, readRanges } from '../shared/download.ts';
 import { isLost } from '../shared/network.ts';
@@ -102,7 +103,7 @@ class S3Session implements SourceSession {
   }
 
   /** Every object whose key begins with `prefix`; `flat`: none that has a further slash. */
-  list(prefix: string, flat: boolean): AsyncIterable<FoundObject> {
+  list(prefix: string, flat: boolean, after = ''): AsyncIterable<FoundObject> {
     const explain = (error: unknown) => explainS3(error, this.#settings);
     const { signal } = this.#ctx;
     return listObjects({
@@ -110,6 +111,7 @@ class S3Session implements SourceSession {
       bucket: this.#bucket,
       prefix,
       flat,
+      after,
       payer: this.#payer,
       signal,
       explain,
@@ -156,6 +158,32 @@ class S3Session implements SourceSession {
       { abortSignal: this.#ctx.signal },
     );
     if (answer.Body) yield* answer.Body as AsyncIterable<Uint8Array>;
+  }
+
+  folder(prefix: string) {
+    const files: Folder = {
+      name: `${this.#bucket}/${prefix}`,
+      read: (below) => this.#whole(`${prefix}/${below}`),
+      list: async (folder, from = '') => {
+        const start = `${prefix}/${folder}/`;
+        const found: { name: string; size: number }[] = [];
+        for await (const { key, size } of this.list(start, true, from)) found.push({ name: key.slice(start.length), size });
+        return found;
+      },
+    };
+    return { files, detail: () => ({}) };
+  }
+
+  /** A whole object; null where there is none. */
+  async #whole(key: string): Promise<Buffer | null> {
+    try {
+      const request = new GetObjectCommand({ Bucket: this.#bucket, Key: key, ...this.#payer });
+      const answer = await this.#client.send(request, { abortSignal: this.#ctx.signal });
+      return Buffer.from((await answer.Body?.transformToByteArray()) ?? []);
+    } catch (error) {
+      if (statusOf(error) === 404 && (error as Error).name !== 'NoSuchBucket') return null;
+      throw explainS3(error, this.#settings, key);
+    }
   }
 
   async committed(): Promise<void> {}

@@ -29,7 +29,7 @@ export const sourceSpec = defineSpec({
   connection: s3Connection,
   secrets: ['secret_access_key', 'session_token'],
   address: ['bucket', 'endpoint'],
-  capabilities: { yields: 'bytes', batch: true, streaming: false, placement: 'any' },
+  capabilities: { yields: 'bytes', folders: true, batch: true, streaming: false, placement: 'any' },
   examples: [
     'type: s3\nbucket: acme-lake\nregion: eu-central-1\npath: orders/**/*.csv\n',
     'type: s3\nbucket: acme-lake\nendpoint: http://127.0.0.1:9000\naccess_key_id: ${env:LAKE_KEY}\nsecret_access_key: ${env:LAKE_SECRET}\npath: events/*.parquet\n',

@@ -11,12 +11,14 @@ export class DiskFolder implements WritableFolder {
   readonly name: string;
   readonly #root: string;
   readonly #scratch: string;
+  readonly #side: 'source' | 'destination';
 
-  /** `scratch` is a folder on the same disk, for files that are not whole yet; it is gone when nothing is in it. */
-  constructor(root: string, scratch: string) {
+  /** `scratch` is a folder on the same disk, for files that are not whole yet; it is gone when nothing is in it. null: nothing is written. */
+  constructor(root: string, scratch: string | null, side: 'source' | 'destination' = 'destination') {
     this.name = root;
     this.#root = root;
-    this.#scratch = scratch;
+    this.#scratch = scratch ?? root;
+    this.#side = side;
   }
 
   async read(path: string): Promise<Buffer | null> {
@@ -157,7 +159,7 @@ export class DiskFolder implements WritableFolder {
       const full = join(this.#root, path);
       const rights = ['EACCES', 'EPERM', 'EROFS'].includes(code);
       throw new SluiceError(
-        rights ? 'destination/no-rights' : 'destination/disk',
+        `${this.#side}/${rights ? 'no-rights' : 'disk'}`,
         rights ? 'config' : 'transient',
         `${basename(full)} in ${dirname(full)} cannot be reached: ${message.split('\n')[0]}`,
         {
