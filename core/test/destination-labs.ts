@@ -55,21 +55,21 @@ function local(format: string): Lab {
   };
 }
 
-function s3(format: string): Lab {
+/** A destination in a bucket. */
+function inBucket(type: string, variant: string, more: Record<string, string> = {}): Lab {
   return {
-    type: 's3',
-    variant: format,
+    type,
+    variant,
     missing: noMoto,
     start: async () => {
       const server = await startMoto();
       const place = { endpoint: server.url, bucket: 'lake' };
       const keys = { access_key_id: 'key', secret_access_key: 'secret' };
-      const lines = Object.entries({ ...place, access_key_id: 'key', secret_access_key: '${env:S3_SECRET}' });
+      const lines = Object.entries({ ...place, ...more, access_key_id: 'key', secret_access_key: '${env:S3_SECRET}' });
       await makeBucket(server.url, 'lake');
       return {
-        settings: (table) => ({ ...place, ...keys, path: `out/${table}`, format }),
-        yaml: (table) =>
-          `${lines.map(([name, value]) => `${name}: ${value}\n  `).join('')}path: out/${table}\n  format: ${format}\n`,
+        settings: (table) => ({ ...place, ...keys, ...more, path: `out/${table}` }),
+        yaml: (table) => `${lines.map(([name, value]) => `${name}: ${value}\n  `).join('')}path: out/${table}\n`,
         env: { S3_SECRET: 'secret' },
         schema: null,
         name: (table) => ident(table),
@@ -125,8 +125,9 @@ export const LABS: readonly Lab[] = [
   local('csv'),
   local('json'),
   local('arrow'),
-  s3('parquet'),
   sftp,
+  inBucket('s3', 'parquet', { format: 'parquet' }),
+  inBucket('delta', 's3'),
   {
     type: 'delta',
     missing: null,
