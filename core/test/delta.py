@@ -31,7 +31,9 @@ def plain(value):
         return "\\x" + value.hex()
     if isinstance(value, (dt.datetime, dt.date, dt.time)):
         return value.isoformat()
-    if isinstance(value, (decimal.Decimal, int)) and not isinstance(value, bool):
+    if isinstance(value, decimal.Decimal):
+        return format(value, "f")
+    if isinstance(value, int) and not isinstance(value, bool):
         return str(value)
     return value
 

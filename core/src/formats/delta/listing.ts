@@ -98,12 +98,13 @@ async function addedSince(
     for (const remove of gone) found.delete(fileKey(remove));
     for (const { add } of commit) if (add?.dataChange) found.set(fileKey(add), add);
   }
-  if (changed > 0)
+  const commits = changed === 1 ? 'A commit' : `${changed} commits`;
+  if (changed > 0 && onChange === 'ignore')
+    log('warn', `${commits} of ${folder.name} that changed or deleted rows: passed over`);
+  else if (changed > 0)
     log(
       'warn',
-      onChange === 'ignore'
-        ? `${changed} commits of ${folder.name} that changed or deleted rows are passed over`
-        : `${changed} commits of ${folder.name} changed or deleted rows: what they wrote is loaded, rows that they deleted stay in the destination`,
+      `${commits} of ${folder.name} changed or deleted rows: what was written is loaded, rows that are gone stay in the destination`,
     );
   return [...found.values()];
 }

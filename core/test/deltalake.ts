@@ -1,0 +1,43 @@
+import { execFile } from 'node:child_process';
+import { existsSync } from 'node:fs';
+import { homedir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
+import type { JsonObject } from '../src/model/json.ts';
+
+/** Where `.ci/run` puts its Python environment. */
+const python =
+  process.env.SLUICE_DELTALAKE ??
+  join(process.env.XDG_CACHE_HOME ?? join(homedir(), '.cache'), 'sluice-ci', 'delta', 'bin', 'python');
+const script = fileURLToPath(new URL('delta.py', import.meta.url));
+
+/** Why tests against another program's Delta tables are left out; null where they can run, or have to. */
+export const noDeltalake = existsSync(python) || process.env.SLUICE_REQUIRE_SERVICES ? null : 'no deltalake here';
+
+/** A table as the `deltalake` package reads it; whole numbers and decimals are texts. */
+export interface PythonTable {
+  version: number;
+  reader: number;
+  writer: number;
+  partitions: string[];
+  files: number;
+  schema: Record<string, string>;
+  rows: JsonObject[];
+}
+
+async function run<T>(...args: string[]): Promise<T> {
+  const { stdout } = await promisify(execFile)(python, [script, ...args], { maxBuffer: 1 << 28 });
+  return JSON.parse(stdout) as T;
+}
+
+export function readWithPython(uri: string, storage?: Record<string, string>): Promise<PythonTable> {
+  return run('read', uri, ...(storage ? [JSON.stringify(storage)] : []));
+}
+
+/** Writes the tables of `delta.py` into a folder; what each holds, by its name. */
+export function makeWithPython(
+  folder: string,
+): Promise<Record<string, PythonTable> & { vectors: { count: number; sum: string; own: number } }> {
+  return run('make', folder);
+}
