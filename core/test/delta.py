@@ -1,7 +1,7 @@
 """Reads and writes Delta tables with the `deltalake` package, for tests.
 
-`delta.py read URI [OPTIONS]` prints a table as JSON; `delta.py make FOLDER` writes the tables below into a folder and prints
-what each of them holds.
+`delta.py read URI [OPTIONS]` prints a table as JSON; `delta.py make FOLDER` writes many tables into a folder and prints what each
+of them holds; `delta.py write NAME FOLDER` writes a small one.
 """
 
 import datetime as dt
@@ -332,9 +332,29 @@ def make(folder):
     return found
 
 
+def plain_table(path):
+    """Names in mixed case, narrow types, and a column that may not be null."""
+    fields = [("Id", pa.int64()), ("small", pa.int8()), ("single", pa.float32())]
+    schema = pa.schema([pa.field(*field) for field in fields] + [pa.field("name", pa.string(), nullable=False)])
+    write_deltalake(path, pa.Table.from_pylist([{"Id": 1, "small": 7, "single": 1.5, "name": "a"}], schema))
+
+
+def append_only(path):
+    write_deltalake(path, pa.table({"id": [1]}), configuration={"delta.appendOnly": "true"})
+
+
+SMALL = {"plain": plain_table, "append_only": append_only}
+
+
 if __name__ == "__main__":
     command, *rest = sys.argv[1:]
+    answer = None
     if command == "read":
-        print(json.dumps(read(rest[0], json.loads(rest[1]) if len(rest) > 1 else None)))
+        answer = read(rest[0], json.loads(rest[1]) if len(rest) > 1 else None)
+    elif command == "write":
+        SMALL[rest[0]](rest[1])
     elif command == "make":
-        print(json.dumps(make(rest[0])))
+        answer = make(rest[0])
+    print(json.dumps(answer), flush=True)
+    # Threads of the packages now and then end a process that ends by itself with an error.
+    os._exit(0)

@@ -41,3 +41,32 @@ export function makeWithPython(
 ): Promise<Record<string, PythonTable> & { vectors: { count: number; sum: string; own: number } }> {
   return run('make', folder);
 }
+
+/** Writes one of the small tables of `delta.py`. */
+export async function writeWithPython(name: string, path: string): Promise<void> {
+  await run('write', name, path);
+}
+
+/** JSON whose numbers become texts, with every digit. */
+export function exact(json: string): unknown {
+  const number = /("(?:[^"\\]|\\.)*")|(-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?)/g;
+  return JSON.parse(json.replaceAll(number, (_, text, digits) => text ?? `"${digits}"`));
+}
+
+/** One spelling of every value, whoever wrote it: numbers as texts, times without zeros at their end. */
+export function plain(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(plain);
+  if (value !== null && typeof value === 'object')
+    return Object.fromEntries(Object.entries(value).map(([key, item]) => [key, plain(item)]));
+  if (typeof value === 'number') return String(value);
+  if (typeof value !== 'string') return value;
+  if (/^-?\d+(\.\d+)?$/.test(value))
+    return value
+      .replace(/(\.\d*?)0+$/, '$1')
+      .replace(/\.$/, '')
+      .replace(/^-0$/, '0');
+  if (!/^\d{4}-\d\d-\d\dT/.test(value)) return value;
+  return value
+    .replace(/(\+00:00|Z)$/, 'Z')
+    .replace(/\.(\d*?)0+(Z?)$/, (_, digits, zone) => (digits === '' ? zone : `.${digits}${zone}`));
+}

@@ -1,15 +1,12 @@
-import { readdirSync, realpathSync, rmSync } from 'node:fs';
+import { realpathSync } from 'node:fs';
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { jsonText } from '../src/model/json-sql.ts';
 import { ident } from '../src/model/sql.ts';
 import { formatType } from '../src/model/type.ts';
-import { ALL_ROWS, ALL_TYPES } from './all-types.ts';
-import { LogView } from './delta-log.ts';
-import { makeWithPython, noDeltalake, type PythonTable, readWithPython } from './deltalake.ts';
+import { exact, makeWithPython, noDeltalake, type PythonTable, plain } from './deltalake.ts';
 import { type EngineProject, engineProject } from './engine.ts';
-import { makeBucket, noMoto, type S3Server, startMoto } from './moto.ts';
 
 let project: EngineProject;
 beforeAll(async () => {
@@ -29,30 +26,6 @@ async function loaded(yaml: string, name: string): Promise<unknown[]> {
   const fields = columns.map((c) => jsonText(ident(c.name), c.type));
   const rows = await project.rows(yaml, `SELECT ${fields.join(', ')} FROM ${name} ORDER BY ${ident(columns[0]!.name)}`);
   return rows.map((row) => Object.fromEntries(columns.map((c, i) => [c.name, plain(exact(row[i] ?? 'null'))])));
-}
-
-/** JSON whose numbers become texts, with every digit. */
-function exact(json: string): unknown {
-  const number = /("(?:[^"\\]|\\.)*")|(-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?)/g;
-  return JSON.parse(json.replaceAll(number, (_, text, digits) => text ?? `"${digits}"`));
-}
-
-/** One spelling of every value, whoever wrote it: numbers as texts, times without zeros at their end. */
-function plain(value: unknown): unknown {
-  if (Array.isArray(value)) return value.map(plain);
-  if (value !== null && typeof value === 'object')
-    return Object.fromEntries(Object.entries(value).map(([key, item]) => [key, plain(item)]));
-  if (typeof value === 'number') return String(value);
-  if (typeof value !== 'string') return value;
-  if (/^-?\d+(\.\d+)?$/.test(value))
-    return value
-      .replace(/(\.\d*?)0+$/, '$1')
-      .replace(/\.$/, '')
-      .replace(/^-0$/, '0');
-  if (!/^\d{4}-\d\d-\d\dT/.test(value)) return value;
-  return value
-    .replace(/(\+00:00|Z)$/, 'Z')
-    .replace(/\.(\d*?)0+(Z?)$/, (_, digits, zone) => (digits === '' ? zone : `.${digits}${zone}`));
 }
 
 describe('a table that grows', () => {
@@ -197,51 +170,5 @@ describe.skipIf(noDeltalake)('what another program wrote', () => {
         message: expect.stringContaining(feature),
       });
     }
-  });
-});
-
-describe.skipIf(noDeltalake)('what was written here, as another program reads it', () => {
-  it('every type, by one task and by four', async () => {
-    const { openEngine } = await import('../src/engine/duckdb.ts');
-    const engine = await openEngine({ spool: project.dir, threads: 1, memory: 300_000_000 });
-    const columns = `columns:\n${ALL_TYPES.map((c) => `  - name: ${JSON.stringify(c.name)}\n    type: ${JSON.stringify(formatType(c.type))}\n`).join('')}`;
-    for (let n = 1; n <= 4; n++) {
-      await mkdir(join(project.dir, 'types'), { recursive: true });
-      await engine.run(
-        `COPY (SELECT * FROM (${ALL_ROWS}) WHERE id % 4 = ${n % 4}) TO '${project.dir}/types/${n}.parquet' (FORMAT parquet)`,
-      );
-    }
-    for (const n of [1, 4]) {
-      const yaml = into(
-        `types${n}`,
-        `  write_disposition: replace\n${columns}compute:\n  workers:\n    min: ${n}\n    max: ${n}\n`,
-        'path: types/*',
-      );
-      await project.ok(yaml);
-      const { rows, schema, reader, writer } = await readWithPython(lake(`types${n}`));
-      const texts = ALL_TYPES.map((c) => `${jsonText(ident(c.name), c.type)} AS ${ident(c.name)}`).join(', ');
-      const want = await engine.rows(`SELECT ${texts} FROM (${ALL_ROWS}) ORDER BY id`);
-      expect([reader, writer, schema.tz, schema.ts, schema.u]).toEqual([
-        3,
-        7,
-        'timestamp[us, tz=UTC]',
-        'timestamp[us]',
-        'string',
-      ]);
-      for (const column of ALL_TYPES) {
-        const own = (row: Record<string, unknown>) => {
-          const text = row[column.name] as string | null;
-          if (text === null) return null;
-          // What Delta holds as text is compared as text.
-          return column.type.kind === 'json' ? text : plain(exact(text));
-        };
-        const read = rows.map((row) => {
-          const value = row[column.name] ?? null;
-          return column.type.kind === 'json' && typeof value === 'string' ? value.replaceAll('\n', ' ') : plain(value);
-        });
-        expect([column.name, read]).toEqual([column.name, want.map(own)]);
-      }
-    }
-    engine.close();
   });
 });

@@ -127,9 +127,12 @@ export async function writeCheckpoint(folder: WritableFolder, table: Snapshot, o
     const base = join(engine.folder, `checkpoint-${randomUUID()}`);
     const [lines, made] = [`${base}.ndjson`, `${base}.parquet`];
     try {
-      await writeFile(lines, actions.map((action) => JSON.stringify(action)).join('\n'));
+      const texts = actions.map((action) => JSON.stringify(action));
+      await writeFile(lines, texts.join('\n'));
+      // The engine holds buffers of this size for each of its threads.
+      const longest = texts.reduce((most, text) => Math.max(most, Buffer.byteLength(text)), 1_000_000);
       const types = Object.entries(COLUMNS).map(([column, type]) => `${ident(column)}: ${literal(type)}`);
-      const read = `read_json(${literalList([lines])}, format = 'newline_delimited', maximum_object_size = 1000000000, columns = {${types.join(', ')}})`;
+      const read = `read_json(${literalList([lines])}, format = 'newline_delimited', maximum_object_size = ${longest + 1}, columns = {${types.join(', ')}})`;
       await engine.rows(`COPY (SELECT * FROM ${read}) TO ${literal(made)} (FORMAT parquet)`);
       await folder.bring(made, `${LOG}/${name}`);
     } finally {

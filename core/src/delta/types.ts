@@ -1,5 +1,7 @@
+import { toDuckType } from '../model/duck.ts';
 import { SluiceError } from '../model/error.ts';
 import type { JsonObject } from '../model/json.ts';
+import { ident } from '../model/sql.ts';
 import { type Column, type DataType, formatType, parseType, sameType } from '../model/type.ts';
 import type { Metadata } from './actions.ts';
 
@@ -58,6 +60,8 @@ export interface TableColumn extends Column {
   /** Its values stand in the log and not in the files. */
   partition: boolean;
   delta: DeltaType;
+  /** Its values may not be null. */
+  required: boolean;
 }
 
 export function toDelta(type: DataType): DeltaType {
@@ -123,6 +127,20 @@ export function fieldsOf(metadata: Metadata): DeltaField[] {
   return (JSON.parse(metadata.schemaString) as { fields: DeltaField[] }).fields;
 }
 
+/** The engine's type of what a file holds under a table's type, where `type` is what it means. */
+export function fileType(delta: DeltaType, type: DataType): string {
+  if (typeof delta === 'string') return NARROW[delta] ?? toDuckType(physicalType(type));
+  if (delta.type === 'array' && type.kind === 'list') return `${fileType(delta.elementType, type.item)}[]`;
+  if (delta.type !== 'struct' || type.kind !== 'struct') return toDuckType(physicalType(type));
+  const fields = delta.fields.map((field) => {
+    const own = type.fields.find((f) => f.name === field.name)?.type ?? fieldType(field);
+    return `${ident(field.name)} ${fileType(field.type, own)}`;
+  });
+  return `STRUCT(${fields.join(', ')})`;
+}
+
+const NARROW: Readonly<Record<string, string>> = { byte: 'TINYINT', short: 'SMALLINT', float: 'FLOAT' };
+
 /** Columns of a table in their order. Throws `format/delta-type`. */
 export function columnsOf(metadata: Metadata): TableColumn[] {
   const partitions = new Set(metadata.partitionColumns);
@@ -132,12 +150,19 @@ export function columnsOf(metadata: Metadata): TableColumn[] {
     physical: physicalName(field),
     partition: partitions.has(field.name),
     delta: field.type,
+    required: field.nullable === false,
   }));
 }
 
 export function physicalName(field: DeltaField): string {
   const name = field.metadata?.[PHYSICAL_NAME];
   return typeof name === 'string' ? name : field.name;
+}
+
+export function holdsMap(type: DeltaType): boolean {
+  if (typeof type === 'string') return false;
+  if (type.type === 'struct') return type.fields.some((field) => holdsMap(field.type));
+  return type.type === 'map' || holdsMap(type.elementType);
 }
 
 /** Whether a type holds wall clock times, which a table declares as a feature. */

@@ -2,7 +2,7 @@ import { mkdir, rename } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Add } from '../../delta/actions.ts';
 import { partitionFolder, toUri } from '../../delta/paths.ts';
-import { physicalType } from '../../delta/types.ts';
+import { fileType, physicalType, type TableColumn } from '../../delta/types.ts';
 import type { Engine } from '../../model/component.ts';
 import { toDuckType } from '../../model/duck.ts';
 import { SluiceError } from '../../model/error.ts';
@@ -21,10 +21,13 @@ export interface NewFile {
   add: Add;
 }
 
+/** A column as the table wants it in its files. */
+export type FileColumn = Pick<TableColumn, 'name' | 'type' | 'delta' | 'required'>;
+
 export interface DataRequest {
   /** Yields `columns`, in any order. */
   sql: string;
-  columns: readonly Column[];
+  columns: readonly FileColumn[];
   /** A folder of the engine's; made where it is missing. */
   folder: string;
   /** What names of the files begin with: no other file's do. */
@@ -36,6 +39,7 @@ export interface DataRequest {
 
 const PART = '_sluice_part';
 const EMPTY = '_sluice_empty:';
+const UNFIT = '_sluice_unfit:';
 const NO_LIMIT = 1e15;
 
 /**
@@ -45,14 +49,11 @@ const NO_LIMIT = 1e15;
 export async function writeData(engine: Pick<Engine, 'rows'>, request: DataRequest): Promise<NewFile[]> {
   const { columns, folder, partitionBy } = request;
   const parts = partitionBy.map((name) => columns.find((c) => c.name === name) ?? missing(name, columns));
-  const items = columns.map((c, i) => {
-    const physical = toDuckType(physicalType(c.type));
-    return `CAST(${finiteSql(typedColumn(c.name, c.type), c.type, i)} AS ${physical}) AS ${ident(c.name)}`;
-  });
+  const items = columns.map((c, i) => `${held(c, i)} AS ${ident(c.name)}`);
   if (parts.length > 0) items.push(`md5(to_json([${parts.map((c) => notEmpty(c)).join(', ')}])::VARCHAR) AS ${PART}`);
   const select = `SELECT ${items.join(', ')} FROM (${request.sql}) AS r`;
   const written = await copy(engine, select, request, parts.length > 0).catch(async (error: unknown) => {
-    throw emptyValue(error) ?? (await explainInfinite(error, engine as Engine, request.sql, columns));
+    throw refusedValue(error, columns) ?? (await explainInfinite(error, engine as Engine, request.sql, columns));
   });
   const kept = written.filter((file) => file.rows > 0);
   const values = parts.length > 0 ? await partitionValues(engine, kept, parts) : kept.map(() => ({}));
@@ -167,8 +168,33 @@ function notEmpty(column: Column): string {
   return `CASE WHEN ${text} = '' THEN error(${literal(`${EMPTY}${column.name}`)}) ELSE ${text} END`;
 }
 
-function emptyValue(error: unknown): SluiceError | null {
-  const column = new RegExp(`${EMPTY}([^\\n]*)`).exec((error as Error).message)?.[1];
+/** A value as the file holds it: one that the table's own type would change, or a null where none may be, ends the query. */
+function held(column: FileColumn, index: number): string {
+  const { type, delta, required } = column;
+  const value = finiteSql(typedColumn(column.name, type), type, index);
+  const target = fileType(delta, type);
+  const fail = `error(${literal(`${UNFIT}${index}`)})`;
+  const isNarrow = typeof delta === 'string' && target !== toDuckType(physicalType(type));
+  const kept = `CAST(TRY_CAST(${value} AS ${target}) AS ${toDuckType(type)}) IS NOT DISTINCT FROM ${value}`;
+  const cast = isNarrow
+    ? `CASE WHEN ${kept} THEN TRY_CAST(${value} AS ${target}) ELSE ${fail} END`
+    : `CAST(${value} AS ${target})`;
+  return required ? `coalesce(${cast}, ${fail})` : cast;
+}
+
+function refusedValue(error: unknown, columns: readonly FileColumn[]): SluiceError | null {
+  const { message } = error as Error;
+  const index = new RegExp(`${UNFIT}(\\d+)`).exec(message)?.[1];
+  const unfit = index === undefined ? undefined : columns[Number(index)];
+  if (unfit) {
+    const { name, delta, required } = unfit;
+    const why = required ? 'a null, which the table does not allow' : `a value that the table's ${delta} cannot hold`;
+    return new SluiceError('destination/bad-value', 'data', `Column "${name}" holds ${why}.`, {
+      where: { column: name },
+      hint: 'Set such rows aside with a check, or change the column in the table.',
+    });
+  }
+  const column = new RegExp(`${EMPTY}([^\\n]*)`).exec(message)?.[1];
   if (column === undefined) return null;
   return new SluiceError(
     'destination/bad-value',

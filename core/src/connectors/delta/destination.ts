@@ -26,7 +26,7 @@ import { decide, oldKeys, toOpened } from '../shared/state.ts';
 import { openPlace, type Place } from './place.ts';
 import { queryTable } from './query.ts';
 import { mergeAnew, Rewriter } from './rewrite.ts';
-import { isWhole, partitionsOf, type Shape, shapeOf, spelled } from './shape.ts';
+import { fileColumns, isWhole, partitionsOf, type Shape, shapeOf } from './shape.ts';
 import { type Staged, Stager } from './stage.ts';
 import { removeStaging, stagingFolder } from './staging.ts';
 import { type Stored, StreamState } from './stream-state.ts';
@@ -57,7 +57,7 @@ class DeltaSession implements DestinationSession {
   constructor(ctx: DestinationContext, place: Place) {
     this.#ctx = ctx;
     this.#place = place;
-    this.#table = new DeltaTable(place.folder, (work) => place.withEngine(work));
+    this.#table = new DeltaTable(place.folder, (work) => place.withEngine(work), ctx.log);
     this.#state = new StreamState(place.folder, ctx.key);
     const by = ctx.use.settings.partition_by;
     this.#partitionBy = Array.isArray(by) ? by.map(String) : [];
@@ -163,7 +163,7 @@ class DeltaSession implements DestinationSession {
   ): Promise<Parameters<Stager['stage']>[2]> {
     const table = await this.#table.refresh();
     const whole = isWhole(epoch);
-    const columns = whole ? epoch.columns : spelled(epoch.columns, table);
+    const columns = fileColumns(epoch.columns, table, whole);
     checkNames(
       columns.map((c) => ({ kind: 'column', name: c.name })),
       { bytes: null, fold: (name) => name.toLowerCase() },

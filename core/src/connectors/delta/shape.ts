@@ -1,17 +1,26 @@
 import { randomUUID } from 'node:crypto';
 import type { Metadata, Protocol, Snapshot } from '../../delta/actions.ts';
-import { columnsOf, type DeltaField, fieldsOf, hasWallClock, toDelta, toField } from '../../delta/types.ts';
+import {
+  columnsOf,
+  type DeltaField,
+  fieldsOf,
+  hasWallClock,
+  type TableColumn,
+  toDelta,
+  toField,
+} from '../../delta/types.ts';
 import type { EpochCommit } from '../../model/component.ts';
 import { SluiceError } from '../../model/error.ts';
-import type { Column } from '../../model/type.ts';
+import { type Column, sameType } from '../../model/type.ts';
 import { planTable } from '../shared/ddl.ts';
+import type { FileColumn } from './data.ts';
 
 /** The table as an epoch's commit leaves it. */
 export interface Shape {
   /** null: as it was. */
   metadata: Metadata | null;
   protocol: Protocol | null;
-  columns: Column[];
+  columns: TableColumn[];
   partitionBy: string[];
   /** Columns whose values the files have to hold otherwise than before: all of them are written anew. */
   reshaped: boolean;
@@ -40,10 +49,23 @@ export function partitionsOf(table: Snapshot | null, wanted: readonly string[], 
   );
 }
 
-/** Columns under the table's own spelling of their names. */
-export function spelled(columns: readonly Column[], table: Snapshot | null): Column[] {
-  const known = table ? fieldsOf(table.metadata) : [];
-  return columns.map((c) => ({ ...c, name: known.find((field) => sameName(field.name, c.name))?.name ?? c.name }));
+/** Columns of rows as the table has them; `whole`: as a table of their own will. Throws `destination/missing-column`. */
+export function fileColumns(columns: readonly Column[], table: Snapshot | null, whole: boolean): FileColumn[] {
+  const known = table && !whole ? columnsOf(table.metadata) : [];
+  const absent = known.find((k) => k.required && !columns.some((c) => sameName(c.name, k.name)));
+  if (absent)
+    throw new SluiceError(
+      'destination/missing-column',
+      'config',
+      `The rows have no column "${absent.name}", which may not be null in the table.`,
+      { where: { column: absent.name }, hint: 'Add it in a transform, or let the column be null in the table.' },
+    );
+  return columns.map(({ name, type }) => {
+    const own = known.find((k) => sameName(k.name, name));
+    const same = own && sameType(own.type, type);
+    // A type that is about to be altered is the new one.
+    return { name: own?.name ?? name, type, delta: same ? own.delta : toDelta(type), required: own?.required ?? false };
+  });
 }
 
 /** What the table has to be for an epoch. A commit without rows leaves it as it is, but makes it where there is none. */
@@ -75,7 +97,7 @@ export function shapeOf(
         partitionColumns: partitionBy,
         configuration: table?.metadata.configuration ?? {},
       };
-  const columns = columnsOf(metadata ?? (table as Snapshot).metadata).map(({ name, type }) => ({ name, type }));
+  const columns = columnsOf(metadata ?? (table as Snapshot).metadata);
   const held = (column: Column) => JSON.stringify(toDelta(column.type));
   const reshaped = plan.alter.some((c) => {
     const before = existing?.find((e) => sameName(e.name, c.name));

@@ -6,14 +6,13 @@ import { fromUri } from '../../delta/paths.ts';
 import type { DestinationContext, ReadyRows, StageRequest } from '../../model/component.ts';
 import { QUARANTINE_COLUMNS } from '../../model/run.ts';
 import { ident, literal } from '../../model/sql.ts';
-import type { Column } from '../../model/type.ts';
 import { parseSize } from '../../model/units.ts';
 import type { LocalEngine } from '../shared/duck-instance.ts';
 import { typed } from '../shared/duck-rows.ts';
 import { runHash } from '../shared/names.ts';
 import { stagingLost } from '../shared/staged.ts';
 import { DELETE_MARK } from '../shared/tables.ts';
-import { type NewFile, writeData } from './data.ts';
+import { type FileColumn, type NewFile, writeData } from './data.ts';
 import type { Place } from './place.ts';
 import type { Rewritten } from './rewrite.ts';
 import type { Shape } from './shape.ts';
@@ -51,7 +50,7 @@ export class Stager {
   async stage(
     request: Pick<StageRequest, 'epoch' | 'task' | 'attempt' | 'disposition'>,
     rows: ReadyRows,
-    layout: { columns: readonly Column[]; partitionBy: string[] },
+    layout: { columns: readonly FileColumn[]; partitionBy: string[] },
   ): Promise<Staged> {
     const work = join(
       this.#place.work(rows.engine),
@@ -93,7 +92,7 @@ export class Stager {
     rows: ReadyRows,
     folder: string,
     name: string,
-    { columns, partitionBy }: { columns: readonly Column[]; partitionBy: string[] },
+    { columns, partitionBy }: { columns: readonly FileColumn[]; partitionBy: string[] },
   ): Promise<NewFile[]> {
     // The rows' own spelling of the names, in the table's.
     const named = rows.columns.map((c, i) => `${ident(c.name)} AS ${ident(columns[i]?.name ?? c.name)}`).join(', ');

@@ -3,7 +3,9 @@ import { type Action, LOG, logFile, toLines } from '../../delta/actions.ts';
 import { type OpenEngine, writeCheckpoint } from '../../delta/checkpoint.ts';
 import { requireReadable, requireWritable } from '../../delta/features.ts';
 import { readSnapshot } from '../../delta/log.ts';
-import { SluiceError } from '../../model/error.ts';
+import { fieldsOf, holdsMap } from '../../delta/types.ts';
+import type { TaskLog } from '../../model/component.ts';
+import { messageOf, SluiceError } from '../../model/error.ts';
 import type { WritableFolder } from '../../model/folder.ts';
 
 /** Commits between two checkpoints, so that a table with a long history is opened by a few files. */
@@ -13,10 +15,12 @@ const CHECKPOINT_EVERY = 20;
 export class DeltaTable {
   readonly folder: WritableFolder;
   readonly #open: OpenEngine;
+  readonly #log: TaskLog;
   #known: Snapshot | null = null;
 
-  constructor(folder: WritableFolder, open: OpenEngine) {
+  constructor(folder: WritableFolder, open: OpenEngine, log: TaskLog) {
     this.folder = folder;
+    this.#log = log;
     this.#open = open;
   }
 
@@ -26,6 +30,7 @@ export class DeltaTable {
     if (this.#known) {
       requireReadable(this.#known.protocol, this.folder.name);
       requireWritable(this.#known.protocol, this.#known.metadata, this.folder.name);
+      requireTypes(this.#known, this.folder.name);
     }
     return this.#known;
   }
@@ -38,16 +43,31 @@ export class DeltaTable {
     });
   }
 
-  /** Writes a checkpoint where it is time for one; that it fails changes nothing. */
+  /** Writes a checkpoint where it is time for one; that it fails is told and changes nothing. */
   async checkpoint(version: number): Promise<void> {
     if (version === 0 || version % CHECKPOINT_EVERY !== 0) return;
     try {
       const table = await this.refresh();
-      if (table) await writeCheckpoint(this.folder, table, this.#open);
-    } catch {
-      // The log itself is whole; the next one comes in a while.
+      if (table?.version === version) await writeCheckpoint(this.folder, table, this.#open);
+    } catch (error) {
+      this.#log('warn', `No checkpoint of ${this.folder.name} was written: ${messageOf(error).split('\n')[0]}`);
     }
   }
+}
+
+/** What is read as JSON text could not be written back. */
+function requireTypes({ metadata }: Snapshot, table: string): void {
+  const map = fieldsOf(metadata).find((field) => holdsMap(field.type));
+  if (map)
+    throw new SluiceError(
+      'destination/delta-type',
+      'config',
+      `${table} cannot be written: its column ${map.name} is a map`,
+      {
+        where: { column: map.name },
+        hint: 'Write into a table without maps: a json or struct column can take their place.',
+      },
+    );
 }
 
 function unknownOutcome(error: unknown, table: string): unknown {
