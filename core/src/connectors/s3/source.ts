@@ -167,7 +167,8 @@ class S3Session implements SourceSession {
       list: async (folder, from = '') => {
         const start = `${prefix}/${folder}/`;
         const found: { name: string; size: number }[] = [];
-        for await (const { key, size } of this.list(start, true, from)) found.push({ name: key.slice(start.length), size });
+        for await (const { key, size } of this.list(start, true, from))
+          found.push({ name: key.slice(start.length), size });
         return found;
       },
     };

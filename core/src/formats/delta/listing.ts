@@ -31,8 +31,7 @@ type Position = JsonObject & { table: string; version: number };
 export const deltaTable: TableFormat = {
   async list(folder, request) {
     const at = typeof request.settings.version === 'number' ? request.settings.version : null;
-    const open: OpenEngine = (work) =>
-      request.withEngine(({ rows, folder: own }) => work({ rows, folder: own }));
+    const open: OpenEngine = (work) => request.withEngine(({ rows, folder: own }) => work({ rows, folder: own }));
     const table = await readSnapshot(folder, open, { at });
     if (!table) throw noTable(folder);
     requireReadable(table.protocol, folder.name);
@@ -72,7 +71,9 @@ async function listed(
 /** Writes what readers find again; the same for the same table, whoever lists it. */
 async function keep(spool: string, name: string, bytes: Buffer, { metadata, version }: Snapshot): Promise<string> {
   await mkdir(spool, { recursive: true });
-  const hash = createHash('sha256').update(JSON.stringify([metadata.id, version, name])).digest('hex');
+  const hash = createHash('sha256')
+    .update(JSON.stringify([metadata.id, version, name]))
+    .digest('hex');
   const path = join(spool, `delta-${hash.slice(0, 24)}`);
   await writeFile(path, bytes);
   return path;

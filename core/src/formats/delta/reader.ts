@@ -49,7 +49,12 @@ export const delta: FormatReader = {
     for (const file of files) {
       const { partition, deleted } = entryOf(file);
       const path = await plainPath(file, engine);
-      scanned.push({ path, partition, deleted: deleted === null ? [] : await numbersIn(deleted), ordinal: file.ordinal });
+      scanned.push({
+        path,
+        partition,
+        deleted: deleted === null ? [] : await numbersIn(deleted),
+        ordinal: file.ordinal,
+      });
     }
     const places = { file: '_file', ...(options.rowNumbers ? { row: '_row' } : {}) };
     const sql = await tableSql((text) => engine.rows(text), scanned, columns, places).catch(async (error: unknown) => {
