@@ -1,12 +1,4 @@
-import {
-  type Column,
-  formatType,
-  isJsonObject,
-  type Json,
-  type JsonObject,
-  parseDocument,
-  writeYaml,
-} from '@sluice/core';
+import { type Column, formatType, isJsonObject, type JsonObject, parseDocument, writeYaml } from '@sluice/core';
 import { formats, sources } from '@sluice/core/specs';
 import { ask } from '../../executor/ask.ts';
 import type { SourceFound } from '../../executor/questions.ts';
@@ -173,9 +165,13 @@ function fromOrigin(body: TestBody, secrets: Record<string, string>): { value: J
     secrets[name] = value;
     return { reference: `\${env:${name}}`, warning: null };
   });
-  const value: Json = found?.value ?? {};
+  const value: JsonObject = found?.value ?? {};
+  const source = isJsonObject(value.source ?? null) ? (value.source as JsonObject) : {};
+  // Without a pattern everything below is meant.
+  const wants = sources[String(source.type)]?.settings.required ?? [];
+  const whole = wants.includes('path') && source.path === undefined ? { ...source, path: '**' } : source;
   return {
-    value: { ...(isJsonObject(value) ? value : {}), destination: { type: 'duckdb' } },
+    value: { ...value, source: whole, destination: { type: 'duckdb' } },
     warnings: found?.warnings ?? [],
   };
 }
