@@ -2,7 +2,7 @@ import { createHmac, timingSafeEqual } from 'node:crypto';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import type { ApiContext } from './context.ts';
 import { Problem } from './problems.ts';
-import { flag, object } from './schemas.ts';
+import { flag, object, PROBLEM } from './schemas.ts';
 
 const PATH = '/api/v1/hooks/git';
 const MOST_BYTES = 5 << 20;
@@ -30,8 +30,8 @@ export async function addHooks(app: FastifyInstance, context: ApiContext): Promi
         description: 'Signed with `api.hook_secret`. The daemon looks at its remote now.',
         response: {
           202: { description: 'It looks.', ...object({ fetching: flag('false: the checkout has no remote.') }) },
-          '4xx': { $ref: 'Problem#' },
-          '5xx': { $ref: 'Problem#' },
+          '4xx': PROBLEM,
+          '5xx': PROBLEM,
         },
       } as object,
       handler: async (request, reply) => {

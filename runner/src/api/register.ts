@@ -4,6 +4,7 @@ import type { Authenticator } from './guard.ts';
 import type { Identity } from './identity.ts';
 import { problemOf } from './problems.ts';
 import type { AnswerSpec, ApiRoute, Call, LiveSocket } from './route.ts';
+import { PROBLEM } from './schemas.ts';
 import { validatorCompiler } from './validate.ts';
 
 const BASE = '/api/v1';
@@ -15,11 +16,6 @@ interface Carried {
 }
 
 const carried = new WeakMap<FastifyRequest, Carried>();
-
-const PROBLEM = {
-  description: 'A problem document (RFC 9457).',
-  content: { 'application/problem+json': { schema: { $ref: 'Problem#' } } },
-};
 
 /** Registers routes: who may call them, what their requests hold, what the audit trail says of them. */
 export function register(

@@ -116,4 +116,10 @@ export const SHARED: readonly JsonSchema[] = [
   },
 ];
 
+/** What every route may answer. */
+export const PROBLEM = {
+  description: 'A problem document (RFC 9457).',
+  content: { 'application/problem+json': { schema: { $ref: 'Problem#' } } },
+};
+
 export const ERROR = { anyOf: [{ $ref: 'Error#' }, { type: 'null' }] };
