@@ -1,3 +1,4 @@
+import { execFileSync } from 'node:child_process';
 import { mkdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
@@ -124,4 +125,34 @@ it('wants a target where there are several', async () => {
     env: { DATABASE_URL: db.url, SLUICE_TARGET: 'prod' },
   });
   expect(JSON.parse(stdout).target).toBe('prod');
+});
+
+it('takes back no revision unasked', async () => {
+  const git = (...args: string[]) => {
+    const own = ['-c', 'user.name=Ann', '-c', 'user.email=ann@example.com', '-c', 'init.defaultBranch=main'];
+    return execFileSync('git', [...own, '-C', join(dir, 'repo'), ...args], { encoding: 'utf8', stdio: 'pipe' }).trim();
+  };
+  const apply = (...flags: string[]) => run('apply', '--project', 'repo', '--yes', ...flags);
+  await mkdir(join(dir, 'repo/jobs'), { recursive: true });
+  await edit('repo/sluice.yaml', 'version: 1\nname: followed\n');
+  await edit('repo/jobs/a.yaml', job('a'));
+  git('init', '-q');
+  git('add', '.');
+  git('commit', '-qm', 'first');
+  expect((await apply()).code).toBe(0);
+  git('checkout', '-qb', 'ahead');
+  await edit('repo/jobs/a.yaml', job('a', 'owner: ahead\n'));
+  git('commit', '-qam', 'ahead');
+  expect((await apply()).code).toBe(0);
+  git('checkout', '-q', 'main');
+  const behind = await apply();
+  expect([behind.code, behind.stderr]).toEqual([1, expect.stringContaining('plan/revision')]);
+  await edit('repo/jobs/a.yaml', job('a', 'owner: beside\n'));
+  git('commit', '-qam', 'beside');
+  expect((await apply()).stderr).toContain('plan/revision');
+  expect((await apply('--force')).code).toBe(0);
+  const [row] = await db.query(
+    `SELECT definition->>'owner' AS owner FROM sluice.applied_jobs WHERE project = 'followed' AND job = 'a'`,
+  );
+  expect(row).toEqual({ owner: 'beside' });
 });

@@ -172,6 +172,7 @@ export const notify: Schema = {
   minItems: 1,
   'x-shorthand': '',
   description: 'Who is told about the job. A channel named alone is told of everything.',
+  examples: [['oncall'], [{ channel: 'oncall', on: ['failure', 'recovery'] }]],
   items: {
     type: 'object',
     additionalProperties: false,

@@ -15,6 +15,8 @@ const NOW = Date.parse('2026-01-01T00:00:00Z');
 const CONFIG = `version: 1
 name: shop
 masking: {key: "\${env:MASK_KEY}"}
+channels:
+  oncall: {type: slack, url: "\${env:SLACK_URL}"}
 connections:
   pg: {type: postgres, url: "postgresql://app:\${env:PG_PASSWORD}@db/shop"}
   loose: {type: postgres, host: db, database: shop, user: app, password: "\${env:PW:-tops3cret}"}
@@ -245,6 +247,8 @@ it('is empty after it was applied, for every field of the language, and is not b
     }
   }
   expect(seen.size).toBeGreaterThan(40);
+  expect(seen).toContain('notify');
+  expect(seen).toContain('sla.freshness');
 });
 
 /** Every value inside a compiled job, each changed alone. */

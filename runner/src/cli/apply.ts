@@ -1,5 +1,6 @@
 import { applied, destructiveEffects, isEmpty, type Plan, planText, SluiceError } from '@sluice/core';
 import type { Command } from 'commander';
+import { requireDescent } from '../reconcile/descent.ts';
 import { problemsOf } from '../repo/problems.ts';
 import { revisionOf } from '../repo/revision.ts';
 import { confirm } from './confirm.ts';
@@ -11,6 +12,7 @@ interface ApplyOptions extends CommonOptions {
   yes?: boolean;
   planHash?: string;
   allowDestructive?: boolean;
+  force?: boolean;
 }
 
 export function define(command: Command): void {
@@ -18,6 +20,7 @@ export function define(command: Command): void {
     .option('--yes', 'do not ask')
     .option('--plan-hash <hash>', 'do not ask, and apply only the plan that has this hash')
     .option('--allow-destructive', 'also what applying the old files again does not take back')
+    .option('--force', 'also a revision that does not descend from the applied one')
     .action(apply);
 }
 
@@ -25,12 +28,13 @@ function apply(options: ApplyOptions): Promise<void> {
   return withPlan(options, [], async (planned) => {
     const { plan, desired, actual, store, project } = planned;
     if (options.planHash !== undefined && options.planHash !== plan.hash) throw otherPlan(plan);
+    const { revision, author } = await revisionOf(project.dir);
+    if (options.force !== true) await requireDescent(store, plan, project.dir, revision);
     if (!isEmpty(plan)) {
       requireLeave(plan, options.allowDestructive === true);
       await confirm(planText(plan), options.yes === true || options.planHash !== undefined, options.quiet === true);
     } else if (plan.problems.length > 0 && options.quiet !== true) tell(planText(plan));
     const jobs = applied(desired, actual);
-    const { revision, author } = await revisionOf(project.dir);
     const problems = problemsOf(jobs, plan.problems);
     const version = await store.applyPlan({ plan, jobs, problems, gitRevision: revision, author });
     write(planned, version, outputOf(options));

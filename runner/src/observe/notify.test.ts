@@ -162,6 +162,19 @@ describe('what is told', () => {
     expect(asked).toHaveLength(3);
   });
 
+  it('nothing of what ended before anybody looked; what follows from it is told', async () => {
+    const job = jobOf('a', [webhook()]);
+    await run(job, 'failed');
+    await run(job, 'succeeded');
+    await run(job, 'failed');
+    await age('a', 'finished_at');
+    await notifier().turn(never);
+    expect(asked).toHaveLength(0);
+    await run(job, 'succeeded');
+    await notifier().turn(never);
+    expect(asked.map(({ headers }) => headers['x-sluice-event'])).toEqual(['recovery']);
+  });
+
   it('only what a channel asks for, and nothing of a job without channels', async () => {
     await run(jobOf('a', [{ ...webhook(), on: ['recovery'] }]), 'failed');
     await run(jobOf('b', []), 'failed');

@@ -123,6 +123,12 @@ describe('examples/operations', () => {
     }
   });
 
+  it('the page of the documentation names every one', async () => {
+    const page = named(readFileSync(new URL('../../../docs/operations.md', import.meta.url), 'utf8'));
+    const ours = (await exporter().names()).filter((name) => name.startsWith('sluice_'));
+    expect(ours.filter((name) => !page.has(name.replace(/_(bucket|sum|count)$/, '')))).toEqual([]);
+  });
+
   it('the dashboard shows every metric of the daemon', async () => {
     const one = exporter();
     const shown = named(file('grafana-dashboard.json'));

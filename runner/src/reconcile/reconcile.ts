@@ -7,7 +7,7 @@ import { problemsOf } from '../repo/problems.ts';
 import type { Store } from '../store/store.ts';
 import type { TargetKey } from '../store/types.ts';
 import type { Checkout } from './checkout.ts';
-import { descends } from './git.ts';
+import { requireDescent } from './descent.ts';
 
 export interface ReconcileMeans {
   store: Store;
@@ -141,12 +141,12 @@ export class Reconciler {
 
   /** Gives the revision that is applied now. */
   async #apply(): Promise<string | null> {
-    const { store, key, target, vars, checkout, log } = this.#means;
+    const { store, key, target, vars, checkout, force, log } = this.#means;
     const loaded = await loadProject({ from: checkout.folder, project: checkout.folder, dotenv: false });
     const desired = desiredOf(loaded, target ?? undefined, vars);
     if (desired.project !== key.project) throw renamed(key.project, desired.project);
     const { revision, author } = await checkout.revision();
-    await this.#requireDescent(revision);
+    if (!force) await requireDescent(store, key, checkout.folder, revision);
     const actual = await store.actual(key);
     const plan = diff(desired, actual, await this.#means.clock());
     const jobs = applied(desired, actual);
@@ -159,19 +159,6 @@ export class Reconciler {
     const changed = plan.changes.filter(({ action }) => action !== 'none');
     log.info({ version, revision, changes: changed.map(({ action, address }) => `${action} ${address}`) }, 'applied');
     return revision;
-  }
-
-  async #requireDescent(revision: string | null): Promise<void> {
-    const { store, key, checkout, force } = this.#means;
-    if (force || revision === null) return;
-    const before = await store.appliedRevision(key);
-    if (before === null || (await descends(checkout.folder, before, revision))) return;
-    throw new SluiceError(
-      'plan/revision',
-      'config',
-      `${revision} does not descend from ${before}, which is applied: nothing was applied`,
-      { hint: 'Merge the applied revision, or start the daemon, or `sluice apply`, with --force.' },
-    );
   }
 }
 

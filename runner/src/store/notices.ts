@@ -70,7 +70,13 @@ interface EndedRun extends JobKey {
   error: SluiceErrorJson | null;
   definition: Job;
   finished_at: Date;
+  created_at: Date;
+  /** It ended while nobody looked: what it came to counts, and is told no more. */
+  old: boolean;
 }
+
+/** What ended longer ago than this is news to nobody. */
+const OLD_MS = 3_600_000;
 
 /**
  * What is wrong with jobs, who was told of it, and how that went. An alert is a row as long as it lasts, so that of any number of
@@ -91,10 +97,11 @@ export class NoticeTable {
            SELECT id FROM runs WHERE project = $1 AND target = $2 AND NOT noticed AND finished_at IS NOT NULL
            ORDER BY finished_at LIMIT $3 FOR UPDATE SKIP LOCKED) AS next
          WHERE runs.id = next.id
-         RETURNING runs.id, project, target, job, state, error, definition, finished_at`,
-        [project, target, limit],
+         RETURNING runs.id, project, target, job, state, error, definition, finished_at, created_at,
+           finished_at < now() - $4::float8 * interval '1 millisecond' AS old`,
+        [project, target, limit, OLD_MS],
       );
-      const runs = (rows as EndedRun[]).sort((a, b) => a.finished_at.getTime() - b.finished_at.getTime());
+      const runs = (rows as EndedRun[]).sort(byEnd);
       for (const run of runs) await noticeRun(client, run);
       return runs.length;
     });
@@ -116,7 +123,8 @@ export class NoticeTable {
       `SELECT job, (definition->'sla'->>'freshness_ms')::float8 AS freshness_ms,
          (definition->'sla'->>'max_duration_ms')::float8 AS max_duration_ms
        FROM applied_jobs
-       WHERE project = $1 AND target = $2 AND json_typeof(definition->'sla') = 'object' ORDER BY job`,
+       WHERE project = $1 AND target = $2 AND json_typeof(definition->'sla') = 'object' AND definition->>'enabled' = 'true'
+       ORDER BY job`,
       key,
     );
     return { version, jobs: rows };
@@ -230,6 +238,10 @@ export class NoticeTable {
   }
 }
 
+function byEnd(a: EndedRun, b: EndedRun): number {
+  return a.finished_at.getTime() - b.finished_at.getTime() || a.created_at.getTime() - b.created_at.getTime();
+}
+
 interface Late {
   job: string;
   kind: AlertKind;
@@ -247,7 +259,7 @@ async function noticeRun(client: pg.PoolClient, run: EndedRun): Promise<void> {
        ON CONFLICT (project, target, job, kind) DO UPDATE SET repeats = alerts.repeats + 1 RETURNING repeats`,
       [...key, run.id, run.finished_at],
     );
-    if (rows[0]?.repeats === 0) await tell(client, run, 'failure', ['failure'], run.finished_at, null);
+    if (rows[0]?.repeats === 0 && !run.old) await tell(client, run, 'failure', ['failure'], run.finished_at, null);
     return;
   }
   const over = run.state === 'succeeded' ? `kind IS NOT NULL` : `kind = 'duration' AND run = $4`;
@@ -255,7 +267,7 @@ async function noticeRun(client: pg.PoolClient, run: EndedRun): Promise<void> {
     `DELETE FROM alerts WHERE project = $1 AND target = $2 AND job = $3 AND $4::uuid IS NOT NULL AND ${over} RETURNING kind, since`,
     [...key, run.id],
   );
-  if (run.state !== 'succeeded' || rows.length === 0) return;
+  if (run.state !== 'succeeded' || rows.length === 0 || run.old) return;
   const ended = rows as { kind: AlertKind; since: Date }[];
   const [since = run.finished_at] = ended.map((alert) => alert.since).sort((a, b) => a.getTime() - b.getTime());
   await tell(client, run, 'recovery', ended.map(({ kind }) => kind).sort(), since, null);
@@ -273,7 +285,7 @@ async function noticeLate(client: pg.PoolClient, key: TargetKey, late: Late): Pr
     place,
   );
   const definition = rows[0]?.definition as Job | undefined;
-  if (!definition?.enabled) return;
+  if (!definition) return;
   const run = {
     ...key,
     job: late.job,
