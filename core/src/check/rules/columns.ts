@@ -12,9 +12,11 @@ export const columns: Rule = {
     for (const column of itemsOf(stream.node, 'columns')) {
       const name = child(column, 'name');
       if (!name) continue;
-      once(names, (textOf(column, 'name') ?? '').toLowerCase(), name, 'The column', report);
+      const isNew = once(names, (textOf(column, 'name') ?? '').toLowerCase(), name, 'The column', report);
       const from = child(column, 'from') ?? (isOfSource(column) ? name : undefined);
-      if (from) once(sources, from.kind === 'scalar' ? from.source : '', from, 'The source column', report);
+      // A name that stands for both is told of once.
+      if (from && (isNew || from !== name))
+        once(sources, from.kind === 'scalar' ? from.source : '', from, 'The source column', report);
       conflicts(column, report);
     }
   },
@@ -24,16 +26,18 @@ function isOfSource(column: Node): boolean {
   return !entryOf(column, 'metadata') && textOf(column, 'derived') !== 'true';
 }
 
-function once(seen: Map<string, Node>, key: string, node: Node, what: string, report: Report): void {
+/** Reports an entry that is there already; true where it is new. */
+function once(seen: Map<string, Node>, key: string, node: Node, what: string, report: Report): boolean {
   const first = seen.get(key);
   if (!first) {
     seen.set(key, node);
-    return;
+    return true;
   }
-  if (first === node || first.range.start === node.range.start) return;
+  if (first === node || first.range.start === node.range.start) return true;
   const shown = node.kind === 'scalar' ? node.source : key;
   const related = [{ message: 'the first one', file: first.file, range: first.range }];
   report('column/duplicate', node, `${what} \`${shown}\` is listed twice.`, { related });
+  return false;
 }
 
 const OF_SOURCE = ['from', 'format', 'decimal', 'thousands', 'scale'];
