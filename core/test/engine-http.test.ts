@@ -138,6 +138,27 @@ describe('http against a server', () => {
       ]);
     });
 
+    it('pages of lines are told by the server or by the format', async () => {
+      server.handler = ({ query, path }, response) => {
+        const page = Number(query.page ?? 1);
+        const type = path === '/said' ? 'application/x-ndjson; charset=utf-8' : 'text/plain';
+        const link = page < 3 ? { link: `<${server.url}${path}?page=${page + 1}>; rel="next"` } : {};
+        const lines = [`{"id":${page * 2},"n":9007199254740993}`, '', `{"id":${page * 2 + 1},"n":{"a":"x"}}`];
+        response
+          .writeHead(200, { 'content-type': type, ...link })
+          .end(`${page === 2 ? '\ufeff' : ''}${lines.join('\r\n')}`);
+      };
+      for (const rest of ['path: said', 'path: plain\nformat: {type: json, layout: ndjson}']) {
+        name = `job_${++jobs}`;
+        const yaml = job(`${rest}\npagination: {type: link_header}`);
+        await project.ok(yaml);
+        expect(await ids(yaml)).toEqual([2, 3, 4, 5, 6, 7]);
+      }
+      name = `job_${++jobs}`;
+      const { error } = await project.run(job('path: said\npagination: {type: cursor, next: next, param: after}'));
+      expect(error).toMatchObject({ code: 'source/pagination' });
+    });
+
     it('nothing new is no failure', async () => {
       server.handler = (_seen, response) => json(response, { data: [] });
       expect((await project.ok(job('path: r\nrecords: data\npagination: {type: page}'))).outcome?.empty).toBe(true);

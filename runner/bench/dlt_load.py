@@ -1,12 +1,19 @@
-"""Loads CSV or Parquet files with dlt, as its documentation shows: filesystem source, read_csv_duckdb or read_parquet."""
+"""Loads with dlt, as its documentation shows: files by read_csv_duckdb or read_parquet, a table by sql_table with pyarrow."""
 import sys
 
 import dlt
 from dlt.sources.filesystem import filesystem, read_csv_duckdb, read_parquet
 
 kind, folder, pattern, destination, target, disposition = sys.argv[1:7]
-reader = read_parquet() if kind == "parquet" else read_csv_duckdb(use_pyarrow=True)
-rows = (filesystem(bucket_url=folder, file_glob=pattern) | reader).with_name("big")
-where = dlt.destinations.duckdb(target) if destination == "duckdb" else dlt.destinations.postgres(target)
+if kind == "sql":
+    from dlt.sources.sql_database import sql_table
+
+    schema, table = pattern.split(".")
+    rows = sql_table(credentials=folder, schema=schema, table=table, backend="pyarrow").with_name("big")
+else:
+    reader = read_parquet() if kind == "parquet" else read_csv_duckdb(use_pyarrow=True)
+    rows = (filesystem(bucket_url=folder, file_glob=pattern) | reader).with_name("big")
+where = {"duckdb": dlt.destinations.duckdb, "postgres": dlt.destinations.postgres, "files": dlt.destinations.filesystem}[destination](target)
 pipeline = dlt.pipeline("bench", destination=where, dataset_name="dlt_bench", pipelines_dir=sys.argv[7])
-pipeline.run(rows, write_disposition=disposition)
+options = {"loader_file_format": "parquet"} if destination == "files" else {}
+pipeline.run(rows, write_disposition=disposition, **options)

@@ -82,7 +82,12 @@ async function main(): Promise<void> {
     const results: RowResult[] = [];
     const about = machine({ ...(await versions()), ...tools.versions, 'embedded PostgreSQL': postgres.version });
     for (const row of list.filter((r) => r.name.includes(only))) {
-      results.push(await measure(row, runs));
+      const stop = await row.prepare?.();
+      try {
+        results.push(await measure(row, runs));
+      } finally {
+        await stop?.();
+      }
       // After each row, so that a benchmark that is stopped leaves what it measured.
       await writeFile(join(folder, 'table.md'), markdown(results, about, runs));
     }

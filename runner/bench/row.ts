@@ -15,6 +15,8 @@ export interface BenchRow {
   /** Least ratio (baseline's median time over ours) by baseline name. */
   goals: Record<string, number>;
   rows: number;
+  /** Starts what the row alone needs, and gives what stops it; run before the first reset. */
+  prepare?: () => Promise<() => Promise<void>>;
 }
 
 export interface Bench {

@@ -1,14 +1,9 @@
-import { mkdir, rm, writeFile } from 'node:fs/promises';
+import { rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { fileURLToPath } from 'node:url';
+import { dlt, ourJob, rawDuck, sling } from './baselines.ts';
 import { COLUMNS, type Data, LARGE } from './data.ts';
 import type { Baseline, Bench, BenchRow } from './row.ts';
-
-const here = dirname(fileURLToPath(import.meta.url));
-const root = join(here, '..', '..');
-const sluice = join(root, 'runner', 'dist', 'sluice.js');
-const raw = join(root, 'runner', 'bench', 'raw-duckdb.mjs');
-const dltScript = join(root, 'runner', 'bench', 'dlt_load.py');
+import { sourceRows } from './source-rows.ts';
 
 const TYPES: Record<string, string> = {
   BIGINT: 'bigint',
@@ -21,116 +16,17 @@ const TYPES: Record<string, string> = {
 };
 
 const declared = `columns:\n${COLUMNS.map(([name, type]) => `  - name: ${name}\n    type: ${TYPES[type]}\n`).join('')}`;
-const csvColumns = `{${COLUMNS.map(([name, type]) => `'${name}': '${type}'`).join(', ')}}`;
+export const csvColumns = `{${COLUMNS.map(([name, type]) => `'${name}': '${type}'`).join(', ')}}`;
 
-interface JobInput {
-  name: string;
-  path: string;
-  format: string;
-  typed: boolean;
-  destination: string;
-  workers: number;
-  /** Of the run; left out: 4GB. */
-  memory?: string;
-}
-
-/** Writes a project with one job and gives the command that runs it. */
-async function ourJob(bench: Bench, input: JobInput, reset: () => Promise<void>): Promise<Baseline> {
-  const dir = join(bench.folder, 'projects', input.name);
-  await mkdir(dir, { recursive: true });
-  await writeFile(
-    join(dir, 'job.sluice.yaml'),
-    `name: ${input.name}
-source:
-  type: local
-  path: ${input.path}
-  format: ${input.format}
-${input.typed ? declared : ''}incremental:
-  type: none
-destination:
-${input.destination}
-compute:
-  workers:
-    min: ${input.workers}
-    max: ${input.workers}
-  memory: ${input.memory ?? '4GB'}
-`,
-  );
-  return {
-    name: 'sluice',
-    reset,
-    command: {
-      label: `sluice ${input.name}`,
-      argv: [process.execPath, sluice, 'run', 'job.sluice.yaml', '--json'],
-      cwd: dir,
-      env: { DATABASE_URL: bench.postgres, BENCH_URL: bench.postgres },
-    },
-  };
-}
-
-function rawDuck(bench: Bench, name: string, threads: number, from: string, before = ''): Baseline {
-  const file = join(bench.folder, `raw-${name}.duckdb`);
-  return {
-    name: 'raw DuckDB',
-    reset: () => rm(file, { force: true }),
-    command: {
-      label: `raw ${name}`,
-      argv: [process.execPath, raw, file, String(threads), `${before}CREATE TABLE big AS SELECT * FROM ${from}`],
-    },
-  };
-}
-
-function sling(
-  bench: Bench,
-  stream: string,
-  target: { conn: string; object: string },
-  mode: string,
-  reset: () => Promise<void>,
-): Baseline[] {
-  if (bench.tools.sling === null) return [];
-  const argv = [
-    bench.tools.sling,
-    'run',
-    '--src-stream',
-    `file://${stream}`,
-    '--tgt-conn',
-    'BENCH',
-    '--tgt-object',
-    target.object,
-    '--mode',
-    mode,
-  ];
-  const env = { BENCH: target.conn, SLING_DISABLE_TELEMETRY: 'true' };
-  return [{ name: 'sling', reset, command: { label: 'sling', argv, env } }];
-}
-
-function dlt(
-  bench: Bench,
-  kind: string,
-  folder: string,
-  pattern: string,
-  to: [string, string],
-  disposition: string,
-  reset: () => Promise<void>,
-): Baseline[] {
-  if (bench.tools.dlt === null) return [];
-  const state = join(bench.folder, 'dlt-state');
-  const argv = [bench.tools.dlt, dltScript, kind, `file://${folder}`, pattern, ...to, disposition, state];
-  return [
-    {
-      name: 'dlt',
-      reset: async () => {
-        await rm(state, { recursive: true, force: true });
-        await reset();
-      },
-      command: { label: 'dlt', argv, env: { RUNTIME__DLTHUB_TELEMETRY: 'false' } },
-    },
-  ];
-}
+const localSource = (path: string, format: string) => `  type: local\n  path: ${path}\n  format: ${format}`;
 
 /** The rows of the table: each ours and what a user would take instead, in turn in one run. */
 export async function benchRows(bench: Bench, data: Data, sql: (text: string) => Promise<void>): Promise<BenchRow[]> {
-  return [...(await duckRows(bench, data)), ...(await postgresRows(bench, data, sql))];
+  return [
+    ...(await duckRows(bench, data)),
+    ...(await postgresRows(bench, data, sql)),
+    ...(await sourceRows(bench, data, sql)),
+  ];
 }
 
 async function duckRows(bench: Bench, data: Data): Promise<BenchRow[]> {
@@ -145,11 +41,22 @@ async function duckRows(bench: Bench, data: Data): Promise<BenchRow[]> {
     `read_csv('${path}', header = true, delim = ',', quote = '"', auto_detect = false, columns = ${csvColumns})`;
   const other = (path: string, folder: string, pattern: string, kind: string): Baseline[] => [
     ...sling(bench, path, { conn: `duckdb://${file('sling')}`, object: 'main.big' }, 'full-refresh', gone('sling')),
-    ...dlt(bench, kind, folder, pattern, ['duckdb', file('dlt')], 'replace', gone('dlt')),
+    ...dlt(bench, kind, `file://${folder}`, pattern, ['duckdb', file('dlt')], 'replace', gone('dlt')),
   ];
   const folder = dirname(data.csv);
   const job = (name: string, path: string, format: string, typed: boolean, workers: number, memory = '4GB') =>
-    ourJob(bench, { name, path, format, typed, workers, memory, destination: duck(name) }, gone(name));
+    ourJob(
+      bench,
+      {
+        name,
+        source: localSource(path, format),
+        more: typed ? declared : '',
+        workers,
+        memory,
+        destination: duck(name),
+      },
+      gone(name),
+    );
   return [
     {
       name: 'CSV → DuckDB, one task, declared types',
@@ -226,7 +133,7 @@ async function postgresRows(bench: Bench, data: Data, sql: (text: string) => Pro
     ...dlt(
       bench,
       'csv',
-      dirname(data.csv),
+      `file://${dirname(data.csv)}`,
       'big.csv',
       ['postgres', bench.postgres],
       disposition,
@@ -236,7 +143,7 @@ async function postgresRows(bench: Bench, data: Data, sql: (text: string) => Pro
   const job = (name: string, disposition: string, empty: boolean, path: string, workers: number) =>
     ourJob(
       bench,
-      { name, path, format: 'csv', typed: true, workers, destination: target(disposition) },
+      { name, source: localSource(path, 'csv'), more: declared, workers, destination: target(disposition) },
       reset('ours', empty),
     );
   return [

@@ -15,7 +15,12 @@ export async function findTools(folder: string): Promise<Tools> {
   const python = join(venv, 'bin', 'python');
   if (!existsSync(python)) {
     spawnSync('python3', ['-m', 'venv', venv], { stdio: 'ignore' });
-    const packages = ['dlt[duckdb,postgres,parquet,filesystem]', 'pandas', 'sling-linux-amd64'];
+    const packages = [
+      'dlt[duckdb,postgres,parquet,filesystem,sql_database]',
+      'psycopg2-binary',
+      'pandas',
+      'sling-linux-amd64',
+    ];
     for (const name of packages) spawnSync(join(venv, 'bin', 'pip'), ['-q', 'install', name], { stdio: 'ignore' });
   }
   const version = (name: string) =>

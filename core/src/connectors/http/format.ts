@@ -11,6 +11,8 @@ const TYPES: Readonly<Record<string, string>> = {
   'application/vnd.apache.arrow.file': 'arrow',
   'application/x-ndjson': 'json',
   'application/jsonl': 'json',
+  'application/ndjson': 'json',
+  'application/x-jsonlines': 'json',
   'application/json': 'json',
   'text/json': 'json',
 };
@@ -38,6 +40,11 @@ export function formatOf(
   const type = named ?? ENDINGS[ending];
   if (type === undefined) return records === undefined ? null : { type: 'json', settings: { records } };
   return { type, settings: type === 'json' && records !== undefined ? { records } : {} };
+}
+
+/** Whether the server says that each line is a document. */
+export function isNdjson(contentType: string | undefined): boolean {
+  return /^application\/(?:x-ndjson|ndjson|jsonl|x-jsonlines)\b/i.test(contentType ?? '');
 }
 
 /** By the first byte that is no space. */

@@ -7,6 +7,7 @@ import { oneLine, type Slice } from './slices.ts';
 /** Rows of one file; several are read by several tasks. */
 const FILE_BYTES = 64_000_000;
 const LF = Buffer.from('\n');
+const BOM = Buffer.from([0xef, 0xbb, 0xbf]);
 
 interface Part {
   path: string;
@@ -28,13 +29,13 @@ export class RowFiles {
   /** One record a line, as the bytes that came. */
   async add(bytes: Buffer, slices: readonly Slice[]): Promise<void> {
     if (slices.length === 0) return;
-    this.#open ??= await this.#begin();
-    const lines = slices.flatMap(([from, to]) => [oneLine(bytes.subarray(from, to)), LF]);
-    const text = Buffer.concat(lines);
-    await this.#open.handle.appendFile(text);
-    this.#open.hash.update(text);
-    this.#open.size += text.length;
-    if (this.#open.size >= FILE_BYTES) await this.#end();
+    await this.#write(Buffer.concat(slices.flatMap(([from, to]) => [oneLine(bytes.subarray(from, to)), LF])));
+  }
+
+  /** A page whose lines are records already. */
+  async addLines(body: Buffer): Promise<void> {
+    const text = body.subarray(0, 3).equals(BOM) ? body.subarray(3) : body;
+    await this.#write(text.at(-1) === LF[0] ? text : Buffer.concat([text, LF]));
   }
 
   /** A page that is a file of its own. */
@@ -51,6 +52,14 @@ export class RowFiles {
   /** The files, once they are closed. */
   get parts(): readonly Part[] {
     return this.#parts;
+  }
+
+  async #write(text: Buffer): Promise<void> {
+    this.#open ??= await this.#begin();
+    await this.#open.handle.appendFile(text);
+    this.#open.hash.update(text);
+    this.#open.size += text.length;
+    if (this.#open.size >= FILE_BYTES) await this.#end();
   }
 
   async #begin() {

@@ -6,7 +6,7 @@ import type { FileIdentity } from '../../model/run.ts';
 import { type Ask, collect, HttpClient, shown } from './client.ts';
 import { cursorParam } from './cursor.ts';
 import { fetchFile } from './file.ts';
-import { formatOf, looksLikeJson } from './format.ts';
+import { formatOf, isNdjson, looksLikeJson } from './format.ts';
 import { type Page, Pager } from './pages.ts';
 import type { Answer } from './refusal.ts';
 import { RowFiles } from './row-files.ts';
@@ -18,10 +18,11 @@ const MAX_PAGE = 256_000_000;
 
 const NDJSON = { type: 'json', settings: { layout: 'ndjson' } };
 
-/** A page and the places of its records. */
+/** A page and the places of its records; `lines`: each of its lines is one. */
 interface Looked {
   page: Page;
   slices: Slice[];
+  lines?: true;
 }
 
 export const source: Source = {
@@ -120,10 +121,11 @@ class HttpSession implements SourceSession {
         );
         // A page behind the last one is missing rather than empty with some servers.
         if (found === null) break;
-        const { page, slices } = found;
-        if (page.json) await rows.add(page.json.bytes.bytes, slices);
+        const { page, slices, lines } = found;
+        if (lines) await rows.addLines(page.body);
+        else if (page.json) await rows.add(page.json.bytes.bytes, slices);
         else if (page.rows > 0) await rows.addFile(page.body);
-        type ??= page.json ? NDJSON : formatOf(undefined, ask.url.pathname, undefined);
+        type ??= lines ? this.#lineFormat() : page.json ? NDJSON : formatOf(undefined, ask.url.pathname, undefined);
         total += page.rows;
         if (request.rows !== undefined && total >= request.rows) break;
         wanted = pager.next(page);
@@ -143,6 +145,13 @@ class HttpSession implements SourceSession {
     const { link } = answer.headers;
     const base = { number, url: answer.url, link: Array.isArray(link) ? link.join(', ') : link, body };
     if (answer.status === 204 || body.length === 0) return { page: { ...base, json: null, rows: 0 }, slices: [] };
+    if (this.#isLines(answer)) {
+      const count = body
+        .toString('latin1')
+        .split('\n')
+        .filter((line) => line.trim() !== '').length;
+      return { page: { ...base, json: null, rows: count }, slices: [], lines: true };
+    }
     if (!looksLikeJson(body)) {
       // A page of another format has a line of names, and rows behind it.
       const lines = body.toString('latin1').trimEnd().split('\n').length;
@@ -154,6 +163,19 @@ class HttpSession implements SourceSession {
     if (list === null || !bytes.isList(list)) throw this.#noRecords(label, bytes);
     const slices = [...bytes.elements(list)];
     return { page: { ...base, json: { bytes, whole }, rows: slices.length }, slices };
+  }
+
+  /** Each line may hold its records under a name. */
+  #lineFormat(): LocalFile['format'] {
+    const { records } = this.#settings;
+    return { ...NDJSON, settings: { ...NDJSON.settings, ...(records === undefined ? {} : { records }) } };
+  }
+
+  /** By the job's word, else by the server's. */
+  #isLines({ headers }: Answer): boolean {
+    const layout = this.#ctx.format?.settings.layout;
+    if (typeof layout === 'string' && layout !== 'auto') return layout === 'ndjson';
+    return isNdjson(headers['content-type']);
   }
 
   #noRecords(label: string, bytes: JsonBytes): SluiceError {

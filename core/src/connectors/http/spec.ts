@@ -182,7 +182,8 @@ export const sourceSpec = defineSpec({
       },
       records: {
         ...jsonPath,
-        description: 'Names that lead to the list of records. Left out: the page is the list.',
+        description:
+          'Names that lead to the list of records. Left out: the page is the list, or lines of records (NDJSON) where the server or `format` says so.',
         examples: ['data.items'],
       },
       cursor_param: {
