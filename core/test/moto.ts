@@ -3,7 +3,7 @@ import { existsSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
-import { CreateBucketCommand, ListMultipartUploadsCommand, S3Client } from '@aws-sdk/client-s3';
+import { CreateBucketCommand, ListMultipartUploadsCommand, PutObjectCommand, S3Client } from '@aws-sdk/client-s3';
 
 /** Where `.ci/run` puts its Python environment. */
 const binary =
@@ -62,6 +62,12 @@ export function clientOf(url: string): S3Client {
 export async function makeBucket(url: string, name: string): Promise<void> {
   const client = clientOf(url);
   await client.send(new CreateBucketCommand({ Bucket: name }));
+  client.destroy();
+}
+
+export async function putObject(url: string, bucket: string, key: string, body: Buffer): Promise<void> {
+  const client = clientOf(url);
+  await client.send(new PutObjectCommand({ Bucket: bucket, Key: key, Body: body }));
   client.destroy();
 }
 

@@ -5,10 +5,9 @@ import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import { PutObjectCommand } from '@aws-sdk/client-s3';
 import { openEngine } from '@sluice/core/runtime';
 import { startMariaDb } from '../../core/test/mariadb-server.ts';
-import { clientOf, makeBucket, startMoto } from '../../core/test/moto.ts';
+import { makeBucket, putObject, startMoto } from '../../core/test/moto.ts';
 import { dlt, ourJob, raw, root, sling } from './baselines.ts';
 import { COLUMNS, type Data } from './data.ts';
 import type { Baseline, Bench, BenchRow } from './row.ts';
@@ -202,12 +201,9 @@ async function bucketToDuckDb(bench: Bench, data: Data): Promise<BenchRow> {
       const folder = await sixteenth(bench, data);
       const server = await startMoto();
       await makeBucket(server.url, 'bench');
-      const client = clientOf(server.url);
       for (let i = 0; i < PARTS; i++) {
-        const Body = await readFile(join(folder, `${i}.csv`));
-        await client.send(new PutObjectCommand({ Bucket: 'bench', Key: `big/${i}.csv`, Body }));
+        await putObject(server.url, 'bench', `big/${i}.csv`, await readFile(join(folder, `${i}.csv`)));
       }
-      client.destroy();
       Object.assign(env, { S3_URL: server.url, S3_SECRET: 'secret' });
       return server.stop;
     },
