@@ -88,10 +88,29 @@ function componentPage(spec: Spec): string {
   return page(parts);
 }
 
+/** Capabilities in a reader's words; what only the engine asks for is left out. */
+const FACTS: Readonly<Record<string, [label: string, words?: Readonly<Record<string, string>>]>> = {
+  yields: ['gives', { bytes: 'bytes in a format', columns: 'rows with types of their own' }],
+  batch: ['batch'],
+  streaming: ['streaming'],
+  table_patterns: ['`table` may be a pattern'],
+  commit_class: ['commit class'],
+  write_dispositions: ['write dispositions'],
+  holds: ['holds'],
+  default_schema: ['schema where none is named'],
+  max_identifier: ['longest name, in bytes'],
+  placement: ['runs', { node: 'on the host that holds the files', any: 'on any host' }],
+  scope: ['scope'],
+  column_check: ['may stand under a column'],
+  parallel: ['parallel', { engine: 'on all threads of the engine, within one task' }],
+};
+
 function capabilityRows(spec: Spec): string[] {
   return Object.entries(spec.capabilities).flatMap(([key, value]) => {
-    if (value === null || value === undefined) return [];
-    return `| ${key.replaceAll('_', ' ')} | ${Array.isArray(value) ? value.join(', ') : value === true ? 'yes' : value === false ? 'no' : value} |`;
+    const [label, words] = FACTS[key] ?? [];
+    if (!label || value === null || value === undefined) return [];
+    const plain = typeof value === 'boolean' ? (value ? 'yes' : 'no') : Array.isArray(value) ? value.join(', ') : value;
+    return `| ${label} | ${words?.[String(plain)] ?? plain} |`;
   });
 }
 

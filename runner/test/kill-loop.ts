@@ -100,6 +100,8 @@ export class Scenario {
     this.yaml =
       `name: ${this.#name}\nsource:\n  type: local\n  path: ${this.#name}/*.csv\n` +
       `columns:\n  - name: id\n    type: bigint\n  - name: v\n    type: text\n` +
+      // Without a step that counts rows some destinations would take them all in one task.
+      `transform:\n  - filter: id >= 0\n` +
       `${destination(kind, this.#name)}  write_disposition: ${disposition}\n${key}` +
       `compute:\n  workers:\n    min: ${tasks}\n    max: ${tasks}\n`;
   }

@@ -1,6 +1,7 @@
 import type { FormatReader, SourceSession, Split } from '../model/component.ts';
 import type { Stream } from '../model/job.ts';
 import * as registry from '../registry.ts';
+import * as specs from '../specs.ts';
 import { pick } from './components.ts';
 import { HEAD, kindOf } from './compression/magic.ts';
 import { formatByName } from './format-of.ts';
@@ -32,6 +33,23 @@ export async function divided(
     else for (let i = 0; i < count; i++) pieces.push(pieceOf(split, size, i, count));
   }
   return pieces.map((split, ordinal) => ({ ...split, ordinal }));
+}
+
+/**
+ * Whether the engine's own threads do what tasks would: rows go from files at hand, which are not compressed, straight into a
+ * destination, and it is the engine that reads the ones and fills the other.
+ */
+export async function oneTaskIsAll(
+  format: string,
+  splits: readonly Split[],
+  session: SourceSession,
+  { destination }: Stream,
+): Promise<boolean> {
+  const reads = Object.hasOwn(specs.formats, format) && specs.formats[format]?.capabilities.parallel === 'engine';
+  const [first] = splits;
+  if (!reads || specs.destinations[destination.type]?.capabilities.parallel !== 'engine') return false;
+  if (!first || session.transfers !== undefined || !session.head) return false;
+  return splits.every(({ archive }) => !archive) && kindOf(await session.head(first, HEAD)) === null;
 }
 
 async function isDivisible(

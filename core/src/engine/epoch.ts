@@ -15,7 +15,7 @@ import type { Column } from '../model/type.ts';
 import { partOf, sourceSplits, splitsOf } from './archives.ts';
 import { commitIdOf, commitOf, EPOCH } from './commit.ts';
 import { destinationCounts, enforceLimits, gateRows } from './counts.ts';
-import { divided } from './divide.ts';
+import { divided, oneTaskIsAll } from './divide.ts';
 import type { Landed } from './land.ts';
 import { Meter } from './meter.ts';
 import { idle, noData } from './no-data.ts';
@@ -27,7 +27,7 @@ import { Sampler } from './sampler.ts';
 import { keyed } from './source-key.ts';
 import { affordable, newSplits, taskChunks } from './splits.ts';
 import { clearSpool, spoolFolder } from './spool.ts';
-import type { StreamPlan } from './stream-plan.ts';
+import { type StreamPlan, sourceColumns } from './stream-plan.ts';
 import { type TaskCommon, type TaskInput, type TaskOutput, widened } from './task-types.ts';
 import { idleReason } from './window.ts';
 
@@ -170,10 +170,11 @@ class Epoch {
     const table = this.#run.fullRefresh ? null : opened.table;
     const workers = affordable(this.#run, this.#ports.log);
     const pieces = await divided(splits, this.#source, this.#stream, workers.max);
-    const chunks = taskChunks(pieces, workers);
-    await this.#ports.recordTasks(this.#stream.name, EPOCH, chunks);
     const sampler = new Sampler(pieces, this.#stream, this.#ports.log);
     let plan = await this.#prepare(sampler.splits, table);
+    const whole = plan.direct && (await oneTaskIsAll(plan.format, pieces, this.#source, this.#stream));
+    const chunks = whole ? [pieces] : taskChunks(pieces, workers);
+    await this.#ports.recordTasks(this.#stream.name, EPOCH, chunks);
     await faultPoint('protocol.intent.before');
     const { type, connection, schema, table: name } = this.#stream.destination;
     await this.#ports.recordIntent(this.#stream.name, EPOCH, { type, connection, schema, table: name });
@@ -381,13 +382,4 @@ class Epoch {
       });
     });
   }
-}
-
-/** What the plan reads, by the names in the source. */
-function sourceColumns({ columns }: StreamPlan): Column[] {
-  const byName = new Map<string, Column>();
-  for (const { from, type, nullable } of columns) {
-    if (from !== null && !byName.has(from)) byName.set(from, { name: from, type, nullable });
-  }
-  return [...byName.values()];
 }

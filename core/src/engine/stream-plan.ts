@@ -66,6 +66,15 @@ export interface StreamPlan {
   warnings: string[];
 }
 
+/** What a plan reads, by the names in the source. */
+export function sourceColumns({ columns }: StreamPlan): Column[] {
+  const byName = new Map<string, Column>();
+  for (const { from, type, nullable } of columns) {
+    if (from !== null && !byName.has(from)) byName.set(from, { name: from, type, nullable });
+  }
+  return [...byName.values()];
+}
+
 /** Hidden columns that travel with landed rows. */
 export const FILE = '_sluice_file';
 export const ROW = '_sluice_row';

@@ -36,6 +36,11 @@ export interface Capabilities {
   default_schema?: string;
   /** Longest identifier in bytes; null: no limit. */
   max_identifier?: number | null;
+  /**
+   * Formats and destinations whose work the engine does on all of its threads: rows that go straight from such a format into such a
+   * destination gain nothing from further tasks, which would only stage them first.
+   */
+  parallel?: 'engine';
   /** Needs files of one host. */
   placement?: 'node' | 'any';
   /** Sources of files: they hand out a whole folder, for formats that list their files themselves. */

@@ -72,6 +72,7 @@ export const destinationSpec = defineSpec({
     default_schema: 'main',
     max_identifier: null,
     placement: 'node',
+    parallel: 'engine',
   },
   examples: ['type: duckdb\n', 'type: duckdb\npath: data/warehouse.duckdb\nschema: raw\ntable: orders\n'],
   notes: `Every type of the job language has its own type in DuckDB; nothing is rounded or cut.

@@ -116,7 +116,7 @@ export const csvSpec = defineSpec({
     },
   }),
   secrets: [],
-  capabilities: { batch: true },
+  capabilities: { batch: true, parallel: 'engine' },
   examples: [
     'type: csv\ndelimiter: ";"\ndecimal: ","\nthousands: "."\n',
     'type: csv\nheader: false\nnull_values: ["", "NULL"]\n',

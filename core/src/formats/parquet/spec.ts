@@ -8,7 +8,7 @@ export const parquetSpec = defineSpec({
   text: 'Columnar files with types of their own.',
   settings: schema({ type: 'object', properties: {}, additionalProperties: false }),
   secrets: [],
-  capabilities: { batch: true },
+  capabilities: { batch: true, parallel: 'engine' },
   examples: ['type: parquet\n'],
   notes: [
     '- Files may hold their columns in any order: they are matched by name, case aside. A column that a file lacks is NULL there.',
