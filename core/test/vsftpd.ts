@@ -11,12 +11,14 @@ export interface FtpServer {
   stop(): Promise<void>;
 }
 
-/** A vsftpd on a free port of the loopback that serves a folder to `anonymous`, with a certificate where TLS is asked for. */
-export async function startVsftpd(tls?: {
-  kind: 'explicit' | 'implicit';
-  certificate: string;
-  key: string;
-}): Promise<FtpServer> {
+/**
+ * A vsftpd on a free port of the loopback that serves a folder to `anonymous`, with a certificate where TLS is asked for. `writable`:
+ * that user may delete, rename and make folders below folders that let everybody; the root itself may not.
+ */
+export async function startVsftpd(
+  tls?: { kind: 'explicit' | 'implicit'; certificate: string; key: string } | null,
+  writable = false,
+): Promise<FtpServer> {
   const dir = await realpath(await mkdtemp(join(tmpdir(), 'sluice-vsftpd-')));
   const files = join(dir, 'files');
   const empty = join(dir, 'empty');
@@ -41,6 +43,10 @@ export async function startVsftpd(tls?: {
     xferlog_enable: 'NO',
     ...(process.getuid?.() === 0 ? {} : { run_as_launching_user: 'YES' }),
   };
+  if (writable) {
+    for (const right of ['write_enable', 'anon_upload_enable', 'anon_mkdir_write_enable', 'anon_other_write_enable'])
+      settings[right] = 'YES';
+  }
   if (tls) {
     await writeFile(join(dir, 'pair.pem'), tls.key + tls.certificate);
     Object.assign(settings, {

@@ -1,6 +1,9 @@
+import { posix } from 'node:path';
 import { PassThrough } from 'node:stream';
 import { type Client, type FileInfo, FTPError } from 'basic-ftp';
 import type { LocalFile, Source, SourceContext, SourceSession, Split } from '../../model/component.ts';
+import { SluiceError } from '../../model/error.ts';
+import { afterLoadOf, clearAway, isCleared } from '../shared/clear.ts';
 import { discoverFiles } from '../shared/discover.ts';
 import { download } from '../shared/download.ts';
 import { selection } from '../shared/select.ts';
@@ -21,6 +24,7 @@ export const source: Source = {
 
 class FtpSession implements SourceSession {
   readonly transfers = CONNECTIONS;
+  readonly clears: boolean;
   readonly #ctx: SourceContext;
   readonly #settings: FtpSettings;
   /** Connections that nobody uses now: one does one thing at a time. */
@@ -33,6 +37,7 @@ class FtpSession implements SourceSession {
   constructor(ctx: SourceContext) {
     this.#ctx = ctx;
     this.#settings = ctx.settings as unknown as FtpSettings;
+    this.clears = afterLoadOf(ctx.settings) !== null;
     ctx.signal.addEventListener('abort', () => this.#closeAll());
   }
 
@@ -52,7 +57,7 @@ class FtpSession implements SourceSession {
     let ordinal = 0;
     for await (const file of this.files()) {
       const modified = file.modified ?? (await this.#timeOf(file.path));
-      if (!isSettled(modified)) continue;
+      if (!isSettled(modified) || isCleared(this.#ctx.settings, file.path)) continue;
       yield splitOf({ ...file, modified }, ordinal++);
     }
   }
@@ -177,7 +182,36 @@ class FtpSession implements SourceSession {
     }
   }
 
-  async committed(): Promise<void> {}
+  committed(splits: readonly Split[]): Promise<void> {
+    const at = (path: string) => below(this.#settings.root, path);
+    return clearAway(
+      splits,
+      this.#ctx.settings,
+      {
+        look: async (path) => {
+          const found = await this.#look(path);
+          if (found?.kind !== 'file') return null;
+          return { path, size: found.size, modified_at: found.modified?.toISOString() ?? null, etag: null };
+        },
+        remove: async ({ path }) => {
+          await this.#with(at(path), (client) => client.remove(at(path)));
+          // One answer stands for what is gone and for what may not be removed.
+          if ((await this.#look(path)) !== null) throw refusal('delete', path);
+        },
+        move: async ({ path }, to) => {
+          // A server's rename may overwrite what is there.
+          if ((await this.#look(to)) !== null) return false;
+          await this.#with(at(path), async (client) => {
+            await makeFolders(client, posix.dirname(at(to)));
+            await client.rename(at(path), at(to));
+          });
+          if ((await this.#look(to)) === null) throw refusal('move', path);
+          return true;
+        },
+      },
+      this.#ctx.log,
+    );
+  }
 
   async close(): Promise<void> {
     this.#closeAll();
@@ -200,4 +234,19 @@ function kindOf(entry: FileInfo): Entry['kind'] | null {
 function unknownSize(error: unknown): null {
   if (error instanceof FTPError && !isBroken(error)) return null;
   throw error;
+}
+
+function refusal(verb: string, path: string): SluiceError {
+  return new SluiceError('source/permission', 'config', `the server does not ${verb} ${path}`, {
+    hint: `Give the user the right to ${verb} files there.`,
+  });
+}
+
+/** Makes a folder and those above it; a server refuses those that are there. */
+async function makeFolders(client: Client, folder: string): Promise<void> {
+  const parts = folder.split('/');
+  for (let n = 1; n <= parts.length; n++) {
+    const path = parts.slice(0, n).join('/');
+    if (path !== '' && path !== '.') await client.sendIgnoringError(`MKD ${path}`);
+  }
 }

@@ -1,15 +1,16 @@
 import { constants } from 'node:fs';
 import { access, open, readdir, realpath, stat } from 'node:fs/promises';
-import { basename, isAbsolute, join, resolve, sep } from 'node:path';
+import { isAbsolute, join, resolve, sep } from 'node:path';
 import picomatch from 'picomatch';
 import type { Discovered, LocalFile, Source, SourceContext, SourceSession, Split } from '../../model/component.ts';
 import { SluiceError } from '../../model/error.ts';
 import { parseDuration } from '../../model/units.ts';
 import type { AfterLoad } from '../../spec/after-load.ts';
 import type { Infer } from '../../spec/schema.ts';
+import { afterLoadOf, clearAway } from '../shared/clear.ts';
 import { groupFiles, type ListedFile } from '../shared/discover.ts';
 import { DiskFolder } from '../shared/files/disk-folder.ts';
-import { clear } from './clear.ts';
+import { localClearing } from './clear.ts';
 import type { sourceSpec } from './spec.ts';
 
 type Settings = Omit<Infer<typeof sourceSpec.settings>, 'after_load'> & { root?: string; after_load?: AfterLoad };
@@ -63,7 +64,7 @@ class LocalSession implements SourceSession {
     this.#ctx = ctx;
     this.#settings = ctx.settings as unknown as Settings;
     this.#root = resolve(ctx.projectDir, this.#settings.root ?? '.');
-    this.clears = this.#settings.after_load !== undefined && !('keep' in this.#settings.after_load);
+    this.clears = afterLoadOf(ctx.settings) !== null;
   }
 
   async test(): Promise<void> {
@@ -165,17 +166,9 @@ class LocalSession implements SourceSession {
     return afterLoad && 'move' in afterLoad ? join(this.#root, afterLoad.move, sep) : null;
   }
 
-  async committed(splits: readonly Split[]): Promise<void> {
-    const { after_load: afterLoad, path } = this.#settings;
-    if (!afterLoad || !this.clears) return;
-    const { base } = picomatch.scan(toSlashes(path));
-    for (const { file, detail } of splits) {
-      if (!file) continue;
-      const below = base !== '' && file.path.startsWith(`${base}/`) ? file.path.slice(base.length + 1) : file.path;
-      const loaded = { full: String(detail.full), file, below: isAbsolute(below) ? basename(below) : below };
-      const left = await clear(loaded, afterLoad, this.#root);
-      if (left !== null) this.#ctx.log('warn', left);
-    }
+  committed(splits: readonly Split[]): Promise<void> {
+    const { settings, log } = this.#ctx;
+    return clearAway(splits, { ...settings, path: toSlashes(this.#settings.path) }, localClearing(this.#root), log);
   }
 
   async close(): Promise<void> {}

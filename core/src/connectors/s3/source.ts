@@ -2,12 +2,14 @@ import { open } from 'node:fs/promises';
 import { GetObjectCommand, HeadBucketCommand, HeadObjectCommand, type S3Client } from '@aws-sdk/client-s3';
 import type { ByteRange, LocalFile, Source, SourceContext, SourceSession, Split } from '../../model/component.ts';
 import type { Folder } from '../../model/folder.ts';
+import { afterLoadOf, clearAway, isCleared } from '../shared/clear.ts';
 import { discoverFiles } from '../shared/discover.ts';
 import { type Download, download, readRanges } from '../shared/download.ts';
 import { isLost } from '../shared/network.ts';
 import { bucketOf, explainS3, openClient, plainTag, type S3Settings, statusOf } from '../shared/s3/client.ts';
 import { type FoundObject, listObjects } from '../shared/s3/list.ts';
 import { selection } from '../shared/select.ts';
+import { s3Clearing } from './clear.ts';
 
 const PART_BYTES = 8 * 1024 * 1024;
 const PARTS_AT_ONCE = 4;
@@ -24,6 +26,7 @@ export const source: Source = {
 
 class S3Session implements SourceSession {
   readonly transfers = FILES_AT_ONCE;
+  readonly clears: boolean;
   readonly #ctx: SourceContext;
   readonly #settings: S3Settings;
   readonly #bucket: string;
@@ -33,6 +36,7 @@ class S3Session implements SourceSession {
   constructor(ctx: SourceContext) {
     this.#ctx = ctx;
     this.#settings = ctx.settings as unknown as S3Settings;
+    this.clears = afterLoadOf(ctx.settings) !== null;
     this.#bucket = bucketOf(this.#settings);
     this.#client = openClient(this.#settings);
     this.#payer = this.#settings.requester_pays ? { RequestPayer: 'requester' } : {};
@@ -52,7 +56,8 @@ class S3Session implements SourceSession {
     let ordinal = 0;
     const found = wanted.exact === null ? this.list(wanted.prefix, wanted.flat) : this.#one(wanted.exact);
     for await (const { key, size, etag, modified } of found) {
-      if (key.endsWith('/') || !wanted.wants(key) || !wanted.isSettled(modified)) continue;
+      if (key.endsWith('/') || isCleared(this.#ctx.settings, key) || !wanted.wants(key) || !wanted.isSettled(modified))
+        continue;
       const file = { path: key, size, modified_at: modified?.toISOString() ?? null, etag };
       yield { ordinal: ordinal++, bytes: size, file, detail: {} };
     }
@@ -187,7 +192,17 @@ class S3Session implements SourceSession {
     }
   }
 
-  async committed(): Promise<void> {}
+  committed(splits: readonly Split[]): Promise<void> {
+    const { settings, log, signal } = this.#ctx;
+    const place = {
+      client: this.#client,
+      bucket: this.#bucket,
+      signal,
+      head: (key: string) => this.#head(key),
+      explain: (error: unknown, key: string) => explainS3(error, this.#settings, key),
+    };
+    return clearAway(splits, settings, s3Clearing(place), log);
+  }
 
   /** Every object of the bucket. */
   async *files(): AsyncIterable<{ path: string; size: number }> {

@@ -1,3 +1,4 @@
+import { afterLoad } from '../../spec/after-load.ts';
 import { compression } from '../../spec/compression.ts';
 import { schema } from '../../spec/schema.ts';
 import { defineSpec } from '../../spec/spec.ts';
@@ -21,6 +22,7 @@ export const sourceSpec = defineSpec({
       regex: fileRegex,
       min_age: minAge('0s', 'Objects written more recently wait for a later run.'),
       compression,
+      after_load: afterLoad,
     },
     required: ['path'],
     additionalProperties: false,
@@ -39,6 +41,7 @@ export const sourceSpec = defineSpec({
     '- What was loaded is known by key, size, ETag and time together, and each run compares the whole listing: an object that becomes visible late, or has the same or an older time than those before it, is loaded all the same. There is no look-back window that it could miss.',
     '- Large objects come in parts of 8 MiB, several at a time; a broken transfer goes on where it stopped, and only if the object is still the same (ETag).',
     '- Of a Parquet object the footer is read first, then the columns that the job uses; a sample reads the footer alone.',
+    '- `after_load` deletes an object, or copies it within the bucket and then deletes it. It wants `s3:DeleteObject`, a move `s3:PutObject` too.',
     '- Rights: `s3:GetObject`, and for patterns `s3:ListBucket`.',
   ].join('\n'),
 });

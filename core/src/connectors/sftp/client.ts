@@ -178,7 +178,7 @@ export function isBroken(error: unknown): boolean {
 }
 
 /** What an error of a file or folder says to the user. */
-export function explainFile(error: unknown, path: string, address: string): Error {
+export function explainFile(error: unknown, path: string, address: string, verb = 'read'): Error {
   if (error instanceof SluiceError) return error;
   const { code, message = '' } = error as { code?: unknown; message?: string };
   const where = { path };
@@ -192,8 +192,8 @@ export function explainFile(error: unknown, path: string, address: string): Erro
       'Check the path; a file may have been moved away since it was listed.',
     );
   if (code === 3 || code === 'EACCES' || /permission denied/i.test(message))
-    return say('permission', 'config', `No right to read ${path}`, 'Give the user the right to read it.');
+    return say('permission', 'config', `No right to ${verb} ${path}`, `Give the user the right to ${verb} it.`);
   if (isBroken(error))
     return say('lost', 'transient', `The connection to ${address} was lost at ${path}`, 'Run again.');
-  return say('failed', 'transient', `${path} cannot be read: ${plain(message)}`, 'Run again.');
+  return say('failed', 'transient', `The server refuses to ${verb} ${path}: ${plain(message)}`, 'Run again.');
 }

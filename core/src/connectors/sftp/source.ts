@@ -1,5 +1,7 @@
+import { posix } from 'node:path';
 import type SftpClient from 'ssh2-sftp-client';
 import type { LocalFile, Source, SourceContext, SourceSession, Split } from '../../model/component.ts';
+import { afterLoadOf, clearAway, isCleared } from '../shared/clear.ts';
 import { discoverFiles } from '../shared/discover.ts';
 import { download } from '../shared/download.ts';
 import { below, type Entry, type FoundFile, splitOf, wantedFiles } from '../shared/walk.ts';
@@ -20,6 +22,7 @@ export const source: Source = {
 
 class SftpSession implements SourceSession {
   readonly transfers = FILES_AT_ONCE;
+  readonly clears: boolean;
   readonly #ctx: SourceContext;
   readonly #settings: SftpSettings;
   #client: Promise<SftpClient> | null = null;
@@ -27,6 +30,7 @@ class SftpSession implements SourceSession {
   constructor(ctx: SourceContext) {
     this.#ctx = ctx;
     this.#settings = ctx.settings as unknown as SftpSettings;
+    this.clears = afterLoadOf(ctx.settings) !== null;
   }
 
   /** One connection serves all transfers; a lost one is replaced by the first that needs it. */
@@ -59,7 +63,8 @@ class SftpSession implements SourceSession {
 
   async *splits(): AsyncIterable<Split> {
     let ordinal = 0;
-    for await (const file of this.files()) yield splitOf(file, ordinal++);
+    for await (const file of this.files())
+      if (!isCleared(this.#ctx.settings, file.path)) yield splitOf(file, ordinal++);
   }
 
   async #list(folder: string): Promise<Entry[]> {
@@ -81,12 +86,12 @@ class SftpSession implements SourceSession {
   }
 
   /** null where there is nothing at the path. */
-  async #retried<T>(path: string, work: (client: SftpClient) => Promise<T>): Promise<T | null> {
+  async #retried<T>(path: string, work: (client: SftpClient) => Promise<T>, verb = 'read'): Promise<T | null> {
     for (let attempt = 1; ; attempt++) {
       try {
         return await work(await this.#connected());
       } catch (error) {
-        const told = explainFile(error, path, this.#address) as Error & { code?: string };
+        const told = explainFile(error, path, this.#address, verb) as Error & { code?: string };
         if (told.code === 'source/gone') return null;
         if (attempt >= 3 || !isBroken(error)) throw told;
         this.#drop();
@@ -128,7 +133,31 @@ class SftpSession implements SourceSession {
     }
   }
 
-  async committed(): Promise<void> {}
+  committed(splits: readonly Split[]): Promise<void> {
+    const at = (path: string) => below(this.#settings.root, path);
+    return clearAway(
+      splits,
+      this.#ctx.settings,
+      {
+        look: async (path) => {
+          const found = await this.#look(path);
+          return found && { path, size: found.size, modified_at: found.modified?.toISOString() ?? null, etag: null };
+        },
+        remove: async ({ path }) => {
+          await this.#retried(path, (client) => client.delete(at(path), true), 'delete');
+        },
+        move: async ({ path }, to) => {
+          if ((await this.#look(to)) !== null) return false;
+          const folder = posix.dirname(at(to));
+          await this.#retried(folder, (client) => client.mkdir(folder, true), 'make');
+          // The protocol's own rename overwrites nothing.
+          await this.#retried(path, (client) => client.rename(at(path), at(to)), 'move');
+          return true;
+        },
+      },
+      this.#ctx.log,
+    );
+  }
 
   async close(): Promise<void> {
     const old = this.#client;

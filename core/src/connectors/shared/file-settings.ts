@@ -1,3 +1,4 @@
+import { afterLoad } from '../../spec/after-load.ts';
 import { compression } from '../../spec/compression.ts';
 import { schema } from '../../spec/schema.ts';
 
@@ -49,6 +50,7 @@ export const serverFiles = schema({
     regex: fileRegex,
     min_age: minAge('30s', 'Files changed more recently wait for a later run: they may still be written.'),
     compression,
+    after_load: afterLoad,
   },
   required: ['path'],
   additionalProperties: false,
