@@ -1,4 +1,5 @@
 import { child, textOf } from '../../text/node.ts';
+import * as specs from '../../specs.ts';
 import type { Rule } from '../rule.ts';
 
 /** Files are cleared away only where it is known which of them are loaded, and only inside the source's root. */
@@ -14,6 +15,14 @@ export const afterLoad: Rule = {
         'source/after-load',
         step.key,
         `\`${step.key.source}\` wants \`incremental: {type: files}\`, which keeps a ledger of the files that are loaded: without it a run that is stopped at the wrong moment would load a file twice.`,
+      );
+    }
+    const format = textOf(stream.node, 'source', 'format', 'type') ?? textOf(stream.node, 'source', 'format') ?? '';
+    if (Object.hasOwn(specs.formats, format) && specs.formats[format]?.capabilities.lists_files) {
+      report(
+        'source/after-load',
+        step.key,
+        `The files of ${specs.formats[format]?.title} are a table's own: without them it cannot be read any more.`,
       );
     }
     const folder = step.value;
