@@ -1,5 +1,5 @@
-import { child, textOf } from '../../text/node.ts';
 import * as specs from '../../specs.ts';
+import { child, textOf } from '../../text/node.ts';
 import type { Rule } from '../rule.ts';
 
 /** Files are cleared away only where it is known which of them are loaded, and only inside the source's root. */
