@@ -1,11 +1,12 @@
-import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import { cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DuckDBInstance } from '@duckdb/node-api';
-import { afterAll } from 'vitest';
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { LogView } from '../../../test/delta-log.ts';
-import type { SystemUnderTest } from '../../../test/destination-driver.ts';
+import { ADDRESSES, columns, Driver, type SystemUnderTest } from '../../../test/destination-driver.ts';
 import { destinationSuite } from '../../../test/destination-suite.ts';
+import { type OwnedEngine, openEngine } from '../../engine/duckdb.ts';
 import { destinations } from '../../registry.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'sluice-delta-'));
@@ -44,3 +45,175 @@ const system = (more: object = {}): SystemUnderTest => ({
 });
 
 destinationSuite('delta', () => system());
+
+describe('delta alone', () => {
+  const two = columns({ id: 'int', s: 'text' });
+  const three = (from: number) => `SELECT (range + ${from})::INT AS id, 'v' || (range + ${from}) AS s FROM range(3)`;
+  const LOAD = { how: 'load', tasks: 1 } as const;
+  const STAGE = { how: 'stage', tasks: 4 } as const;
+  let engine: OwnedEngine;
+  let driver: Driver;
+  let count = 0;
+  beforeAll(async () => {
+    mkdirSync(join(folder, 'spool'));
+    engine = await openEngine({ spool: join(folder, 'spool'), threads: 2, memory: 500_000_000 });
+  });
+  afterAll(() => engine.close());
+  beforeEach(() => {
+    driver = new Driver(system(), engine, `x${++count}`, folder);
+  });
+  const place = () => join(out, driver.table);
+  const log = () => new LogView(place());
+  const ids = async () => (await driver.select('id')).map((r) => Number(r.id));
+
+  test('a commit is one file of the log, with statistics and the stream’s own numbers', async () => {
+    await driver.run(LOAD, three(1), two);
+    await driver.run(STAGE, three(4), two);
+    const { versions, files } = log();
+    expect(versions).toHaveLength(2);
+    const txns = versions.flat().flatMap(({ txn }) => (txn ? [[txn.appId, txn.version]] : []));
+    const app = `p/t/orders_job/${driver.table}`;
+    expect(txns).toEqual([
+      [`sluice/${app}`, 1],
+      [`sluice-fence/${app}`, 1],
+      [`sluice/${app}`, 2],
+      [`sluice-fence/${app}`, 2],
+    ]);
+    expect(versions[0]?.find((line) => line.protocol)?.protocol).toEqual({ minReaderVersion: 1, minWriterVersion: 2 });
+    const [first] = files.values();
+    expect(JSON.parse(first?.stats ?? '')).toEqual({
+      numRecords: 3,
+      minValues: { id: 1, s: 'v1' },
+      maxValues: { id: 3, s: 'v3' },
+      nullCount: { id: 0, s: 0 },
+    });
+    expect(readdirSync(join(place(), '_sluice'))).toEqual(['streams']);
+  });
+
+  test('other writers that are faster cost a try and nothing else', async () => {
+    await driver.run(LOAD, three(1), two);
+    const one = await driver.connect('one');
+    const opened = await one.open(ADDRESSES, []);
+    const rows = driver.rows(three(4), two);
+    // Another stream merges into the table at the last moment: key 4 is new to both.
+    const other = new Driver(system(), engine, driver.table, folder);
+    other.job = 'another';
+    rows.gate = async () => {
+      const sql = `SELECT unnest([1, 4])::INT AS id, 'other' AS s`;
+      await other.run(LOAD, sql, two, { disposition: 'merge', more: { primaryKey: ['id'] } });
+    };
+    const more = { disposition: 'merge' as const, primaryKey: ['id'] };
+    driver.use = { write_disposition: 'merge' };
+    const merging = await driver.connect('one');
+    const result = await merging.load(driver.epoch('one', opened, two, more), rows);
+    expect(result).toMatchObject({ rows_written: 3, rows_inserted: 2, rows_updated: 1 });
+    expect(await driver.select()).toEqual([
+      { id: '1', s: 'other' },
+      { id: '2', s: 'v2' },
+      { id: '3', s: 'v3' },
+      { id: '4', s: 'v4' },
+      { id: '5', s: 'v5' },
+      { id: '6', s: 'v6' },
+    ]);
+    await one.close();
+    await merging.close();
+  });
+
+  test('many streams append to one table at once, and every row is there once', async () => {
+    const appends = Array.from({ length: 6 }, (_, n) => {
+      const own = new Driver(system(), engine, driver.table, folder);
+      own.job = `job_${n}`;
+      return own.run(LOAD, three(1 + n * 3), two);
+    });
+    await Promise.all(appends);
+    expect(await ids()).toEqual(Array.from({ length: 18 }, (_, n) => n + 1));
+    expect(log().versions).toHaveLength(6);
+  });
+
+  test('a holder that slept through a takeover cannot commit, whenever it wakes', async () => {
+    const old = await driver.connect('old');
+    const opened = await old.open(ADDRESSES, []);
+    const rows = driver.rows(three(1), two);
+    // The gate is the last thing before the commit: a newer run opens and commits meanwhile.
+    rows.gate = async () => {
+      const young = await driver.connect('young');
+      const next = await young.open(ADDRESSES, []);
+      await young.load(driver.epoch('young', next, two), driver.rows(three(4), two));
+      await young.close();
+    };
+    await expect(old.load(driver.epoch('old', opened, two), rows)).rejects.toMatchObject({ code: 'commit/fenced' });
+    await old.abort('old');
+    expect(await ids()).toEqual([4, 5, 6]);
+    const data = readdirSync(place()).filter((name) => name.endsWith('.parquet'));
+    expect(data).toEqual([...log().files.keys()]);
+    await old.close();
+  });
+
+  test('an abort after the commit takes nothing back', async () => {
+    const session = await driver.connect('late');
+    const opened = await session.open(ADDRESSES, []);
+    const request = { epoch: 0, task: 0, attempt: 1, columns: two, disposition: 'append' as const };
+    const quarantine = `SELECT 'type/value' AS code, 'r' AS reason, 'in.csv' AS path, 7::BIGINT AS row_number, NULL::BIGINT AS byte_offset, 'x' AS "row"`;
+    const token = await session.stage(request, driver.rows(three(1), two, quarantine));
+    // What a process that dies right behind its commit leaves: the list of what it staged.
+    const staging = join(place(), '_sluice', 'staging');
+    cpSync(staging, `${staging}-kept`, { recursive: true });
+    await session.commit(driver.epoch('late', opened, two), [token]);
+    cpSync(`${staging}-kept`, staging, { recursive: true });
+    rmSync(`${staging}-kept`, { recursive: true });
+    const next = await driver.connect('next');
+    await next.open(ADDRESSES, []);
+    await next.abort('late');
+    expect(await ids()).toEqual([1, 2, 3]);
+    expect(await next.quarantineGroups?.()).toMatchObject([{ code: 'type/value', rows: 1 }]);
+    expect(readdirSync(join(place(), '_sluice')).sort()).toEqual(['quarantine', 'streams']);
+    await next.close();
+    await session.close();
+  });
+
+  test('rows set aside are listed, taken in again once, and go after their time', async () => {
+    const aside = (n: number) =>
+      `SELECT 'type/value' AS code, 'r' AS reason, 'in.csv' AS path, (${n} + range)::BIGINT AS row_number, NULL::BIGINT AS byte_offset, '{"id":"x"}' AS "row" FROM range(2)`;
+    await driver.run(LOAD, three(1), two, { quarantine: aside(1) });
+    await driver.run(STAGE, three(4), two, { quarantine: aside(11) });
+    const session = await driver.connect('replay');
+    expect(await session.quarantineGroups?.()).toMatchObject([{ code: 'type/value', rows: 4, replayed: 0 }]);
+    const page = { limit: 10, offset: 0 };
+    const open = await session.quarantined?.({ open: true, entry: 'source', runs: ['run-1'] }, page);
+    expect(open?.map((row) => row.row_number)).toEqual([1, 2]);
+    const opened = await session.open(ADDRESSES, []);
+    const replays = { entry: 'source' as const, runs: ['run-1'], rows: 3 };
+    const wrong = session.load(driver.epoch('replay', opened, two, { replays }), driver.rows(three(7), two));
+    await expect(wrong).rejects.toMatchObject({ code: 'commit/replay', kind: 'transient' });
+    await session.abort('replay');
+    const right = driver.epoch('replay', opened, two, { replays: { ...replays, rows: 2 } });
+    await session.load(right, driver.rows(three(7), two));
+    expect(await session.quarantineGroups?.()).toMatchObject([{ rows: 4, replayed: 2 }]);
+    expect(await ids()).toEqual([1, 2, 3, 4, 5, 6, 7, 8, 9]);
+    // What the state says of their age is all that makes them go.
+    const home = join(place(), '_sluice', 'streams');
+    const states = join(home, readdirSync(home)[0] as string, 'state');
+    const newest = join(states, readdirSync(states).sort().at(-1) as string);
+    const state = JSON.parse(readFileSync(newest, 'utf8'));
+    writeFileSync(
+      newest,
+      JSON.stringify({ ...state, quarantine: state.quarantine.map((q: object) => ({ ...q, since: 0 })) }),
+    );
+    await driver.run(LOAD, three(10), two, { quarantine: aside(21) });
+    expect(await session.quarantineGroups?.()).toMatchObject([{ rows: 6 }]);
+    const { rows } = await session.query('SELECT count(DISTINCT run_id) FROM raw._sluice_quarantine');
+    expect(rows).toEqual([[3]]);
+    await session.close();
+  });
+
+  test('files end at the size that is asked for', async () => {
+    const own = new Driver(system({ target_file_size: '1MB' }), engine, driver.table, folder);
+    const sql = `SELECT range::INT AS id, md5(range::VARCHAR) AS s FROM range(400000)`;
+    await own.run(LOAD, sql, two);
+    expect(log().files.size).toBeGreaterThan(1);
+    expect((await driver.select('count(*)::INT AS n, count(DISTINCT id)::INT AS d', ''))[0]).toEqual({
+      n: '400000',
+      d: '400000',
+    });
+  });
+});

@@ -1,5 +1,4 @@
-import type { Action, Add, Snapshot } from '../../delta/actions.ts';
-import { fileKey } from '../../delta/actions.ts';
+import type { Snapshot } from '../../delta/actions.ts';
 import { isAppendOnly } from '../../delta/features.ts';
 import { fromUri } from '../../delta/paths.ts';
 import { columnsOf } from '../../delta/types.ts';
@@ -17,16 +16,21 @@ import type {
 } from '../../model/component.ts';
 import { SluiceError } from '../../model/error.ts';
 import { faultPoint } from '../../model/fault.ts';
+import type { QuarantinedRow, QuarantineFilter, QuarantineGroup } from '../../model/quarantine.ts';
 import type { FileIdentity } from '../../model/run.ts';
 import type { Column } from '../../model/type.ts';
 import { VERSION } from '../../model/version.ts';
 import { checkNames } from '../shared/ddl.ts';
+import type { StateDoor } from '../shared/door.ts';
 import { stateAfter } from '../shared/files/state.ts';
+import { quarantinedRows, quarantineGroups } from '../shared/quarantine.ts';
 import { decide, oldKeys, toOpened } from '../shared/state.ts';
+import { type AsideFile, changesAside, openAside, rewriteAside } from './aside.ts';
+import { type Change, commitActions } from './change.ts';
 import { openPlace, type Place } from './place.ts';
 import { queryTable } from './query.ts';
 import { mergeAnew, Rewriter } from './rewrite.ts';
-import { fileColumns, isWhole, partitionsOf, type Shape, shapeOf } from './shape.ts';
+import { fileColumns, isWhole, partitionsOf, shapeOf } from './shape.ts';
 import { type Staged, Stager } from './stage.ts';
 import { removeStaging, stagingFolder } from './staging.ts';
 import { type Stored, StreamState } from './stream-state.ts';
@@ -136,9 +140,24 @@ class DeltaSession implements DestinationSession {
       const table = await this.#table.refresh();
       const state = await this.#state.read(table);
       const files = [...(table?.files.values() ?? []), ...(table?.removed.values() ?? [])];
-      return new Set([...files.map((file) => fromUri(file.path)), ...state.quarantine]);
+      return new Set([...files.map((file) => fromUri(file.path)), ...state.quarantine.map(({ path }) => path)]);
     });
     await faultPoint('destination.abort.after');
+  }
+
+  async quarantineGroups(): Promise<QuarantineGroup[]> {
+    return this.#withAside((door) => quarantineGroups(door));
+  }
+
+  async quarantined(filter: QuarantineFilter, page: { limit: number; offset: number }): Promise<QuarantinedRow[]> {
+    return this.#withAside((door) => quarantinedRows(door, filter, page));
+  }
+
+  async #withAside<T>(work: (door: StateDoor) => Promise<T>): Promise<T> {
+    const { quarantine } = await this.#state.read(await this.#table.refresh());
+    return this.#place.withEngine(async (engine) =>
+      work(await openAside(engine, this.#place.folder, this.#ctx.key, quarantine)),
+    );
   }
 
   async query(sql: string): Promise<{ columns: Column[]; rows: (string | number | boolean | null)[][] }> {
@@ -184,20 +203,29 @@ class DeltaSession implements DestinationSession {
       if (earlier) return earlier.result;
       const table = await this.#table.refresh();
       const change = await this.#change(table, epoch, staged);
-      const state = await this.#next(table, epoch, staged, change);
-      const actions = this.#actions(epoch, change, table);
+      const before = await this.#state.read(table);
+      const state = await this.#next(before, epoch, staged, change);
+      const actions = commitActions(epoch, change, table, this.#state.marks(epoch.baseSeq + 1, epoch.fence));
       await this.#state.prepare(state, epoch.fence);
       await faultPoint(`destination.${step}.inside`);
       const version = (table?.version ?? -1) + 1;
       if (await this.#table.commit(version - 1, actions)) {
         await faultPoint(`destination.${step}.committed`);
-        await this.#place.folder.removeAll(stagingFolder(this.#ctx.key, this.#ctx.runId)).catch(() => undefined);
+        await this.#sweep(before, state);
         await this.#table.checkpoint(version);
         return { ...change.counts, repeated: false };
       }
       if (tries === TRIES) throw busy(this.#place.folder.name);
       await this.#stager.discard(change.rewritten);
     }
+  }
+
+  /** What the commit has no more use for; what stays is in nobody's way. */
+  async #sweep(before: Stored, now: Stored): Promise<void> {
+    const { folder } = this.#place;
+    await folder.removeAll(stagingFolder(this.#ctx.key, this.#ctx.runId)).catch(() => undefined);
+    const kept = new Set(now.quarantine.map(({ path }) => path));
+    for (const { path } of before.quarantine) if (!kept.has(path)) await folder.remove(path).catch(() => undefined);
   }
 
   /** What the commit does to the table, worked out against its version `table`. */
@@ -241,59 +269,32 @@ class DeltaSession implements DestinationSession {
     });
   }
 
-  async #next(table: Snapshot | null, epoch: EpochCommit, staged: readonly Staged[], change: Change): Promise<Stored> {
-    const before = await this.#state.read(table);
+  async #next(before: Stored, epoch: EpochCommit, staged: readonly Staged[], change: Change): Promise<Stored> {
     const ledger = await this.#state.ledger.after(
       before.ledger,
       epoch,
       this.#state.segment(epoch.baseSeq + 1, epoch.fence),
     );
     const next = stateAfter(before, epoch, { counts: change.counts, format: 'delta', ledger, whole: false });
-    const aside = staged.flatMap((token) => token.quarantine ?? []);
     // Names and types of the columns stand in the log.
-    return { ...next, table: null, key: this.#ctx.key, quarantine: [...before.quarantine, ...aside] };
+    return {
+      ...next,
+      table: null,
+      key: this.#ctx.key,
+      quarantine: await this.#aside(before.quarantine, epoch, staged),
+    };
   }
 
-  #actions(epoch: EpochCommit, change: Change, table: Snapshot | null): Action[] {
-    const { shape, adds, gone, rewritten, counts } = change;
+  /** Files of rows set aside once the epoch is committed: those before, as it changes them, and its own. */
+  async #aside(before: readonly AsideFile[], epoch: EpochCommit, staged: readonly Staged[]): Promise<AsideFile[]> {
     const now = Date.now();
-    const merges = epoch.disposition === 'merge';
-    const operation = merges ? 'MERGE' : 'WRITE';
-    const mode = epoch.disposition === 'replace' ? 'Overwrite' : 'Append';
-    const actions: Action[] = [
-      {
-        commitInfo: {
-          timestamp: now,
-          operation,
-          operationParameters: merges ? {} : { mode, partitionBy: JSON.stringify(shape.partitionBy) },
-          ...(table ? { readVersion: table.version } : {}),
-          isBlindAppend: gone.length === 0 && !merges,
-          engineInfo: `sluice/${VERSION}`,
-          operationMetrics: {
-            numOutputRows: String(counts.rows_written),
-            numFiles: String(adds.length + rewritten.length),
-          },
-          userMetadata: epoch.commitId,
-        },
-      },
-    ];
-    if (shape.protocol) actions.push({ protocol: shape.protocol });
-    if (shape.metadata) actions.push({ metaData: shape.metadata });
-    actions.push(...this.#state.marks(epoch.baseSeq + 1, epoch.fence));
-    for (const { path, partitionValues, size, deletionVector } of uniqueFiles(gone))
-      actions.push({
-        remove: {
-          path,
-          deletionTimestamp: now,
-          dataChange: true,
-          extendedFileMetadata: true,
-          partitionValues,
-          size,
-          ...(deletionVector ? { deletionVector } : {}),
-        },
-      });
-    for (const add of [...rewritten, ...adds]) actions.push({ add });
-    return actions;
+    const own = staged.flatMap(({ quarantine }) => (quarantine === null ? [] : [{ path: quarantine, since: now }]));
+    if (!changesAside(before, epoch)) return [...before, ...own];
+    return this.#place.withEngine(async (engine) => {
+      const door = await openAside(engine, this.#place.folder, this.#ctx.key, before);
+      const kept = await rewriteAside(engine, door, epoch);
+      return kept === null ? own : [await this.#stager.bringAside(kept), ...own];
+    });
   }
 
   /** The stream's state under a name that its job had before, unless it has commits under the new one. */
@@ -321,20 +322,6 @@ class DeltaSession implements DestinationSession {
     }
     await old.remove();
   }
-}
-
-interface Change {
-  shape: Shape;
-  /** Files that the tasks staged. */
-  adds: Add[];
-  gone: Add[];
-  /** Files that hold rows of files that go. */
-  rewritten: Add[];
-  counts: Omit<CommitResult, 'repeated'>;
-}
-
-function uniqueFiles(files: readonly Add[]): Add[] {
-  return [...new Map(files.map((file) => [fileKey(file), file])).values()];
 }
 
 function plainColumns(table: Snapshot | null): Column[] | null {

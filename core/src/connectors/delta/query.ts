@@ -10,6 +10,7 @@ import { openInstance } from '../shared/duck-instance.ts';
 import { type Cell, readRows } from '../shared/duck-rows.ts';
 import { queryFailed } from '../shared/errors.ts';
 import { FILES, QUARANTINE, STATE, type TableShape } from '../shared/tables.ts';
+import { asideSql } from './aside.ts';
 import type { Place } from './place.ts';
 import { scanFiles } from './rewrite.ts';
 import type { Stored } from './stream-state.ts';
@@ -75,9 +76,9 @@ async function layOut(query: TableToQuery, connection: DuckDBConnection, into: s
     await connection.run(`CREATE VIEW ${at(own)} AS ${await tableSql(rows, files, columnsOf(table.metadata))}`);
   }
   const aside: string[] = [];
-  for (const path of state.quarantine) aside.push(await place.folder.local(path, into));
+  for (const { path } of state.quarantine) aside.push(await place.folder.local(path, into));
   paths.push(...aside);
-  const set = aside.length > 0 ? `SELECT * FROM read_parquet(${literalList(aside)}, union_by_name = true)` : null;
+  const set = aside.length > 0 ? asideSql(aside, query.key) : null;
   const own_ = [...ownRows(query), [QUARANTINE, set] as const];
   for (const [shape, rows] of own_) await connection.run(`CREATE VIEW ${at(shape.name)} AS ${viewOf(shape, rows)}`);
   return paths;

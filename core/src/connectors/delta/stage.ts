@@ -12,6 +12,7 @@ import { typed } from '../shared/duck-rows.ts';
 import { runHash } from '../shared/names.ts';
 import { stagingLost } from '../shared/staged.ts';
 import { DELETE_MARK } from '../shared/tables.ts';
+import type { AsideFile } from './aside.ts';
 import { type FileColumn, type NewFile, writeData } from './data.ts';
 import type { Place } from './place.ts';
 import type { Rewritten } from './rewrite.ts';
@@ -128,6 +129,13 @@ export class Stager {
     const made = await writeData(engine, { ...request, fileSize: this.#fileSize });
     await bringFiles(this.#place.folder, this.#staging, made);
     return { adds: made.map(({ add }) => add), gone, counts };
+  }
+
+  /** Brings a file of rows set aside that takes the place of others. */
+  async bringAside({ local, since }: { local: string; since: number }): Promise<AsideFile> {
+    const path = quarantineFile(this.#name(0));
+    await bringFiles(this.#place.folder, this.#staging, [{ local, path }]);
+    return { path, since };
   }
 
   /** Takes files back that a commit made in vain. */

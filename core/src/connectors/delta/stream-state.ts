@@ -6,12 +6,13 @@ import type { StreamKey } from '../../model/run.ts';
 import { Ledger, type Shelf } from '../shared/files/ledger.ts';
 import { type FileState, NO_COMMIT } from '../shared/files/state.ts';
 import { streamHash } from '../shared/names.ts';
+import type { AsideFile } from './aside.ts';
 import { HOME } from './staging.ts';
 
 /** What is known of a stream between two commits. */
 export interface Stored extends FileState {
-  /** Files below the table with the rows set aside, oldest first. */
-  quarantine: string[];
+  /** Files with the rows set aside, oldest first. */
+  quarantine: AsideFile[];
 }
 
 /**
