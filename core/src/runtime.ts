@@ -4,6 +4,7 @@ export { runStream } from './engine/epoch.ts';
 export { type Expanded, expandStreams, streamOfTable } from './engine/expand.ts';
 export { formatByName } from './engine/format-of.ts';
 export { type Inferred, inferStream } from './engine/infer.ts';
+export { openSource } from './engine/open-source.ts';
 export type { EpochPorts, Phase, StreamOutcome, StreamRun } from './engine/ports.ts';
 export { type Preview, previewStream } from './engine/preview.ts';
 export type { ColumnProfile } from './engine/profile.ts';

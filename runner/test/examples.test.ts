@@ -29,10 +29,10 @@ interface Expectation {
   vars: string[];
   /** Commands before `run`, such as those that the example's page names. */
   before?: string[][];
-  /** Raw DuckDB's number of rows for each table, from the same files; `again` says that a second run writes it anew. */
-  tables: Record<string, { raw: string; again?: boolean }>;
+  /** Raw DuckDB's number of rows for each table, from the same files; `again` says that a second run writes it anew, `job` whose destination has it. */
+  tables: Record<string, { raw: string; again?: boolean; job?: string }>;
   /** Queries on the warehouse with the rows that they must give, beside what raw DuckDB finds in the files. */
-  same: { loaded: string; raw: string }[];
+  same: { loaded: string; raw: string; job?: string }[];
   /** The job whose destination is asked; left out: the embedded warehouse. */
   job?: string;
   /** What the example talks to. */
@@ -151,6 +151,32 @@ const expectations: Record<string, Expectation> = {
       },
     ],
   },
+  delta: {
+    vars: [],
+    tables: {
+      orders: { raw: 'select 3', job: 'orders' },
+      events: { raw: 'select 3', job: 'events' },
+      clicks: { raw: 'select 3' },
+      sales: { raw: 'select 2', again: true },
+    },
+    same: [
+      {
+        job: 'orders',
+        loaded: 'select order_id, region, amount, status, updated_at::varchar as at from orders order by 1',
+        raw: `select * from (values (1, 'North West', 10.50, 'new', '2026-01-01 08:00:00'),
+              (2, 'Größe', 24.00, 'paid', '2026-01-02 11:00:00'), (4, 'North West', 99.90, 'new', '2026-01-02 13:45:00')) order by all`,
+      },
+      {
+        loaded: 'select event_id::int as id, page, epoch_us(seen_at) as us from clicks order by 1',
+        raw: `select * from (values (1, '/', 1767254400125000), (2, '/prices', 1767254401500000),
+              (3, '/', 1767398399999999)) order by all`,
+      },
+      {
+        loaded: 'select region, orders::int as n, amount from sales order by region',
+        raw: "select * from (values ('Größe', 1, 24.00), ('North West', 2, 110.40)) order by all",
+      },
+    ],
+  },
   'messy-files': {
     vars: [],
     tables: {
@@ -263,7 +289,7 @@ function runs(name: string, expected: Expectation): void {
   let db: TestDatabase;
   let server: ExampleServer | undefined;
   let cwd: string;
-  const from = expected.job === undefined ? [] : ['--job', expected.job];
+  const from = (job = expected.job) => (job === undefined ? [] : ['--job', job]);
   const vars = expected.vars.flatMap((value) => ['--var', value]);
   const run = (...args: string[]) => sluice([...args, ...vars], { cwd, env: { DATABASE_URL: db.url, ...server?.env } });
 
@@ -289,13 +315,15 @@ function runs(name: string, expected: Expectation): void {
     for (const args of expected.before ?? []) expect((await run(...args)).code).toBe(0);
     const { code, stderr } = await run('run', '--quiet', '--select', 'path:jobs');
     expect([code, stderr]).toEqual([0, '']);
-    const tables = Object.keys(expected.tables);
-    const counts = tables.map((table) => `select '${table}' as name, count(*)::varchar as n from ${table}`);
-    const found = await run('sql', '--json', counts.join(' union all '), ...from);
-    const wanted = tables.map((table) => `select '${table}' as name, (${expected.tables[table]?.raw})::varchar as n`);
-    expect(JSON.parse(found.stdout)).toEqual(expect.arrayContaining(await rawRows(wanted.join(' union all '))));
-    for (const { loaded, raw } of expected.same) {
-      const { stdout } = await run('sql', '--json', loaded, ...from);
+    for (const job of new Set(Object.values(expected.tables).map((table) => table.job))) {
+      const tables = Object.entries(expected.tables).filter(([, table]) => table.job === job);
+      const counts = tables.map(([table]) => `select '${table}' as name, count(*)::varchar as n from ${table}`);
+      const found = await run('sql', '--json', counts.join(' union all '), ...from(job));
+      const wanted = tables.map(([table, { raw }]) => `select '${table}' as name, (${raw})::varchar as n`);
+      expect(JSON.parse(found.stdout)).toEqual(expect.arrayContaining(await rawRows(wanted.join(' union all '))));
+    }
+    for (const { loaded, raw, job } of expected.same) {
+      const { stdout } = await run('sql', '--json', loaded, ...from(job));
       const plain = (rows: unknown[]) => rows.map((row) => Object.values(row as object).map(String));
       expect(plain(JSON.parse(stdout))).toEqual(plain(await rawRows(raw)));
     }

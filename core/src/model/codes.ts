@@ -66,6 +66,8 @@ export const DIAGNOSTIC_CODES = {
   'column/unknown': 'A step, check or key names a column that no longer exists at that point.',
   'mask/key': '`mask: hash` without `masking.key` in sluice.yaml.',
   'source/table': 'A database source with neither or both of `table` and `query`.',
+  'source/format':
+    'A format of tables that the source cannot read, or a pattern where the folder of one table is wanted.',
   'source/pattern':
     '`name`, `destination.table` or `exclude` where they do not fit to a table that is, or is not, a pattern.',
   'destination/key': '`merge` without a primary key.',

@@ -1,7 +1,7 @@
 import { mkdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { messageOf, SluiceError, type SluiceErrorJson, type Stream, type StreamKey } from '@sluice/core';
-import { type DestinationSession, openEngine, registry, type Split } from '@sluice/core/runtime';
+import { type DestinationSession, openEngine, openSource, type Split } from '@sluice/core/runtime';
 import { atDestination } from './destination.ts';
 import { redactDeep, redactorOf } from './redact.ts';
 
@@ -101,11 +101,8 @@ function silent(side: Probe['side'], stream: Stream): SluiceError {
   });
 }
 
-async function open({ stream, projectDir }: ProbeRequest, signal: AbortSignal) {
-  const { type, settings } = stream.source;
-  const source = await registry.sources[type]?.load();
-  if (!source) throw new SluiceError('component/unknown', 'config', `There is no source of type ${type}`);
-  return source.connect({ settings, format: stream.format, projectDir, signal, log: () => undefined });
+function open({ stream, projectDir }: ProbeRequest, signal: AbortSignal) {
+  return openSource(stream, { projectDir, signal, log: () => undefined });
 }
 
 async function list(request: ProbeRequest, signal: AbortSignal): Promise<Split[]> {

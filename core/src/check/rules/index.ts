@@ -25,6 +25,7 @@ import { secrets } from './secrets.ts';
 import { sharedTables } from './shared-tables.ts';
 import { sourceTable } from './source-table.ts';
 import { streamNames } from './stream-names.ts';
+import { tableFormat } from './table-format.ts';
 import { targets } from './targets.ts';
 import { windows } from './windows.ts';
 import { workers } from './workers.ts';
@@ -57,6 +58,7 @@ export const rules: readonly Rule[] = [
   sharedTables,
   sourceTable,
   streamNames,
+  tableFormat,
   targets,
   windows,
   workers,
