@@ -25,6 +25,7 @@ export { complete } from './language/complete.ts';
 export { codeActions } from './language/fixes.ts';
 export { hover } from './language/hover.ts';
 export { codeLenses } from './language/lenses.ts';
+export { type NewJob, newJobText, type SourceChoice, sourceChoices } from './language/new-job.ts';
 export { observe } from './language/observed.ts';
 export { definition, references } from './language/occurrences.ts';
 export {

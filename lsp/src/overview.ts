@@ -1,10 +1,13 @@
 import {
   type LanguageContext,
+  type NewJob,
+  newJobText,
   type Position,
   positionAt,
   projectOverview,
   runErrorPlace,
   type SluiceErrorJson,
+  sourceChoices,
 } from '@sluice/core';
 import { rangeOf, workspaceEdit } from './convert.ts';
 import { below, pathOfUri } from './paths.ts';
@@ -32,6 +35,8 @@ export function answerOverview({ connection, workspace }: Server): void {
     'sluice/owns',
     async ({ uri }: { uri: string }): Promise<unknown> => await workspace.isOurs(uri),
   );
+  connection.onRequest('sluice/sources', () => sourceChoices());
+  connection.onRequest('sluice/newJob', (job: NewJob) => newJobText(job));
   connection.onRequest('sluice/runError', async ({ uri, error }: { uri: string; error: SluiceErrorJson }) => {
     const found = await fileOf(uri, workspace);
     const place = found && runErrorPlace(found.context, error);

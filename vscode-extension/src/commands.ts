@@ -1,83 +1,120 @@
 import * as vscode from 'vscode';
 import type { LanguageClient } from 'vscode-languageclient/node';
-import { findSluice, offerInstall } from './sluice-command.ts';
-import type { JobItem, Views } from './views.ts';
+import { newJob } from './new-job.ts';
+import type { Previews } from './preview.ts';
+import type { FoundJob, Projects } from './project.ts';
+import type { Runs } from './runs/runs.ts';
+import { sluiceTask } from './runs/runs.ts';
+import { sluiceFor } from './sluice-command.ts';
+import type { ConnectionItem, ConnectionsView } from './views/connections.ts';
+import type { JobItem, JobsView } from './views/jobs.ts';
+import type { ChangeItem, PlanView } from './views/plan.ts';
+import type { RunItem } from './views/runs.ts';
+import type { Tree } from './views/tree.ts';
+
+/** Everything that commands work on. */
+export interface Parts {
+  client: LanguageClient;
+  projects: Projects;
+  runs: Runs;
+  previews: Previews;
+  log: vscode.LogOutputChannel;
+  views: { jobs: JobsView; runs: Tree; connections: ConnectionsView; plan: PlanView };
+}
+
+/** From a code lens: address and name; from a view: its item; from the palette: nothing. */
+type Target = string | JobItem | RunItem | undefined;
 
 /** Registers every command of the palette, the views and the code lenses. */
-export function registerCommands(context: vscode.ExtensionContext, client: LanguageClient, views: Views): void {
+export function registerCommands(context: vscode.ExtensionContext, parts: Parts): void {
+  const { client, projects, runs, previews, log, views } = parts;
   const on = (name: string, run: (...args: never[]) => unknown): void => {
     context.subscriptions.push(vscode.commands.registerCommand(`sluice.${name}`, run));
   };
-  on('run', (target?: string | JobItem, job?: string) => runJob('run', target, job));
-  on('preview', (target?: string | JobItem, job?: string) => runJob('preview', target, job));
-  on('validate', () => runInTerminal(['validate'], currentUri()));
-  on('refresh', () => views.refresh());
-  on('restartServer', () => client.restart());
-  on('filterJobs', async () =>
-    views.filter(
-      await vscode.window.showInputBox({ prompt: 'Show only jobs whose name or tag holds', value: views.filtered }),
-    ),
-  );
-  on('newJob', newJob);
-}
-
-function currentUri(): vscode.Uri | undefined {
-  return vscode.window.activeTextEditor?.document.uri ?? vscode.workspace.workspaceFolders?.[0]?.uri;
-}
-
-/** From a code lens (address and name), a view (its item) or the palette (the file that is open). */
-async function runJob(command: 'run' | 'preview', target?: string | JobItem, job?: string): Promise<void> {
-  const fromView = typeof target === 'object' ? target.job : null;
-  const uri = fromView
-    ? vscode.Uri.parse(fromView.place.uri)
-    : typeof target === 'string'
-      ? vscode.Uri.parse(target)
-      : currentUri();
-  const name = fromView?.name ?? job ?? nameIn(uri);
-  if (!uri || !name) {
-    void vscode.window.showInformationMessage('Open a job file first, or choose a job in the view Jobs.');
-    return;
-  }
-  // The program reads files, not editors.
-  await vscode.workspace.textDocuments.find((document) => document.uri.toString() === uri.toString())?.save();
-  await runInTerminal([command, name], uri);
-}
-
-function nameIn(uri: vscode.Uri | undefined): string | null {
-  const document = vscode.workspace.textDocuments.find((one) => one.uri.toString() === uri?.toString());
-  return document ? (/^name:\s*["']?([a-z][a-z0-9_]*)/m.exec(document.getText())?.[1] ?? null) : null;
-}
-
-/** Runs the program as a task, so that its output stays, its end is seen, and it can be stopped. */
-async function runInTerminal(args: readonly string[], uri: vscode.Uri | undefined): Promise<void> {
-  const folder = (uri && vscode.workspace.getWorkspaceFolder(uri)) ?? vscode.workspace.workspaceFolders?.[0];
-  const program = findSluice(folder);
-  if (!program) return await offerInstall();
-  const cwd = uri && uri.scheme === 'file' ? vscode.Uri.joinPath(uri, '..').fsPath : folder?.uri.fsPath;
-  const isFolder = uri?.toString() === folder?.uri.toString();
-  const options = { cwd: (isFolder ? folder?.uri.fsPath : cwd) ?? '.' };
-  const task = new vscode.Task(
-    { type: 'sluice', command: args.join(' ') },
-    folder ?? vscode.TaskScope.Workspace,
-    `sluice ${args.join(' ')}`,
-    'sluice',
-    new vscode.ProcessExecution(program, [...args], options),
-  );
-  task.presentationOptions = {
-    reveal: vscode.TaskRevealKind.Always,
-    panel: vscode.TaskPanelKind.Dedicated,
-    clear: true,
+  const onJob = (name: string, run: (found: FoundJob) => unknown): void => {
+    on(name, async (target: Target, job?: string) => {
+      const found = await jobOf(parts, target, job);
+      if (found) await run(found);
+    });
   };
-  await vscode.tasks.executeTask(task);
+  onJob('run', async ({ project, job }) => await runs.start(project.dir, job.name));
+  onJob('fullRefresh', async ({ project, job }) => {
+    const go = 'Load everything again';
+    const text = `${job.name}: what was loaded is forgotten, and the table replaced once the load succeeded.`;
+    if ((await vscode.window.showWarningMessage(text, { modal: true }, go)) === go)
+      await runs.start(project.dir, job.name, 'run', ['--full-refresh']);
+  });
+  onJob('backfill', async ({ project, job }) => {
+    const range = await askRange();
+    if (range) await runs.start(project.dir, job.name, 'backfill', ['--from', range.from, '--to', range.to]);
+  });
+  onJob('preview', async (found) => await previews.show(found));
+  on('stop', async (target: Target) => {
+    const record = target !== undefined && typeof target === 'object' && 'run' in target ? target.run : null;
+    if (record) return runs.stop(record);
+    const found = await jobOf(parts, target);
+    const last = found && runs.last(found.project.dir, found.job.name);
+    if (last) runs.stop(last);
+  });
+  on('showLog', () => log.show(true));
+  on('validate', () => validate(projects));
+  on('refresh', () => {
+    projects.refresh();
+    for (const view of Object.values(views)) view.refresh();
+  });
+  on('restartServer', () => client.restart());
+  on('filterJobs', () => views.jobs.filter());
+  on('groupJobs', () => views.jobs.group());
+  on('testConnection', (item?: ConnectionItem) => views.connections.test(item));
+  on('showDifference', (item: ChangeItem) => views.plan.diff(item));
+  on('newJob', () => newJob(client, projects));
 }
 
-/** A job file that is filled in by completing; nothing is written before it is saved. */
-async function newJob(): Promise<void> {
-  const document = await vscode.workspace.openTextDocument({ language: 'sluice', content: '' });
-  const editor = await vscode.window.showTextDocument(document);
-  await editor.insertSnippet(
-    new vscode.SnippetString(
-      'name: ${1:my_job}\nsource:\n  type: $2\n  path: $3\ndestination:\n  type: $4\n  table: ${5:my_table}\n$0',
+/** The job that is meant; its file is saved, since the program reads files, not editors. */
+async function jobOf({ projects }: Parts, target: Target, name?: string): Promise<FoundJob | null> {
+  let found: FoundJob | null = null;
+  if (typeof target === 'object' && 'run' in target) found = await projects.jobNamed(target.run.dir, target.run.job);
+  else if (typeof target === 'object' && target.job?.name)
+    found = { project: target.project, job: { ...target.job, name: target.job.name } };
+  else {
+    const uri = typeof target === 'string' ? vscode.Uri.parse(target) : vscode.window.activeTextEditor?.document.uri;
+    found = uri ? await projects.jobAt(uri) : null;
+    if (found && name) found = { ...found, job: { ...found.job, name } };
+    found ??= target === undefined ? await chooseJob(projects) : null;
+  }
+  if (found) {
+    const path = vscode.Uri.parse(found.job.place.uri).fsPath;
+    await vscode.workspace.textDocuments.find(({ uri, isDirty }) => isDirty && uri.fsPath === path)?.save();
+  }
+  return found;
+}
+
+async function chooseJob(projects: Projects): Promise<FoundJob | null> {
+  const picks = (await projects.load()).flatMap((project) =>
+    project.jobs.flatMap(({ name, ...job }) =>
+      name === null ? [] : [{ label: name, description: job.file, found: { project, job: { ...job, name } } }],
     ),
   );
+  return (await vscode.window.showQuickPick(picks, { placeHolder: 'Job' }))?.found ?? null;
+}
+
+async function askRange(): Promise<{ from: string; to: string } | null> {
+  const ask = async (prompt: string): Promise<string | undefined> =>
+    await vscode.window.showInputBox({
+      prompt,
+      placeHolder: '2026-01-01',
+      validateInput: (text) => (text.trim() === '' ? 'A date, a time or a value of the cursor' : null),
+    });
+  const from = await ask('Beginning of the backfill');
+  const to = from === undefined ? undefined : await ask(`Its end, itself left out (from ${from})`);
+  return from === undefined || to === undefined ? null : { from, to };
+}
+
+async function validate(projects: Projects): Promise<void> {
+  const all = await projects.load();
+  const open = vscode.window.activeTextEditor?.document.uri;
+  const project = all.find(({ dir }) => open?.fsPath.startsWith(dir)) ?? all[0];
+  const program = project ? await sluiceFor(project.dir) : null;
+  if (!project || !program) return;
+  await vscode.tasks.executeTask(sluiceTask(program, ['validate'], ['validate'], project.dir));
 }

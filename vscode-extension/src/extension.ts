@@ -3,7 +3,15 @@ import type { LanguageClient } from 'vscode-languageclient/node';
 import { makeClient } from './client.ts';
 import { registerCommands } from './commands.ts';
 import { followLanguage } from './language-id.ts';
-import { registerViews } from './views.ts';
+import { Previews } from './preview.ts';
+import { Projects } from './project.ts';
+import { Failures } from './runs/failures.ts';
+import { logRuns, tellServer } from './runs/logs.ts';
+import { Runs } from './runs/runs.ts';
+import { registerConnections } from './views/connections.ts';
+import { registerJobs } from './views/jobs.ts';
+import { registerPlan } from './views/plan.ts';
+import { registerRuns } from './views/runs.ts';
 
 let client: LanguageClient | undefined;
 
@@ -11,13 +19,23 @@ let client: LanguageClient | undefined;
 export async function activate(context: vscode.ExtensionContext): Promise<void> {
   const made = makeClient(context);
   client = made;
-  const views = registerViews(context, made);
-  registerCommands(context, made, views);
+  const projects = new Projects(context, made);
+  const runs = new Runs(context);
+  const views = {
+    jobs: registerJobs(context, projects, runs),
+    runs: registerRuns(context, projects, runs),
+    connections: registerConnections(context, projects),
+    plan: registerPlan(context, projects),
+  };
+  const log = logRuns(context, runs);
+  new Failures(context, made, projects, runs);
+  tellServer(context, made, runs);
+  registerCommands(context, { client: made, projects, runs, previews: new Previews(), log, views });
   // Trust may be granted while the server starts: what it was told then is told anew.
   const grant = vscode.workspace.onDidGrantWorkspaceTrust(async () => {
     await starting;
     await made.restart();
-    views.refresh();
+    projects.refresh();
   });
   context.subscriptions.push(grant);
   const starting = made.start();
@@ -28,7 +46,7 @@ export async function activate(context: vscode.ExtensionContext): Promise<void> 
     return;
   }
   followLanguage(context, made);
-  views.refresh();
+  projects.refresh();
 }
 
 export async function deactivate(): Promise<void> {

@@ -1,3 +1,4 @@
+import { spawn } from 'node:child_process';
 import { accessSync, constants, statSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
 import * as vscode from 'vscode';
@@ -5,13 +6,14 @@ import * as vscode from 'vscode';
 const NAMES = process.platform === 'win32' ? ['sluice.cmd', 'sluice.exe'] : ['sluice'];
 
 /**
- * The `sluice` program: the setting `sluice.path`, then the workspace's own where the workspace is trusted, then PATH. null: there
- * is none.
+ * The `sluice` program: the setting `sluice.path`, then the workspace's own, then PATH. null: there is none, or the workspace is not
+ * trusted, since whatever is run reads its files.
  */
 export function findSluice(folder: vscode.WorkspaceFolder | undefined): string | null {
+  if (!vscode.workspace.isTrusted) return null;
   const set = vscode.workspace.getConfiguration('sluice').get<string>('path', '').trim();
   if (set !== '') return isProgram(set) ? set : null;
-  const own = folder && vscode.workspace.isTrusted ? [join(folder.uri.fsPath, 'node_modules', '.bin')] : [];
+  const own = folder ? [join(folder.uri.fsPath, 'node_modules', '.bin')] : [];
   const folders = [...own, ...(process.env.PATH ?? '').split(delimiter).filter((part) => part !== '')];
   for (const at of folders) for (const name of NAMES) if (isProgram(join(at, name))) return join(at, name);
   return null;
@@ -26,8 +28,22 @@ function isProgram(path: string): boolean {
   }
 }
 
+/** The program for a project's folder; where there is none, says so and how to get one. */
+export async function sluiceFor(dir: string): Promise<string | null> {
+  const program = findSluice(vscode.workspace.getWorkspaceFolder(vscode.Uri.file(dir)));
+  if (!program) await offerInstall();
+  return program;
+}
+
 /** Says that there is no program, and how to get one. */
 export async function offerInstall(): Promise<void> {
+  if (!vscode.workspace.isTrusted) {
+    const manage = 'Manage Workspace Trust';
+    const text = 'Sluice runs nothing in a workspace that is not trusted; completion and checks work.';
+    if ((await vscode.window.showWarningMessage(text, manage)) === manage)
+      await vscode.commands.executeCommand('workbench.trust.manage');
+    return;
+  }
   const copy = 'Copy the install line';
   const settings = 'Open the setting';
   const chosen = await vscode.window.showWarningMessage(
@@ -37,4 +53,51 @@ export async function offerInstall(): Promise<void> {
   );
   if (chosen === copy) await vscode.env.clipboard.writeText('npm install --save-dev @sluice/runner');
   if (chosen === settings) await vscode.commands.executeCommand('workbench.action.openSettings', 'sluice.path');
+}
+
+/** What a command wrote to stdout and stderr. */
+export interface Output {
+  code: number | null;
+  stdout: string;
+  stderr: string;
+}
+
+/** Runs the program to its end, without a terminal. `signal` ends it. */
+export async function runSluice(
+  program: string,
+  args: readonly string[],
+  cwd: string,
+  signal?: AbortSignal,
+): Promise<Output> {
+  const env = { ...process.env, NO_COLOR: '1' };
+  const child = spawn(program, [...args], {
+    cwd,
+    env,
+    stdio: ['ignore', 'pipe', 'pipe'],
+    ...(signal ? { signal } : {}),
+  });
+  const read = { stdout: '', stderr: '' };
+  for (const name of ['stdout', 'stderr'] as const) {
+    child[name].setEncoding('utf8').on('data', (chunk: string) => {
+      read[name] += chunk;
+    });
+  }
+  return await new Promise((done) => {
+    child.once('error', ({ message }) => done({ code: null, stdout: '', stderr: message }));
+    child.once('close', (code) => done({ code, ...read }));
+  });
+}
+
+/** The JSON that a command wrote, also where it ended with a fault; null: it wrote none, and `stderr` says why. */
+export async function askSluice<T>(
+  program: string,
+  args: readonly string[],
+  cwd: string,
+): Promise<{ value: T | null; stderr: string }> {
+  const { stdout, stderr } = await runSluice(program, [...args, '--json'], cwd);
+  try {
+    return { value: JSON.parse(stdout) as T, stderr };
+  } catch {
+    return { value: null, stderr: stderr.trim() || stdout.trim() || 'it wrote nothing' };
+  }
 }

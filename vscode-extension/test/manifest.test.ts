@@ -9,7 +9,9 @@ import { Client, folderWith } from '../../lsp/test/client.ts';
 const root = fileURLToPath(new URL('..', import.meta.url));
 const manifest = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));
 const { contributes } = manifest;
-const sources = readdirSync(join(root, 'src')).map((name) => readFileSync(join(root, 'src', name), 'utf8'));
+const sources = readdirSync(join(root, 'src'), { recursive: true, encoding: 'utf8' })
+  .filter((name) => name.endsWith('.ts'))
+  .map((name) => readFileSync(join(root, 'src', name), 'utf8'));
 const code = sources.join('\n');
 
 /** Names and sizes in a zip file, from its central directory. */
@@ -29,7 +31,7 @@ function zipEntries(path: string): Map<string, number> {
 describe('the manifest', () => {
   it('declares exactly the commands that the code registers, in one category', () => {
     const declared = contributes.commands.map(({ command }: { command: string }) => command).sort();
-    const registered = [...code.matchAll(/\bon\('(\w+)'/g)].map((match) => `sluice.${match[1]}`);
+    const registered = [...code.matchAll(/\n {2}on(?:Job)?\('(\w+)'/g)].map((match) => `sluice.${match[1]}`);
     // Those of the server are registered by the client, and a second time is an error.
     expect(registered.concat('sluice.readColumns').sort()).toEqual(declared);
     expect(new Set(contributes.commands.map(({ category }: { category: string }) => category))).toEqual(
@@ -43,7 +45,9 @@ describe('the manifest', () => {
 
   it('declares exactly the views and settings that the code uses', () => {
     const views = contributes.views.sluice.map(({ id }: { id: string }) => id).sort();
-    expect([...code.matchAll(/view\('(sluice\.\w+)'/g)].map((match) => match[1]).sort()).toEqual(views);
+    expect([...code.matchAll(/viewOf<Item>\(\s*context,\s*'(sluice\.\w+)'/g)].map((match) => match[1]).sort()).toEqual(
+      views,
+    );
     const read = [...code.matchAll(/\.get<[^>]+>\('([\w.]+)'/g)].map((match) => `sluice.${match[1]}`);
     const settings = Object.entries<{ description?: string; markdownDescription?: string }>(
       contributes.configuration.properties,

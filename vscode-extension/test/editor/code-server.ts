@@ -17,7 +17,6 @@ const root = join(extension, '..');
 const cache = join(process.env.XDG_CACHE_HOME ?? join(homedir(), '.cache'), 'sluice-ci');
 
 const SETTINGS = {
-  'sluice.path': join(root, 'runner/bin/sluice.js'),
   // The terminal's text can be read only where it is no picture.
   'terminal.integrated.gpuAcceleration': 'off',
   'workbench.startupEditor': 'none',
@@ -46,6 +45,10 @@ export default async function setup(project: TestProject): Promise<() => Promise
   const home = mkdtempSync(join(tmpdir(), 'sluice-editor-'));
   mkdirSync(join(home, 'data/User'), { recursive: true });
   writeFileSync(join(home, 'data/User/settings.json'), JSON.stringify(SETTINGS));
+  // Of a server's machine, not of the user who looks in.
+  mkdirSync(join(home, 'data/Machine'));
+  const machine = { 'sluice.path': join(root, 'runner/bin/sluice.js') };
+  writeFileSync(join(home, 'data/Machine/settings.json'), JSON.stringify(machine));
   writeFileSync(join(home, 'config.yaml'), 'bind-addr: 127.0.0.1:0\nauth: none\ncert: false\n');
   const options = ['--config', join(home, 'config.yaml')];
   options.push('--user-data-dir', join(home, 'data'), '--extensions-dir', join(home, 'extensions'));

@@ -2,7 +2,7 @@ import { cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, realpathSync,
 import { tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { type Browser, chromium, type Locator, type Page } from 'playwright-core';
+import { type Browser, chromium, type FrameLocator, type Locator, type Page } from 'playwright-core';
 import { inject } from 'vitest';
 
 const root = fileURLToPath(new URL('../../..', import.meta.url));
@@ -43,7 +43,7 @@ export class Editor {
 
   static async open(browser: Browser, folder: string, { trust = true } = {}): Promise<Editor> {
     const page = await browser.newPage({ viewport: { width: 1280, height: 800 } });
-    page.setDefaultTimeout(30_000);
+    page.setDefaultTimeout(15_000);
     const editor = new Editor(page, folder);
     await page.goto(`${inject('editor')}?folder=${folder}`);
     await page.locator('.monaco-workbench').waitFor();
@@ -176,10 +176,39 @@ export class Editor {
     await this.view('Jobs').waitFor();
   }
 
-  view(name: string): Locator {
+  /** The code lens with this text. */
+  lens(text: string): Locator {
     return this.page
-      .locator('.split-view-view')
-      .filter({ has: this.page.locator(`.pane-header[aria-label^="${name}"]`) });
+      .locator(
+        '.editor-group-container.active .codelens-decoration a, .editor-group-container.active .codelens-decoration span',
+      )
+      .filter({ hasText: text })
+      .last();
+  }
+
+  /** The page inside of the panel that was opened last. */
+  async webview(): Promise<FrameLocator> {
+    const outer = this.page.frameLocator('iframe.webview.ready').last();
+    return outer.frameLocator('iframe#active-frame');
+  }
+
+  async expand(view: string): Promise<void> {
+    const header = this.page.locator(`.pane-header[aria-label^="${view}"]`);
+    if ((await header.getAttribute('aria-expanded')) !== 'true') await header.click();
+  }
+
+  /** The labels of a view's rows. */
+  async names(view: string): Promise<string[]> {
+    return await this.rows(view).locator('.label-name').allTextContents();
+  }
+
+  /** Keeps a picture of how it looked when a test failed. */
+  async failed(name: string): Promise<void> {
+    await this.shot(`failed-${name.replaceAll(/\W+/g, '-')}`);
+  }
+
+  view(name: string): Locator {
+    return this.page.locator(`.pane:has(> .pane-header[aria-label^="${name}"])`);
   }
 
   rows(view: string): Locator {

@@ -10,7 +10,7 @@ beforeAll(async () => {
 });
 afterAll(async () => await browser?.close());
 afterEach(async ({ task }) => {
-  if (task.result?.state === 'fail') await editor.shot(`failed: ${task.name}`.replaceAll(/\W+/g, '-'));
+  if (task.result?.state === 'fail') await editor.failed(task.name);
 });
 
 describe('writing a job', () => {

@@ -1,0 +1,58 @@
+import * as vscode from 'vscode';
+import type { LanguageClient } from 'vscode-languageclient/node';
+import { seconds } from './record.ts';
+import type { Runs } from './runs.ts';
+
+/** What runs say, in an output channel: the editor filters it by level and follows it. */
+export function logRuns(context: vscode.ExtensionContext, runs: Runs): vscode.LogOutputChannel {
+  const channel = vscode.window.createOutputChannel('Sluice Runs', { log: true });
+  const say = runs.onDidRead(({ record, line }) => {
+    const at = (stream: string | null): string =>
+      stream === null || stream === line.job ? line.job : `${line.job}/${stream}`;
+    switch (line.type) {
+      case 'started':
+        channel.info(`${line.job}: run ${line.run_id}`);
+        break;
+      case 'log':
+        channel[line.level](`${at(line.stream)}: ${line.message}`);
+        break;
+      case 'phase':
+        channel.debug(`${at(line.stream)}: ${line.phase}${line.detail === undefined ? '' : ` (${line.detail})`}`);
+        break;
+      case 'waiting':
+        channel.info(`${line.job}: waiting for ${line.for}, held by ${line.holder}`);
+        break;
+      case 'retry':
+        channel.warn(
+          `${line.job}: ${line.error.code} ${line.error.message}; attempt ${line.attempt} in ${seconds(line.delay_ms)}`,
+        );
+        break;
+      case 'ended':
+        for (const { code, message, hint } of record.errors)
+          channel.error(`${line.job}: ${code} ${message}${hint === null ? '' : ` ${hint}`}`);
+        channel.info(`${line.job}: ${line.status} after ${seconds(line.duration_ms)}`);
+    }
+  });
+  context.subscriptions.push(channel, say);
+  return channel;
+}
+
+/** Tells the server how jobs ended, which its code lenses show. */
+export function tellServer(context: vscode.ExtensionContext, client: LanguageClient, runs: Runs): void {
+  context.subscriptions.push(
+    runs.onDidChange(({ dir, endedAt }) => {
+      if (endedAt === null || !client.isRunning()) return;
+      const known: Record<string, unknown> = {};
+      for (const run of runs.list().reverse()) {
+        if (run.dir !== dir || run.endedAt === null) continue;
+        known[run.job] = {
+          status: run.state,
+          ended_at: new Date(run.endedAt).toISOString(),
+          duration_ms: run.endedAt - run.startedAt,
+          rows_written: run.state === 'succeeded' ? run.rowsWritten : null,
+        };
+      }
+      void client.sendNotification('sluice/runs', { uri: vscode.Uri.file(dir).toString(), runs: known });
+    }),
+  );
+}

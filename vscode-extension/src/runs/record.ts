@@ -1,0 +1,118 @@
+import type { EventLine } from '../../../runner/src/cli/event-log.ts';
+
+export type RunState = 'running' | 'stopping' | 'succeeded' | 'failed' | 'cancelled';
+export type RunLine = EventLine;
+type Ended = Extract<EventLine, { type: 'ended' }>;
+export type RunError = NonNullable<Ended['error']>;
+
+/** How far a stream is. */
+export interface StreamRecord {
+  phase: string;
+  rows: number;
+  /** The rows are estimated from the bytes that are read. */
+  estimated: boolean;
+  bytes: number;
+  totalBytes: number | null;
+}
+
+/** A run that was started in this window, as its events tell of it. */
+export interface RunRecord {
+  /** Folder of the project. */
+  dir: string;
+  job: string;
+  /** null: not started yet, or it never was. */
+  id: string | null;
+  state: RunState;
+  /** Milliseconds since 1970. */
+  startedAt: number;
+  endedAt: number | null;
+  streams: Readonly<Record<string, StreamRecord>>;
+  rowsWritten: number | null;
+  errors: readonly RunError[];
+}
+
+export function newRecord(dir: string, job: string, now: number): RunRecord {
+  return {
+    dir,
+    job,
+    id: null,
+    state: 'running',
+    startedAt: now,
+    endedAt: null,
+    streams: {},
+    rowsWritten: null,
+    errors: [],
+  };
+}
+
+const BEGUN: StreamRecord = { phase: 'open', rows: 0, estimated: false, bytes: 0, totalBytes: null };
+
+/** The record after one more event. */
+export function follow(record: RunRecord, line: RunLine): RunRecord {
+  const stream = (name: string, more: Partial<StreamRecord>): RunRecord => ({
+    ...record,
+    streams: { ...record.streams, [name]: { ...(record.streams[name] ?? BEGUN), ...more } },
+  });
+  switch (line.type) {
+    case 'started':
+      return { ...record, id: line.run_id };
+    case 'phase':
+      return stream(line.stream, { phase: line.phase });
+    case 'progress':
+      return stream(line.stream, {
+        rows: line.rows,
+        estimated: line.rows_estimated,
+        bytes: line.bytes,
+        totalBytes: line.total_bytes,
+      });
+    case 'retry':
+      return { ...record, streams: {} };
+    case 'ended':
+      return ended(record, line);
+    default:
+      return record;
+  }
+}
+
+/** A windowed job ends once for each window: rows add up, and one that failed stays so. */
+function ended(record: RunRecord, line: Ended): RunRecord {
+  const errors = line.streams.flatMap(({ stream, error }): RunError[] =>
+    error ? [{ ...error, where: { stream, ...error.where } }] : [],
+  );
+  const { error } = line;
+  if (error && !errors.some(({ code, message }) => code === error.code && message === error.message))
+    errors.push(error);
+  const rows = line.streams.reduce((sum, { counts }) => sum + counts.rows_written, 0);
+  return {
+    ...record,
+    state: record.state === 'failed' ? 'failed' : line.status,
+    endedAt: Date.parse(line.time),
+    rowsWritten: (record.rowsWritten ?? 0) + rows,
+    errors: line.status === 'failed' ? [...record.errors, ...errors] : record.errors,
+  };
+}
+
+/** `load, ~1.2M rows` while it runs; `12,408 rows, 3.2 s` after it has ended. */
+export function summary(record: RunRecord, now: number): string {
+  const taken = seconds((record.endedAt ?? now) - record.startedAt);
+  if (record.state === 'stopping') return 'stopping';
+  if (record.state !== 'running') {
+    const rows =
+      record.state === 'succeeded' && record.rowsWritten !== null ? [`${count(record.rowsWritten)} rows`] : [];
+    return [record.state, ...rows, taken].join(', ');
+  }
+  const busy = Object.values(record.streams).filter(({ phase }) => phase !== 'done');
+  const rows = Object.values(record.streams).reduce((sum, one) => sum + one.rows, 0);
+  const about = busy.some(({ estimated }) => estimated) ? '~' : '';
+  return [busy[0]?.phase ?? 'starting', ...(rows > 0 ? [`${about}${count(rows)} rows`] : []), taken].join(', ');
+}
+
+export function count(n: number): string {
+  return n < 1e6 ? n.toLocaleString('en-US') : `${(n / 1e6).toFixed(2)}M`;
+}
+
+export function seconds(ms: number): string {
+  const all = ms / 1000;
+  if (all < 10) return `${all.toFixed(1)} s`;
+  return all < 120 ? `${Math.round(all)} s` : `${Math.round(all / 60)} min`;
+}

@@ -1,0 +1,109 @@
+import * as vscode from 'vscode';
+import { type Connection, openCommand, type Project, type Projects } from '../project.ts';
+import { askSluice, sluiceFor } from '../sluice-command.ts';
+import { type Tree, viewOf } from './tree.ts';
+
+export interface ConnectionItem {
+  project: Project;
+  connection: Connection;
+}
+
+type Item = ConnectionItem | { job: string };
+
+/** How a test of a connection went. */
+interface Tested {
+  state: 'testing' | 'ok' | 'failed';
+  text: string;
+}
+
+interface Finding {
+  check: string;
+  stream: string | null;
+  status: 'ok' | 'failed';
+  message: string;
+  hint: string | null;
+}
+
+export interface ConnectionsView extends Tree {
+  test(item?: ConnectionItem): Promise<void>;
+}
+
+/** Connections of sluice.yaml with the jobs that use them, and a test of each. */
+export function registerConnections(context: vscode.ExtensionContext, projects: Projects): ConnectionsView {
+  const tested = new Map<string, Tested>();
+  const keyOf = ({ project, connection }: ConnectionItem): string => `${project.dir}\0${connection.name}`;
+  const all = async (): Promise<ConnectionItem[]> =>
+    (await projects.load()).flatMap((project) => project.connections.map((connection) => ({ project, connection })));
+  const tree = viewOf<Item>(context, 'sluice.connections', {
+    roots: all,
+    children: (item) => ('connection' in item ? item.connection.jobs.map((job) => ({ job })) : []),
+    item: (item) => ('connection' in item ? connectionItem(item, tested.get(keyOf(item))) : jobItem(item.job)),
+  });
+  context.subscriptions.push(projects.onDidChange(() => tree.refresh()));
+  return {
+    ...tree,
+    test: async (given) => {
+      const item = given ?? (await choose(await all()));
+      if (!item) return;
+      const program = await sluiceFor(item.project.dir);
+      if (!program) return;
+      const set = (state: Tested['state'], text: string): void => {
+        tested.set(keyOf(item), { state, text });
+        tree.refresh();
+      };
+      set('testing', '');
+      const failure = await testConnection(program, item);
+      set(failure === null ? 'ok' : 'failed', failure ?? '');
+      const { name } = item.connection;
+      if (failure === null) void vscode.window.showInformationMessage(`Sluice: ${name} was reached.`);
+      else void vscode.window.showErrorMessage(`Sluice: ${name}: ${failure}`);
+    },
+  };
+}
+
+async function choose(items: readonly ConnectionItem[]): Promise<ConnectionItem | undefined> {
+  const picks = items.map((item) => ({ label: item.connection.name, description: item.connection.type ?? '', item }));
+  return (await vscode.window.showQuickPick(picks, { placeHolder: 'Connection to test' }))?.item;
+}
+
+/** By its jobs, where it has any: they say what has to be reached; else by listing it. null: it works. */
+export async function testConnection(program: string, { project, connection }: ConnectionItem): Promise<string | null> {
+  const { dir } = project;
+  if (connection.jobs.length === 0) {
+    const { value, stderr } = await askSluice<unknown[]>(program, ['discover', connection.name, '--quiet'], dir);
+    return value ? null : stderr;
+  }
+  const args = ['doctor', '--select', `connection:${connection.name}`];
+  const { value, stderr } = await askSluice<Finding[]>(program, args, dir);
+  if (!value) return stderr;
+  const failed = value.filter(({ status, stream }) => status === 'failed' && stream !== null);
+  const [first] = failed;
+  return first
+    ? `${first.stream}, ${first.check}: ${first.message}${first.hint === null ? '' : ` ${first.hint}`}`
+    : null;
+}
+
+function connectionItem({ connection }: ConnectionItem, tested: Tested | undefined): vscode.TreeItem {
+  const { name, type, jobs, place } = connection;
+  const { None, Collapsed } = vscode.TreeItemCollapsibleState;
+  const made = new vscode.TreeItem(name, jobs.length > 0 ? Collapsed : None);
+  const used = jobs.length === 1 ? '1 job' : `${jobs.length} jobs`;
+  made.description = tested?.state === 'testing' ? 'testing' : `${type ?? 'no type'}, ${used}`;
+  const [icon, color] = {
+    testing: ['sync~spin', ''],
+    ok: ['pass', 'testing.iconPassed'],
+    failed: ['error', 'testing.iconFailed'],
+    none: ['plug', ''],
+  }[tested?.state ?? 'none'];
+  made.iconPath = new vscode.ThemeIcon(icon ?? 'plug', color ? new vscode.ThemeColor(color) : undefined);
+  if (tested?.text) made.tooltip = tested.text;
+  made.contextValue = 'connection';
+  made.command = openCommand(place);
+  return made;
+}
+
+function jobItem(name: string): vscode.TreeItem {
+  const made = new vscode.TreeItem(name, vscode.TreeItemCollapsibleState.None);
+  made.iconPath = new vscode.ThemeIcon('database');
+  return made;
+}

@@ -1,0 +1,51 @@
+import * as vscode from 'vscode';
+
+export interface Tree {
+  refresh(): void;
+  /** A number at the view; 0: none. */
+  badge(value: number, tooltip: string): void;
+  /** A text beside the title. */
+  describe(text: string): void;
+  isVisible(): boolean;
+}
+
+export interface TreeParts<Item> {
+  roots(): Promise<Item[]> | Item[];
+  children(item: Item): Promise<Item[]> | Item[];
+  item(item: Item): vscode.TreeItem;
+}
+
+/** A view that is built from functions. */
+export function viewOf<Item>(
+  context: vscode.ExtensionContext,
+  id: string,
+  parts: TreeParts<Item>,
+  onVisible: () => void = () => {},
+): Tree {
+  const changed = new vscode.EventEmitter<undefined>();
+  const view = vscode.window.createTreeView<Item>(id, {
+    showCollapseAll: false,
+    treeDataProvider: {
+      onDidChangeTreeData: changed.event,
+      getTreeItem: (item) => parts.item(item),
+      getChildren: (item) => (item === undefined ? parts.roots() : parts.children(item)),
+    },
+  });
+  context.subscriptions.push(
+    changed,
+    view,
+    view.onDidChangeVisibility(({ visible }) => {
+      if (visible) onVisible();
+    }),
+  );
+  return {
+    refresh: () => changed.fire(undefined),
+    badge: (value, tooltip) => {
+      view.badge = value === 0 ? undefined : { value, tooltip };
+    },
+    describe: (text) => {
+      view.description = text;
+    },
+    isVisible: () => view.visible,
+  };
+}
