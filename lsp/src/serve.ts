@@ -37,6 +37,7 @@ export function serve(connection: Connection, own: { columnsWorker?: readonly st
     abilities: { snippets: false, adjustsIndentation: false, markdown: true },
     pulls: false,
     refreshes: false,
+    refreshesLenses: false,
     workspaceDiagnostics: false,
     columns: null,
     ready: async (uri) => await opening.get(uri),
@@ -57,7 +58,7 @@ export function serve(connection: Connection, own: { columnsWorker?: readonly st
   connection.onInitialized(() => registerWatchers(server, client));
   server.workspace.onWhole = (files) => pusher.whole(files);
   followDocuments(server, opening, pusher);
-  followFolders(server, client, pusher);
+  followFolders(server, pusher);
   answerDiagnostics(server);
   answerFeatures(server);
   answerOverview(server);
@@ -85,6 +86,7 @@ function initialize(server: Server, params: InitializeParams): InitializeResult 
     markdown: hoverFormat === undefined || hoverFormat.includes('markdown'),
   };
   server.pulls = capabilities.textDocument?.diagnostic !== undefined;
+  server.refreshesLenses = capabilities.workspace?.codeLens?.refreshSupport === true;
   server.refreshes = capabilities.workspace?.diagnostics?.refreshSupport === true;
   server.workspaceDiagnostics = server.pulls && options.workspaceDiagnostics === true;
   const folders = params.workspaceFolders?.map(({ uri }) => uri) ?? (params.rootUri ? [params.rootUri] : []);
@@ -169,7 +171,7 @@ function report(server: Server): (error: unknown) => void {
     server.connection.console.error(error instanceof Error ? (error.stack ?? error.message) : String(error));
 }
 
-function followFolders(server: Server, client: InitializeParams['capabilities'], pusher: Pusher): void {
+function followFolders(server: Server, pusher: Pusher): void {
   const { connection, workspace } = server;
   connection.onNotification(
     'workspace/didChangeWorkspaceFolders',
@@ -188,8 +190,7 @@ function followFolders(server: Server, client: InitializeParams['capabilities'],
   connection.onNotification('sluice/runs', async ({ uri, runs }: { uri: string; runs: Record<string, never> }) => {
     const dir = pathOfUri(uri);
     for (const files of await workspace.projects()) if (files.dir === dir) files.runs = new Map(Object.entries(runs));
-    if (client.workspace?.codeLens?.refreshSupport)
-      connection.sendRequest('workspace/codeLens/refresh').catch(() => {});
+    if (server.refreshesLenses) connection.sendRequest('workspace/codeLens/refresh').catch(() => {});
   });
 }
 

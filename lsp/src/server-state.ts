@@ -12,6 +12,8 @@ export interface Server {
   pulls: boolean;
   /** The client can be told to ask for findings again. */
   refreshes: boolean;
+  /** The client can be told to ask for code lenses again. */
+  refreshesLenses: boolean;
   workspaceDiagnostics: boolean;
   /** null: no columns are read. */
   columns: ColumnsReader | null;

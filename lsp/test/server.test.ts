@@ -294,6 +294,44 @@ describe('what is asked at a place', () => {
   });
 });
 
+describe('what our own extension asks for', () => {
+  it('shows a run that it is told of in the code lenses, and has them asked for again', async () => {
+    client = new Client();
+    const { dir, uri } = folderWith({
+      'sluice.yaml': 'version: 1\n',
+      'jobs/a.yaml': 'name: a\nsource: {type: local, path: a.csv}\n',
+    });
+    const asked = new Promise((done) => client.answers.set('workspace/codeLens/refresh', done));
+    await client.start(dir, { workspace: { codeLens: { refreshSupport: true } } });
+    const at = uri('jobs/a.yaml');
+    client.open(at, 'name: a\nsource: {type: local, path: a.csv}\n');
+    await client.request('textDocument/codeLens', { textDocument: { uri: at } });
+    const run = { status: 'succeeded', ended_at: null, duration_ms: 3200, rows_written: 12408 };
+    client.notify('sluice/runs', { uri: uri('.'), runs: { a: run } });
+    await asked;
+    const lenses = await client.request('textDocument/codeLens', { textDocument: { uri: at } });
+    expect(lenses.at(-1).command.title).toBe('last ok 3.2 s 12,408 rows');
+  });
+
+  it('places a run’s error in a file that is not open, with its fix, and writes new jobs', async () => {
+    client = new Client();
+    const text =
+      'name: a\nsource:\n  type: local\n  path: a.csv\n  format: csv\ncolumns:\n  - name: n\n    type: int\n';
+    const { dir, uri } = folderWith({ 'sluice.yaml': 'version: 1\n', 'jobs/a.yaml': text });
+    await client.start(dir);
+    await client.request('sluice/projects', null);
+    const error = { code: 'type/value', kind: 'data', message: '', where: { stream: 'a', column: 'n' }, hint: null };
+    const place = await client.request('sluice/runError', { uri: uri('jobs/a.yaml'), error });
+    expect(place.range).toEqual({ start: { line: 7, character: 10 }, end: { line: 7, character: 13 } });
+    expect(Object.keys(place.fixes[0].edit.changes)).toEqual([uri('jobs/a.yaml')]);
+    expect(await client.request('sluice/runError', { uri: uri('jobs/none.yaml'), error })).toBeNull();
+    const types = (await client.request('sluice/sources', null)).map(({ type }: Any) => type);
+    expect(types).toContain('s3');
+    const job = { name: 'b', type: 'local', connection: null, settings: { path: 'b.csv' } };
+    expect(await client.request('sluice/newJob', job)).toContain('  path: b.csv\n');
+  });
+});
+
 describe('the program', () => {
   it('is small, brings no native module, and ends with its client', async () => {
     expect(statSync(SERVER).size).toBeLessThan(1_500_000);

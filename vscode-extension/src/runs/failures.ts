@@ -34,6 +34,10 @@ export class Failures implements vscode.CodeActionProvider {
       this.#shown,
       runs.onDidChange((record) => void this.#follow(record)),
       vscode.workspace.onDidChangeTextDocument((event) => this.#edited(event)),
+      vscode.commands.registerCommand('sluice.internal.mended', (error: RunError) => {
+        this.#failures = this.#failures.filter((one) => one.error !== error);
+        this.#show();
+      }),
       vscode.languages.registerCodeActionsProvider({ language: 'sluice' }, this, {
         providedCodeActionKinds: [vscode.CodeActionKind.QuickFix],
       }),
@@ -107,6 +111,7 @@ export class Failures implements vscode.CodeActionProvider {
         if (!made) continue;
         made.diagnostics = [...mended];
         made.isPreferred = true;
+        made.command = { title, command: 'sluice.internal.mended', arguments: [failure.error] };
         actions.push(made);
       }
     }

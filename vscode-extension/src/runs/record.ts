@@ -92,15 +92,12 @@ function ended(record: RunRecord, line: Ended): RunRecord {
   };
 }
 
-/** `load, ~1.2M rows` while it runs; `12,408 rows, 3.2 s` after it has ended. */
+/** `load, ~1.2M rows` while it runs; `12,408 rows, 3.2 s` after it has ended well, else how it ended. */
 export function summary(record: RunRecord, now: number): string {
   const taken = seconds((record.endedAt ?? now) - record.startedAt);
   if (record.state === 'stopping') return 'stopping';
-  if (record.state !== 'running') {
-    const rows =
-      record.state === 'succeeded' && record.rowsWritten !== null ? [`${count(record.rowsWritten)} rows`] : [];
-    return [record.state, ...rows, taken].join(', ');
-  }
+  if (record.state === 'succeeded') return `${count(record.rowsWritten ?? 0)} rows, ${taken}`;
+  if (record.state !== 'running') return `${record.state}, ${taken}`;
   const busy = Object.values(record.streams).filter(({ phase }) => phase !== 'done');
   const rows = Object.values(record.streams).reduce((sum, one) => sum + one.rows, 0);
   const about = busy.some(({ estimated }) => estimated) ? '~' : '';

@@ -151,6 +151,7 @@ export function sluiceTask(
     reveal: vscode.TaskRevealKind.Always,
     panel: vscode.TaskPanelKind.Dedicated,
     clear: true,
+    echo: false,
   };
   return task;
 }

@@ -46,7 +46,7 @@ export function registerPlan(context: vscode.ExtensionContext, projects: Project
     const items: Item[] = [];
     for (const { dir } of await projects.load()) items.push(...(await planOf(dir)));
     const changes = items.filter((item) => 'change' in item).length;
-    tree.badge(changes, changes === 1 ? '1 change' : `${changes} changes`);
+    tree.describe(changes === 0 ? '' : changes === 1 ? '1 change' : `${changes} changes`);
     return items.length > 0 ? items : [{ text: 'nothing would change', icon: 'check' }];
   };
   const refresh = (): void => {

@@ -54,7 +54,8 @@ function treeItem(item: Item): vscode.TreeItem {
   const made = new vscode.TreeItem(run.job, Collapsed);
   // Its identity keeps what is unfolded open while it changes.
   made.id = `${run.dir}/${run.job}/${run.startedAt}`;
-  made.description = `${new Date(run.startedAt).toLocaleTimeString()}, ${summary(run, Date.now())}`;
+  made.description = summary(run, Date.now());
+  made.tooltip = `${run.state}, started ${new Date(run.startedAt).toLocaleTimeString()}${run.id === null ? '' : `\nrun ${run.id}`}`;
   made.iconPath = run.endedAt === null ? new vscode.ThemeIcon('sync~spin') : stateIcon(run.state);
   made.contextValue = run.endedAt === null ? 'run.active' : 'run';
   made.command = { title: 'Open', command: 'sluice.internal.openJobOf', arguments: [run] };

@@ -15,6 +15,9 @@ export interface TreeParts<Item> {
   item(item: Item): vscode.TreeItem;
 }
 
+/** A view is drawn again at most this often: a run tells of itself several times a second. */
+const REDRAW_MS = 500;
+
 /** A view that is built from functions. */
 export function viewOf<Item>(
   context: vscode.ExtensionContext,
@@ -23,6 +26,7 @@ export function viewOf<Item>(
   onVisible: () => void = () => {},
 ): Tree {
   const changed = new vscode.EventEmitter<undefined>();
+  let waiting: NodeJS.Timeout | undefined;
   const view = vscode.window.createTreeView<Item>(id, {
     showCollapseAll: false,
     treeDataProvider: {
@@ -33,13 +37,19 @@ export function viewOf<Item>(
   });
   context.subscriptions.push(
     changed,
+    { dispose: () => clearTimeout(waiting) },
     view,
     view.onDidChangeVisibility(({ visible }) => {
       if (visible) onVisible();
     }),
   );
   return {
-    refresh: () => changed.fire(undefined),
+    refresh: () => {
+      waiting ??= setTimeout(() => {
+        waiting = undefined;
+        changed.fire(undefined);
+      }, REDRAW_MS);
+    },
     badge: (value, tooltip) => {
       view.badge = value === 0 ? undefined : { value, tooltip };
     },

@@ -43,7 +43,7 @@ export class Editor {
 
   static async open(browser: Browser, folder: string, { trust = true } = {}): Promise<Editor> {
     const page = await browser.newPage({ viewport: { width: 1280, height: 800 } });
-    page.setDefaultTimeout(15_000);
+    page.setDefaultTimeout(30_000);
     const editor = new Editor(page, folder);
     await page.goto(`${inject('editor')}?folder=${folder}`);
     await page.locator('.monaco-workbench').waitFor();

@@ -21,7 +21,7 @@ let editor: Editor;
 beforeAll(async () => {
   const folder = quickstart();
   writeFileSync(join(folder, 'jobs/sales.yaml'), SALES);
-  writeFileSync(join(folder, 'sales.csv'), 'id,amount\n9007199254740993,2.50\n2,x\n');
+  writeFileSync(join(folder, 'sales.csv'), `id,amount\n9007199254740993,2.50\n2,x\n${'3,1\n'.repeat(30)}`);
   browser = await startBrowser();
   editor = await Editor.open(browser, folder);
 });
@@ -57,7 +57,7 @@ describe('running jobs', () => {
     await editor.lens('Run').click();
     await editor.rows('Runs').filter({ hasText: 'airports' }).filter({ hasText: '3,376 rows' }).waitFor();
     await editor.terminal().filter({ hasText: '3,376 rows written to duckdb: airports' }).waitFor();
-    await editor.rows('Jobs').filter({ hasText: 'airports' }).filter({ hasText: 'succeeded' }).waitFor();
+    await editor.rows('Jobs').filter({ hasText: 'airports' }).filter({ hasText: '3,376 rows' }).waitFor();
     await editor.lens('last ok').waitFor();
     await editor.shot('run');
     await editor.command('Sluice: Show Log of Runs');
@@ -97,11 +97,12 @@ describe('running jobs', () => {
     await editor.shot('failed');
     await editor.fix('Set such rows aside');
     await editor.page.locator('.view-line').filter({ hasText: 'on_bad_row' }).waitFor();
+    await editor.squiggles('error').first().waitFor({ state: 'detached' });
     await editor.shot('mended');
     await editor.lens('Run').click();
     await editor
       .rows('Runs')
-      .filter({ hasText: /sales.*1 rows/ })
+      .filter({ hasText: /sales.*31 rows/ })
       .waitFor();
     await editor.squiggles('error').first().waitFor({ state: 'detached' });
     expect(readFileSync(join(editor.folder, 'jobs/sales.yaml'), 'utf8')).toContain('on_bad_row: quarantine');
