@@ -63,7 +63,7 @@ describe('running jobs', () => {
     await editor.command('Sluice: Show Log of Runs');
     await editor.page
       .locator('.output-view-container .view-line')
-      .filter({ hasText: /airports: succeeded/ })
+      .filter({ hasText: /airports:\s+succeeded/ })
       .waitFor();
     await editor.shot('log');
   });
