@@ -1,9 +1,39 @@
-import type { EventLine } from '../../../runner/src/cli/event-log.ts';
+/** An error as the program writes it. */
+export interface RunError {
+  code: string;
+  kind: string;
+  message: string;
+  where: { stream?: string; column?: string; path?: string; row?: number };
+  hint: string | null;
+}
 
+type Level = 'debug' | 'info' | 'warn' | 'error';
+type RunEvent =
+  | { type: 'started'; run_id: string }
+  | { type: 'waiting'; for: string; holder: string }
+  | { type: 'phase'; stream: string; phase: string; detail?: string }
+  | {
+      type: 'progress';
+      stream: string;
+      rows: number;
+      rows_estimated: boolean;
+      bytes: number;
+      total_bytes: number | null;
+    }
+  | { type: 'log'; level: Level; message: string; stream: string | null }
+  | { type: 'retry'; attempt: number; delay_ms: number; error: RunError };
+interface Ended {
+  type: 'ended';
+  run_id: string | null;
+  status: 'succeeded' | 'failed' | 'cancelled';
+  duration_ms: number;
+  streams: { stream: string; counts: { rows_written: number }; error: RunError | null }[];
+  error: RunError | null;
+}
+
+/** A line of the file that `sluice run --events` writes. */
+export type RunLine = { time: string; job: string } & (RunEvent | Ended);
 export type RunState = 'running' | 'stopping' | 'succeeded' | 'failed' | 'cancelled';
-export type RunLine = EventLine;
-type Ended = Extract<EventLine, { type: 'ended' }>;
-export type RunError = NonNullable<Ended['error']>;
 
 /** How far a stream is. */
 export interface StreamRecord {
@@ -75,7 +105,7 @@ export function follow(record: RunRecord, line: RunLine): RunRecord {
 }
 
 /** A windowed job ends once for each window: rows add up, and one that failed stays so. */
-function ended(record: RunRecord, line: Ended): RunRecord {
+function ended(record: RunRecord, line: Ended & { time: string }): RunRecord {
   const errors = line.streams.flatMap(({ stream, error }): RunError[] =>
     error ? [{ ...error, where: { stream, ...error.where } }] : [],
   );

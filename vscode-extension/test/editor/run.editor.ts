@@ -62,7 +62,7 @@ describe('running jobs', () => {
     await editor.shot('run');
     await editor.command('Sluice: Show Log of Runs');
     await editor.page
-      .locator('.output-view-container .view-line')
+      .locator('.part.panel .view-line')
       .filter({ hasText: /airports:\s+succeeded/ })
       .waitFor();
     await editor.shot('log');
