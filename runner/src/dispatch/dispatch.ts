@@ -48,7 +48,8 @@ interface Running {
  */
 export class Dispatcher {
   readonly #means: DispatchMeans;
-  readonly #running = new Map<string, Running>();
+  /** A run may come back to the daemon that lost it while its attempt before is still ending. */
+  readonly #running = new Set<Running>();
   #handsOver = false;
   #freed: () => void = () => undefined;
 
@@ -84,11 +85,12 @@ export class Dispatcher {
       });
       if (!claimed) break;
       const [stop, kill] = [new AbortController(), new AbortController()];
-      const ended = this.#execute(claimed, stop.signal, kill.signal).finally(() => {
-        this.#running.delete(claimed.run);
+      const running: Running = { claimed, stop, kill, ended: Promise.resolve() };
+      this.#running.add(running);
+      running.ended = this.#execute(claimed, stop.signal, kill.signal).finally(() => {
+        this.#running.delete(running);
         this.#freed();
       });
-      this.#running.set(claimed.run, { claimed, stop, kill, ended });
     }
     const freed = new AbortController();
     this.#freed = () => freed.abort();
@@ -99,16 +101,18 @@ export class Dispatcher {
   /** A run that wants more than there is goes alone, rather than never. */
   #free(): number {
     if (this.#running.size === 0) return Number.MAX_SAFE_INTEGER;
-    const used = [...this.#running.values()].reduce((sum, { claimed }) => sum + claimed.job.compute.memory, 0);
+    const used = [...this.#running].reduce((sum, { claimed }) => sum + claimed.job.compute.memory, 0);
     return Math.max(0, this.#means.memory - used);
   }
 
   async #stopAsked(): Promise<number> {
     if (this.#running.size > 0) {
       for (const { run, hard } of await this.#means.store.queue.stopsFor(this.#means.owner)) {
-        const running = this.#running.get(run);
-        if (hard) running?.kill.abort();
-        running?.stop.abort();
+        for (const { claimed, stop, kill } of this.#running) {
+          if (claimed.run !== run) continue;
+          if (hard) kill.abort();
+          stop.abort();
+        }
       }
     }
     return POLL_MS;
@@ -116,7 +120,7 @@ export class Dispatcher {
 
   async #drain(): Promise<void> {
     const { log, drainMs } = this.#means;
-    const all = () => Promise.all([...this.#running.values()].map(({ ended }) => ended));
+    const all = () => Promise.all([...this.#running].map(({ ended }) => ended));
     if (this.#running.size === 0) return;
     log.info({ runs: this.#running.size, seconds: drainMs / 1000 }, 'waiting for runs to end');
     const limit = new AbortController();
@@ -125,7 +129,7 @@ export class Dispatcher {
     if (this.#running.size === 0) return;
     log.info({ runs: this.#running.size }, 'handing runs over');
     this.#handsOver = true;
-    for (const { stop } of this.#running.values()) stop.abort();
+    for (const { stop } of this.#running) stop.abort();
     await all();
   }
 
@@ -152,7 +156,13 @@ export class Dispatcher {
           return records.end(result.counts);
         },
       };
-      const result = await executeRun(request, store, { id, owner, deadRuns, attempt, failures, done }, hooks, stop);
+      const result = await executeRun(
+        request,
+        store,
+        { id, owner, deadRuns, attempt, failures, claim: attempt, done },
+        hooks,
+        stop,
+      );
       if (result) this.#means.onEnd?.(claimed.row.kind, result);
       const status = result?.status ?? 'handed over';
       log.info({ ...fields, status, ms: result?.duration_ms, rows: result?.counts.rows_written }, 'run ends');

@@ -11,6 +11,8 @@ import { removeSpools } from './spools.ts';
  */
 export const LEASE_MS = Number(process.env.SLUICE_LEASE_MS ?? 10_000);
 const RENEW_MS = LEASE_MS / 4;
+/** An executor gives its first sign of life once it is loaded, which takes its time on a busy machine. */
+const STARTING_MS = 30_000;
 
 /** A run whose lease this process holds. */
 export interface HeldRun {
@@ -23,6 +25,8 @@ export interface HeldRun {
   attempt: number;
   /** Attempts that failed before this process had it: they count against `retries`. */
   failures: number;
+  /** Tells this holding of the lease from others of the same owner; null: there are none. */
+  claim: number | null;
   /** Streams that attempts before committed, with what they wrote. */
   done: readonly { stream: string; counts: Counts }[];
 }
@@ -76,6 +80,10 @@ class Run {
     this.#hooks = hooks;
   }
 
+  get #lease() {
+    return { run: this.#held.id, owner: this.#held.owner, attempt: this.#held.claim };
+  }
+
   /** Attempts until one succeeds, none is left, or the failure is one that trying again cannot mend. */
   async attempts(signal: AbortSignal): Promise<Ended> {
     const { retries } = this.#request.job;
@@ -115,6 +123,9 @@ class Run {
     const timer = timeout === null ? null : setTimeout(() => end(timedOut(timeout)), timeout);
     const lease = this.#keepLease(() => end(leaseLost()));
     try {
+      // Whoever lost it during a wait begins no attempt of the same number beside the one that took it.
+      const kept = await this.#store.renew({ ...this.#lease, leaseMs: LEASE_MS }).catch(() => true);
+      if (!kept) return { streams: [], error: leaseLost().toJSON() };
       await this.#store.startAttempt({ run: this.#held.id, attempt });
       const result = await runAttempt(
         {
@@ -146,10 +157,10 @@ class Run {
    * run has taken the job over.
    */
   #keepLease(lost: () => void): { alive: () => void; end: () => void } {
-    let last = Date.now();
+    let last = Date.now() + STARTING_MS;
     const timer = setInterval(async () => {
       const leaseMs = Date.now() - last > LEASE_MS ? 0 : LEASE_MS;
-      const kept = await this.#store.renew({ run: this.#held.id, owner: this.#held.owner, leaseMs }).catch(() => true);
+      const kept = await this.#store.renew({ ...this.#lease, leaseMs }).catch(() => true);
       if (!kept) lost();
     }, RENEW_MS);
     return {
@@ -186,9 +197,7 @@ class Run {
   async #cleanUp(attempts: number): Promise<void> {
     const request = this.#request;
     const left = await this.#store.hasIntents(this.#held.id).catch(() => false);
-    const held = await this.#store
-      .renew({ run: this.#held.id, owner: this.#held.owner, leaseMs: LEASE_MS })
-      .catch(() => false);
+    const held = await this.#store.renew({ ...this.#lease, leaseMs: LEASE_MS }).catch(() => false);
     if (left && held) {
       const message = { type: 'clean', request, runId: this.#held.id, storeUrl: this.#store.url } as const;
       await runAttempt(message, { on: () => undefined, alive: () => undefined }, AbortSignal.timeout(LEASE_MS));
@@ -202,7 +211,7 @@ class Run {
     const status = error === null ? 'succeeded' : cancelled ? 'cancelled' : 'failed';
     await this.#cleanUp(attempts);
     if (cancelled && this.#hooks.handsOver?.() === true) {
-      await this.#record(this.#store.queue.handOver({ run: this.#held.id, owner: this.#held.owner }));
+      await this.#record(this.#store.queue.handOver(this.#lease));
       return null;
     }
     const result: RunResult = {
@@ -217,8 +226,7 @@ class Run {
       error,
     };
     await this.#hooks.ending?.(result);
-    const { id: run, owner } = this.#held;
-    await this.#record(this.#store.finishRun({ run, owner, state: status, counts, error }));
+    await this.#record(this.#store.finishRun({ ...this.#lease, state: status, counts, error }));
     return result;
   }
 }

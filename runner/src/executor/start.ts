@@ -46,7 +46,7 @@ async function startIn(
       definition: job,
     });
     on({ type: 'started', run_id: claim.run, job: job.name });
-    const held = { id: claim.run, owner, deadRuns: claim.deadRuns, attempt: 1, failures: 0, done: [] };
+    const held = { id: claim.run, owner, deadRuns: claim.deadRuns, attempt: 1, failures: 0, claim: null, done: [] };
     const result = await executeRun(request, store, held, { on, first: () => first.take() }, signal);
     if (result === null) throw new Error('a run that is in no queue was given back to it');
     return result;

@@ -2,7 +2,7 @@ import { type ReplayEntry, SluiceError, zeroCounts } from '@sluice/core';
 import type pg from 'pg';
 import { type Database, jsonb } from './connection.ts';
 import { processPlace } from './place.ts';
-import { deadRuns, endAttempts, isGone, jobLock, placeOf, splitOwner } from './runs.ts';
+import { deadRuns, endAttempts, isGone, jobLock, type LeaseKey, OWN_LEASE, placeOf, splitOwner } from './runs.ts';
 import type { Claim, Counts, Job, JobKey, RunKind, RunRow, RunState, SluiceErrorJson, TargetKey } from './types.ts';
 
 /** What a run is asked for beside its job. */
@@ -82,7 +82,7 @@ export interface AliveRun {
 }
 
 /** A run that kills its daemons is not handed on for ever. */
-const MOST_HANDOVERS = 5;
+const MOST_HANDOVERS = 10;
 const CANDIDATES = 20;
 
 /** Runs that wait for a daemon, and how daemons take them, lose them and hand them on. */
@@ -195,11 +195,12 @@ export class RunQueue {
   }
 
   /** Hands a run of this owner back, so that another daemon goes on with it. false: it was lost already. */
-  handOver({ run, owner }: { run: string; owner: string }): Promise<boolean> {
+  handOver({ run, owner, attempt }: LeaseKey): Promise<boolean> {
     return this.#db.transaction(async (client) => {
-      const { rowCount } = await client.query('SELECT 1 FROM leases WHERE run = $1 AND owner = $2 FOR UPDATE', [
+      const { rowCount } = await client.query(`SELECT 1 FROM leases WHERE ${OWN_LEASE} FOR UPDATE`, [
         run,
         owner,
+        attempt ?? null,
       ]);
       if (rowCount === 0) return false;
       await giveUp(client, run, 0);
@@ -325,8 +326,9 @@ async function candidates(client: pg.PoolClient, wish: ClaimWish, full: readonly
 async function take(client: pg.PoolClient, wish: ClaimWish & JobKey, run: string): Promise<Claimed | null> {
   const key = [wish.project, wish.target, wish.job];
   const lease = await client.query(
-    `INSERT INTO leases (project, target, job, run, owner, place, expires_at)
-     VALUES ($1, $2, $3, $4, $5, $6, clock_timestamp() + $7 * interval '1 millisecond') ON CONFLICT DO NOTHING`,
+    `INSERT INTO leases (project, target, job, run, owner, place, expires_at, attempt)
+     SELECT $1, $2, $3, id, $5, $6, clock_timestamp() + $7 * interval '1 millisecond', attempt + 1 FROM runs WHERE id = $4
+     ON CONFLICT DO NOTHING`,
     [...key, run, wish.owner, placeOf(wish.owner), wish.leaseMs],
   );
   if (lease.rowCount === 0) return null;

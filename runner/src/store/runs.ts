@@ -88,11 +88,21 @@ async function insertRun(client: pg.PoolClient, request: ClaimRequest): Promise<
   return String(rows[0]?.id);
 }
 
+/** Who holds a run; `attempt`: the first one since it was taken from the queue. */
+export interface LeaseKey {
+  run: string;
+  owner: string;
+  attempt?: number | null;
+}
+
+/** SQL for the lease that `$1`, `$2` and `$3` name. */
+export const OWN_LEASE = 'run = $1 AND owner = $2 AND ($3::int IS NULL OR attempt = $3)';
+
 /** Holds the lease for another `leaseMs`; false: it was lost to another run or has expired and been reaped. */
-export async function renew(db: Database, lease: { run: string; owner: string; leaseMs: number }): Promise<boolean> {
+export async function renew(db: Database, lease: LeaseKey & { leaseMs: number }): Promise<boolean> {
   const { rowCount } = await db.query(
-    `UPDATE leases SET expires_at = clock_timestamp() + $3 * interval '1 millisecond' WHERE run = $1 AND owner = $2`,
-    [lease.run, lease.owner, lease.leaseMs],
+    `UPDATE leases SET expires_at = clock_timestamp() + $4 * interval '1 millisecond' WHERE ${OWN_LEASE}`,
+    [lease.run, lease.owner, lease.attempt ?? null, lease.leaseMs],
   );
   return rowCount === 1;
 }
@@ -156,15 +166,19 @@ export async function setRunState(db: Database, run: string, state: RunState): P
  */
 export async function finishRun(
   db: Database,
-  end: { run: string; owner: string; state: RunState; counts: Counts; error: SluiceErrorJson | null },
+  end: LeaseKey & { state: RunState; counts: Counts; error: SluiceErrorJson | null },
 ): Promise<void> {
   await db.transaction(async (client) => {
     // The lease first, as everywhere: two that lock in different order would wait for each other.
-    await client.query('DELETE FROM leases WHERE run = $1 AND owner = $2', [end.run, end.owner]);
+    const { rowCount } = await client.query(`DELETE FROM leases WHERE ${OWN_LEASE}`, [
+      end.run,
+      end.owner,
+      end.attempt ?? null,
+    ]);
     await client.query(
       `UPDATE runs SET state = $2, counts = $3, error = $4, finished_at = now()
-       WHERE id = $1 AND owner = $5 AND (finished_at IS NULL OR error->>'code' = 'run/lease-lost')`,
-      [end.run, end.state, jsonb(end.counts), jsonb(end.error), end.owner],
+       WHERE id = $1 AND ($6 OR (owner = $5 AND finished_at IS NOT NULL AND error->>'code' = 'run/lease-lost'))`,
+      [end.run, end.state, jsonb(end.counts), jsonb(end.error), end.owner, rowCount === 1],
     );
   });
 }

@@ -202,7 +202,7 @@ export class Store {
     return runs.claimJob(this.#db, request);
   }
 
-  renew(lease: { run: string; owner: string; leaseMs: number }): Promise<boolean> {
+  renew(lease: runs.LeaseKey & { leaseMs: number }): Promise<boolean> {
     return runs.renew(this.#db, lease);
   }
 
@@ -227,13 +227,7 @@ export class Store {
     return runs.setRunState(this.#db, run, state);
   }
 
-  finishRun(end: {
-    run: string;
-    owner: string;
-    state: RunState;
-    counts: Counts;
-    error: SluiceErrorJson | null;
-  }): Promise<void> {
+  finishRun(end: runs.LeaseKey & { state: RunState; counts: Counts; error: SluiceErrorJson | null }): Promise<void> {
     return runs.finishRun(this.#db, end);
   }
 

@@ -34,6 +34,8 @@ CREATE INDEX runs_queue ON runs (project, target, not_before) WHERE state = 'que
 CREATE INDEX runs_alive ON runs (project, target, job) WHERE state IN ('queued', 'running', 'committing');
 CREATE INDEX runs_by_backfill ON runs (backfill, window_start) WHERE backfill IS NOT NULL;
 CREATE INDEX runs_by_window ON runs (project, target, job, window_start) WHERE window_start IS NOT NULL;
+-- The first attempt of whoever holds it: a daemon that lost a run may take it again while its attempt before is still ending.
+ALTER TABLE leases ADD COLUMN attempt integer;
 CREATE INDEX leases_by_expiry ON leases (expires_at);
 
 -- One row for each job that is or was applied: its id, what lists are filtered by, when it is due, whether it is paused.
