@@ -6,9 +6,10 @@ import { revisionOf } from '../repo/revision.ts';
 import { confirm } from './confirm.ts';
 import { type CommonOptions, outputOf, withCommon } from './options.ts';
 import { type Planned, withPlan } from './planned.ts';
+import { type ServerOptions, serverOf, withServer } from './server/client.ts';
 import { plural, print, tell } from './terminal.ts';
 
-interface ApplyOptions extends CommonOptions {
+interface ApplyOptions extends CommonOptions, ServerOptions {
   yes?: boolean;
   planHash?: string;
   allowDestructive?: boolean;
@@ -16,7 +17,7 @@ interface ApplyOptions extends CommonOptions {
 }
 
 export function define(command: Command): void {
-  withCommon(command, ['text', 'json'])
+  withServer(withCommon(command, ['text', 'json']))
     .option('--yes', 'do not ask')
     .option('--plan-hash <hash>', 'do not ask, and apply only the plan that has this hash')
     .option('--allow-destructive', 'also what applying the old files again does not take back')
@@ -25,6 +26,8 @@ export function define(command: Command): void {
 }
 
 function apply(options: ApplyOptions): Promise<void> {
+  const server = serverOf(options);
+  if (server) return import('./server/plan.ts').then((there) => there.apply(server, options));
   return withPlan(options, [], async (planned) => {
     const { plan, desired, actual, store, project } = planned;
     if (options.planHash !== undefined && options.planHash !== plan.hash) throw otherPlan(plan);

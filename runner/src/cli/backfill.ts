@@ -12,11 +12,12 @@ import { compileChosen } from './jobs.ts';
 import { type CommonOptions, outputOf, withCommon } from './options.ts';
 import { environmentOf, type OpenProject, openProject } from './project.ts';
 import { type Chosen, chooseJob, isPath } from './select.ts';
+import { type ServerOptions, serverOf, withServer } from './server/client.ts';
 import { listenForInterrupt } from './signals.ts';
 import { plural, print, styleFor, tell } from './terminal.ts';
 import { stateStoreOf } from './unset.ts';
 
-interface BackfillOptions extends CommonOptions {
+interface BackfillOptions extends CommonOptions, ServerOptions {
   from?: string;
   to?: string;
   force?: boolean;
@@ -29,7 +30,7 @@ const HELP = `
 its cursor stays where it is. Where a daemon serves the target its runs go into the queue. Ctrl-C stops a run before its commit; the same command goes on where it stopped.`;
 
 export function define(command: Command): void {
-  withCommon(command, ['text', 'json'])
+  withServer(withCommon(command, ['text', 'json']))
     .argument('<job>', 'the job’s NAME, NAME/STREAM or path')
     .option('--from <time>', 'beginning: a date, a time or a value of the cursor')
     .option('--to <time>', 'end, itself left out')
@@ -43,6 +44,8 @@ async function backfill(name: string, options: BackfillOptions): Promise<void> {
   const { from, to } = options;
   if (from === undefined || to === undefined)
     throw usage('backfill', 'A backfill wants --from and --to', 'Such as --from 2026-01-01 --to 2026-02-01.');
+  const server = serverOf(options);
+  if (server) return (await import('./server/control.ts')).backfill(server, name, { ...options, from, to });
   const project = await openProject(options, isPath(name) ? [name] : []);
   const chosen = chooseJob(project, name);
   const wanted = { from, to, force: options.force === true, stream: chosen.stream, reason: null };

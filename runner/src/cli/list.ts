@@ -4,6 +4,7 @@ import { openStateStore } from '../store/store.ts';
 import type { AppliedJob } from '../store/types.ts';
 import { type CommonOptions, outputOf, withCommon } from './options.ts';
 import { openTarget } from './planned.ts';
+import { type ServerOptions, serverOf, withServer } from './server/client.ts';
 import { type Cell, ROW_FORMS, renderRows } from './table.ts';
 import { print, styleFor, tell } from './terminal.ts';
 import { stateStoreOf } from './unset.ts';
@@ -11,11 +12,13 @@ import { stateStoreOf } from './unset.ts';
 const COLUMNS = ['job', 'enabled', 'schedule', 'next', 'last_run', 'state', 'problem'] as const;
 
 export function define(command: Command): void {
-  withCommon(command, ROW_FORMS).action(list);
+  withServer(withCommon(command, ROW_FORMS)).action(list);
 }
 
 /** The jobs that are applied: what a daemon runs, whatever the files say meanwhile. */
-async function list(options: CommonOptions): Promise<void> {
+async function list(options: CommonOptions & ServerOptions): Promise<void> {
+  const server = serverOf(options);
+  if (server) return (await import('./server/control.ts')).list(server, options);
   const project = await openTarget(options);
   const store = await openStateStore({ projectDir: project.dir, stateStore: stateStoreOf(project) });
   try {

@@ -2,10 +2,11 @@ import { type Command, Option } from 'commander';
 import type { LogLevel } from '../store/types.ts';
 import { followRun, logLine, runOf, withControl } from './control.ts';
 import { type CommonOptions, outputOf, withCommon } from './options.ts';
+import { type ServerOptions, serverOf, withServer } from './server/client.ts';
 import { listenForInterrupt } from './signals.ts';
 import { print, styleFor, tell } from './terminal.ts';
 
-interface LogsOptions extends CommonOptions {
+interface LogsOptions extends CommonOptions, ServerOptions {
   follow?: boolean;
   level: LogLevel;
 }
@@ -13,7 +14,7 @@ interface LogsOptions extends CommonOptions {
 const PAGE = 1000;
 
 export function define(command: Command): void {
-  withCommon(command, ['text', 'json'])
+  withServer(withCommon(command, ['text', 'json']))
     .argument('<job-or-run>', 'a run’s id, or a job’s NAME: its newest run')
     .option('-f, --follow', 'go on until the run is over')
     .addOption(
@@ -25,6 +26,8 @@ export function define(command: Command): void {
 }
 
 function logs(wanted: string, options: LogsOptions): Promise<void> {
+  const server = serverOf(options);
+  if (server) return import('./server/control.ts').then((there) => there.logs(server, wanted, options));
   return withControl(options, async (control) => {
     const { store } = control;
     const run = await runOf(control, wanted);

@@ -5,22 +5,25 @@ import { EXIT } from './exit.ts';
 import { outputOf, withCommon } from './options.ts';
 import { type Planned, withPlan } from './planned.ts';
 import { chooseJobs, isPath } from './select.ts';
+import { type ServerOptions, serverOf, withServer } from './server/client.ts';
 import { print } from './terminal.ts';
 
-interface PlanOptions extends SelectOptions {
+interface PlanOptions extends SelectOptions, ServerOptions {
   assertEmpty?: boolean;
 }
 
 const FORMS = { text: planText, json: planJson, markdown: planMarkdown } as const;
 
 export function define(command: Command): void {
-  withSelect(withCommon(command, Object.keys(FORMS)))
+  withServer(withSelect(withCommon(command, Object.keys(FORMS))))
     .argument('[job...]', 'jobs by NAME, NAME/STREAM or path (default: all)')
     .option('--assert-empty', 'exit with 3 where something would change, or a file has errors')
     .action(plan);
 }
 
 function plan(names: string[], options: PlanOptions): Promise<void> {
+  const server = serverOf(options);
+  if (server) return import('./server/plan.ts').then((there) => there.plan(server, names, options));
   return withPlan(options, names.filter(isPath), async (planned) => {
     const all = names.length === 0 && options.select === undefined;
     const made = all ? planned.plan : await part(planned, names, options.select ?? []);

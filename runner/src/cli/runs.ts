@@ -2,23 +2,26 @@ import type { Command } from 'commander';
 import type { RunRow } from '../store/types.ts';
 import { appliedJob, withControl } from './control.ts';
 import { type CommonOptions, outputOf, positive, withCommon } from './options.ts';
+import { type ServerOptions, serverOf, withServer } from './server/client.ts';
 import { type Cell, ROW_FORMS, renderRows } from './table.ts';
 import { print, styleFor } from './terminal.ts';
 
-interface RunsOptions extends CommonOptions {
+interface RunsOptions extends CommonOptions, ServerOptions {
   limit: number;
 }
 
 const COLUMNS = ['run', 'job', 'kind', 'state', 'due', 'window', 'started', 'ended', 'rows', 'note'] as const;
 
 export function define(command: Command): void {
-  withCommon(command, ROW_FORMS)
+  withServer(withCommon(command, ROW_FORMS))
     .argument('[job]', 'the job’s NAME (default: all)')
     .option('-n, --limit <number>', 'how many, the newest first', positive('-n'), 20)
     .action(runs);
 }
 
 function runs(name: string | undefined, options: RunsOptions): Promise<void> {
+  const server = serverOf(options);
+  if (server) return import('./server/control.ts').then((there) => there.runs(server, name, options, COLUMNS));
   return withControl(options, async (control) => {
     const { store, key } = control;
     const found = await store.listRuns({ ...key, ...(name === undefined ? {} : { job: name }), limit: options.limit });

@@ -3,10 +3,11 @@ import type { Command } from 'commander';
 import { enqueue, requireStream, windowsNow } from '../api/requests.ts';
 import { appliedJob, asker, type Control, followRun, tellUnserved, withControl } from './control.ts';
 import { type CommonOptions, outputOf, withCommon } from './options.ts';
+import { type ServerOptions, serverOf, withServer } from './server/client.ts';
 import { listenForInterrupt } from './signals.ts';
 import { print, tell } from './terminal.ts';
 
-interface StartOptions extends CommonOptions {
+interface StartOptions extends CommonOptions, ServerOptions {
   fullRefresh?: boolean;
   reason?: string;
   follow?: boolean;
@@ -17,7 +18,7 @@ The run goes into the queue, from which a daemon takes it. While a run of the jo
 under skip, behind it under queue, and under cancel the other one is stopped.`;
 
 export function define(command: Command): void {
-  withCommon(command, ['text', 'json'])
+  withServer(withCommon(command, ['text', 'json']))
     .argument('<job>', 'the job’s NAME or NAME/STREAM')
     .option('--full-refresh', 'load everything anew')
     .option('--reason <text>', 'why, for the history')
@@ -27,6 +28,8 @@ export function define(command: Command): void {
 }
 
 function start(name: string, options: StartOptions): Promise<void> {
+  const server = serverOf(options);
+  if (server) return import('./server/control.ts').then((there) => there.start(server, name, options));
   return withControl(options, async (control) => {
     const interrupt = listenForInterrupt();
     try {

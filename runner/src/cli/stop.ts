@@ -2,14 +2,15 @@ import { SluiceError } from '@sluice/core';
 import type { Command } from 'commander';
 import { appliedJob, asker, withControl } from './control.ts';
 import { type CommonOptions, outputOf, withCommon } from './options.ts';
+import { type ServerOptions, serverOf, withServer } from './server/client.ts';
 import { print } from './terminal.ts';
 
-interface StopOptions extends CommonOptions {
+interface StopOptions extends CommonOptions, ServerOptions {
   hard?: boolean;
 }
 
 export function define(command: Command): void {
-  withCommon(command, ['text', 'json'])
+  withServer(withCommon(command, ['text', 'json']))
     .argument('<job-or-run>', 'a job’s NAME, all of whose runs are meant, or a run’s id')
     .option('--hard', 'without a grace time')
     .addHelpText(
@@ -20,6 +21,8 @@ export function define(command: Command): void {
 }
 
 function stop(wanted: string, options: StopOptions): Promise<void> {
+  const server = serverOf(options);
+  if (server) return import('./server/control.ts').then((there) => there.stop(server, wanted, options));
   return withControl(options, async (control) => {
     const { store, key } = control;
     const isRun = /^[0-9a-f]{8}-[0-9a-f-]{27}$/.test(wanted);

@@ -1,5 +1,7 @@
+import { rightsTo } from '@sluice/core';
 import type { LogLevel, LogRow, RunDetail, RunRow, RunState } from '../../store/types.ts';
 import type { ApiContext } from '../context.ts';
+import type { Identity } from '../identity.ts';
 import { jobFor, RUN_STATUS } from '../job-view.ts';
 import { Problem } from '../problems.ts';
 import type { ApiRoute, Call } from '../route.ts';
@@ -72,20 +74,23 @@ export const END = { anyOf: [object({ end: flag(), execution_id: UUID, status: S
 const ENDED: ReadonlySet<RunState> = new Set(['succeeded', 'failed', 'cancelled', 'skipped']);
 const PERCENT = 100;
 
+const PAGED = input({
+  status: STATUS,
+  limit: { ...PAGE.limit, maximum: 200, default: 20 },
+  cursor: { ...UUID, description: PAGE.cursor.description },
+});
+
+const SHARED = { method: 'GET', role: 'viewer', tag: 'Runs' } as const;
+
 /** History, logs and figures of a job's runs. */
 export function executionRoutes(context: ApiContext): ApiRoute[] {
   const { store, door } = context;
-  const shared = { method: 'GET', role: 'viewer', tag: 'Runs' } as const;
   return [
     {
-      ...shared,
+      ...SHARED,
       ...{ path: '/jobs/:id/executions', operation: 'listExecutions', summary: 'Runs of a job, newest first' },
       params: JOB_PARAMS,
-      query: input({
-        status: STATUS,
-        limit: { ...PAGE.limit, maximum: 200, default: 20 },
-        cursor: { ...UUID, description: PAGE.cursor.description },
-      }),
+      query: PAGED,
       answers: {
         200: answer(
           'Runs with their attempts and streams.',
@@ -103,15 +108,50 @@ export function executionRoutes(context: ApiContext): ApiRoute[] {
       },
     },
     {
-      ...shared,
+      ...SHARED,
       ...{ path: '/jobs/:id/executions/:execution', operation: 'getExecution', summary: 'A run of a job' },
       params: input({ ...(JOB_PARAMS.properties as object), execution: UUID }, ['id', 'execution']),
       answers: { 200: answer('The run.', EXECUTION) },
       handle: async (call: Call<{ id: string; execution: string }>) =>
         executionOf(await runOf(context, await jobFor(context, call, 'view'), call.params.execution)),
     },
+    ...runRoutes(context),
+    ...logRoutes(context),
+  ];
+}
+
+/** Runs of whatever job. */
+function runRoutes(context: ApiContext): ApiRoute[] {
+  const { store, door } = context;
+  return [
     {
-      ...shared,
+      ...SHARED,
+      ...{ path: '/executions', operation: 'listAllExecutions', summary: 'Runs of every job, newest first' },
+      query: PAGED,
+      answers: {
+        200: answer('Those of jobs that one may see.', object({ executions: list(EXECUTION), next_cursor: NEXT })),
+      },
+      handle: (call) => allExecutions(context, call),
+    },
+    {
+      ...SHARED,
+      ...{ path: '/executions/:execution', operation: 'findExecution', summary: 'A run, of whatever job' },
+      params: input({ execution: UUID }, ['execution']),
+      answers: { 200: answer('The run.', EXECUTION) },
+      handle: async ({ params, who }: Call<{ execution: string }>) => {
+        const run = await store.findRun(params.execution.toLowerCase());
+        const isOurs = run !== null && run.project === door.name && run.target === door.target;
+        if (isOurs && (await maySee(context, run.job, who))) return executionOf(run);
+        throw new Problem(404, 'run/unknown', `There is no run ${params.execution}`);
+      },
+    },
+  ];
+}
+
+function logRoutes(context: ApiContext): ApiRoute[] {
+  return [
+    {
+      ...SHARED,
       ...{ path: '/jobs/:id/logs', operation: 'getLogs', summary: 'Lines of a run’s log' },
       description:
         'Of the run `execution`, else of the newest one. `end` is there once the run is over and all of its lines were given.',
@@ -131,7 +171,7 @@ export function executionRoutes(context: ApiContext): ApiRoute[] {
       handle: (call) => logs(context, call),
     },
     {
-      ...shared,
+      ...SHARED,
       ...{ path: '/jobs/:id/metrics', operation: 'getMetrics', summary: 'Figures of the newest run' },
       description: 'All are measured; null: there is no such figure.',
       params: JOB_PARAMS,
@@ -167,6 +207,34 @@ const METRICS = object({
   metrics: FIGURES,
   timestamp: optional(time('When it was measured.')),
 });
+
+interface Paged {
+  limit: number;
+  cursor?: string;
+  status?: RunState;
+}
+
+async function allExecutions(context: ApiContext, { query, who }: Call<object, Paged>): Promise<object> {
+  const { store, door } = context;
+  const { limit, cursor, status } = query;
+  const more = { ...(cursor === undefined ? {} : { before: cursor }), ...(status ? { states: [status] } : {}) };
+  const found = await store.listRuns({ ...door.key, limit, ...more });
+  const jobs = [...new Set(found.map(({ job }) => job))];
+  const seen = new Set(
+    (await Promise.all(jobs.map(async (job) => ((await maySee(context, job, who)) ? [job] : [])))).flat(),
+  );
+  const details = await Promise.all(found.filter(({ job }) => seen.has(job)).map(({ id }) => store.findRun(id)));
+  const executions = details.filter((one) => one !== null).map(executionOf);
+  return { executions, next_cursor: found.length === limit ? (found.at(-1)?.id ?? null) : null };
+}
+
+/** A job that is gone had a file and tags that nobody knows any more: its runs are for those whom no rule narrows. */
+async function maySee({ store, door }: ApiContext, job: string, who: Identity): Promise<boolean> {
+  const { access } = await door.settings();
+  const row = await store.jobs.find(door.key, job);
+  if (row === null) return who.role === 'admin' || access.rules.every(({ view }) => view === null);
+  return rightsTo(access, { file: row.file, tags: row.definition.tags }, who).view;
+}
 
 /** A run of a job by its id, or the newest one. Throws 404. */
 export async function runOf(
