@@ -12,12 +12,12 @@ const CONFIG = 'version: 1\nname: shop\n';
 const DAILY = `name: daily
 source:
   type: local
-  path: data/daily.csv
+  path: "data/\${window:start|%Y-%m-%d}.csv"
 columns:
   - {name: day, type: timestamptz}
 incremental: {type: window, column: day, every: day}
 schedule: {cron: "0 3 * * *", start: 2026-03-01}
-destination: {type: duckdb, path: out.duckdb}
+destination: {type: duckdb, path: out.duckdb, write_disposition: replace}
 `;
 
 beforeAll(async () => {
