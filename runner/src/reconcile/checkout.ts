@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { SluiceError } from '@sluice/core';
 import { type Revision, revisionOf } from '../repo/revision.ts';
 import { git, gitFolder } from './git.ts';
-import { watchFiles } from './watch.ts';
+import { type OnChange, watchFiles } from './watch.ts';
 
 /** Where a daemon's files come from. */
 export interface Checkout {
@@ -17,7 +17,7 @@ export interface Checkout {
   update(signal: AbortSignal): Promise<void>;
   revision(): Promise<Revision>;
   /** Calls back when files may have changed, until the signal ends it. */
-  watch(changed: () => void, signal: AbortSignal): Promise<void>;
+  watch(changed: OnChange, signal: AbortSignal): Promise<void>;
 }
 
 /** The files of a folder as they are; changes show as they are saved. */
@@ -61,7 +61,7 @@ export function repoCheckout(
     },
     revision: () => revisionOf(folder),
     async watch(changed, signal) {
-      const timer = setInterval(changed, pollMs);
+      const timer = setInterval(() => changed(null), pollMs);
       signal.addEventListener('abort', () => clearInterval(timer), { once: true });
     },
   };

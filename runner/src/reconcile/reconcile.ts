@@ -1,8 +1,8 @@
-import { applied, diff, isEmpty, messageOf, SluiceError, type SluiceErrorJson } from '@sluice/core';
+import { type ActualSet, applied, diff, isEmpty, messageOf, SluiceError, type SluiceErrorJson } from '@sluice/core';
 import type { DaemonLog } from '../observe/log.ts';
 import { repeat, sleep } from '../observe/repeat.ts';
 import { desiredOf } from '../repo/desired.ts';
-import { loadProject } from '../repo/load.ts';
+import { type LoadedProject, loadProject } from '../repo/load.ts';
 import { problemsOf } from '../repo/problems.ts';
 import type { Store } from '../store/store.ts';
 import type { TargetKey } from '../store/types.ts';
@@ -35,6 +35,10 @@ const LONGEST_WAIT_MS = 60_000;
 export class Reconciler {
   readonly #means: ReconcileMeans;
   #dirty = true;
+  /** Files that have changed since the last pass; null: any may have. */
+  #changed: Set<string> | null = null;
+  /** What the last pass found, so that the next one costs what has changed. */
+  #known: { loaded: LoadedProject; actual: ActualSet } | null = null;
   #held = false;
   #poked: () => void = () => undefined;
   /** Problems of files that the log has told of. */
@@ -48,7 +52,7 @@ export class Reconciler {
 
   async run(signal: AbortSignal): Promise<void> {
     const { store, key, owner, log, checkout } = this.#means;
-    await checkout.watch(() => this.#poke(), signal);
+    await checkout.watch((files) => this.#poke(files), signal);
     await repeat('reconcile', { log, signal }, async () => {
       await this.#hold();
       if (this.#held && this.#dirty) await this.#pass(signal);
@@ -71,7 +75,7 @@ export class Reconciler {
     const other = await store.nodes.reconciler(key);
     if (other && other.checkout !== checkout.name) throw elsewhere();
     await checkout.update(signal);
-    await this.#apply();
+    await this.#apply(null);
   }
 
   #nextPass(): Promise<void> {
@@ -82,11 +86,13 @@ export class Reconciler {
         if (error) reject(error);
         else resolve();
       });
-      this.#poke();
+      this.#poke(null);
     });
   }
 
-  #poke(): void {
+  #poke(files: ReadonlySet<string> | null): void {
+    if (files === null) this.#changed = null;
+    else for (const file of files) this.#changed?.add(file);
     this.#dirty = true;
     this.#poked();
   }
@@ -104,7 +110,7 @@ export class Reconciler {
     const held = await store.nodes.holdReconciler(wanted, LEASE_MS);
     if (held && !this.#held) {
       // Another may have applied its own meanwhile.
-      this.#dirty = true;
+      this.#poke(null);
       log.info({ checkout: checkout.name }, 'follows the checkout');
     }
     if (!held && this.#held) log.warn({ checkout: checkout.name }, 'another daemon follows its checkout now');
@@ -116,13 +122,16 @@ export class Reconciler {
     const { store, key, owner, checkout, log } = this.#means;
     const waiting = this.#waiting.splice(0);
     this.#dirty = false;
+    const changed = this.#changed;
+    this.#changed = new Set();
     let problem: SluiceErrorJson | null = null;
     let revision: string | null = null;
     try {
       await checkout.update(signal);
-      revision = await this.#apply();
+      revision = await this.#apply(changed);
       for (const tell of waiting) tell(null);
     } catch (error) {
+      this.#changed = null;
       const known =
         error instanceof SluiceError ? error : new SluiceError('reconcile/failed', 'terminal', messageOf(error));
       for (const tell of waiting) tell(known);
@@ -139,25 +148,28 @@ export class Reconciler {
     });
   }
 
-  /** Gives the revision that is applied now. */
-  async #apply(): Promise<string | null> {
+  /** Gives the revision that is applied now. `changed`: the only files that differ from the last pass; null: any may. */
+  async #apply(changed: ReadonlySet<string> | null): Promise<string | null> {
     const { store, key, target, vars, checkout, force, log } = this.#means;
-    const loaded = await loadProject({ from: checkout.folder, project: checkout.folder, dotenv: false });
+    const { folder } = checkout;
+    const last = this.#known ? { previous: this.#known.loaded, ...(changed ? { changed } : {}) } : {};
+    const loaded = await loadProject({ from: folder, project: folder, dotenv: false, ...last });
     const desired = desiredOf(loaded, target ?? undefined, vars);
     if (desired.project !== key.project) throw renamed(key.project, desired.project);
     const { revision, author } = await checkout.revision();
     if (!force) await requireDescent(store, key, checkout.folder, revision);
-    const actual = await store.actual(key);
+    const actual = await store.actual(key, this.#known?.actual);
     const plan = diff(desired, actual, await this.#means.clock());
     const jobs = applied(desired, actual);
     const problems = problemsOf(jobs, plan.problems);
     const version = await store.applyPlan({ plan, jobs, problems, gitRevision: revision, author });
+    this.#known = { loaded, actual: { version, jobs } };
     const told = JSON.stringify(plan.problems);
     if (told !== this.#told) for (const { file, message } of plan.problems) log.warn({ file }, message);
     this.#told = told;
     if (isEmpty(plan)) return revision;
-    const changed = plan.changes.filter(({ action }) => action !== 'none');
-    log.info({ version, revision, changes: changed.map(({ action, address }) => `${action} ${address}`) }, 'applied');
+    const differing = plan.changes.filter(({ action }) => action !== 'none');
+    log.info({ version, revision, changes: differing.map(({ action, address }) => `${action} ${address}`) }, 'applied');
     return revision;
   }
 }
