@@ -23,6 +23,8 @@ export interface Capabilities {
    * its type from the one to the other.
    */
   native?: string;
+  /** Sources of columns: `partition_on` divides the rows of full loads alone, because its parts share no snapshot. */
+  parts_of_full_loads?: boolean;
   /** Sources of bytes: false where they are answers rather than files, so that a ledger of them has to be asked for. */
   files?: boolean;
   batch?: boolean;

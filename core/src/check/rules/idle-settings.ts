@@ -25,6 +25,12 @@ export const idleSettings: Rule = {
     }
     const type = textOf(stream.node, 'source', 'type') ?? '';
     const spec = Object.hasOwn(specs.sources, type) ? specs.sources[type] : undefined;
+    const parted = entryOf(child(stream.written, 'source'), 'partition_on');
+    const incremental = textOf(stream.node, 'incremental', 'type') ?? 'none';
+    if (parted && spec?.capabilities.parts_of_full_loads && incremental !== 'none') {
+      const message = `\`partition_on\` does nothing: ${type} reads in parts only where \`incremental\` is \`none\`.`;
+      report('setting/idle', parted.key, message, { severity: 'warning' });
+    }
     for (const column of itemsOf(stream.node, 'columns')) {
       const metadata = child(column, 'metadata');
       const what = textOf(column, 'metadata') ?? '';

@@ -52,7 +52,8 @@ export const sourceSpec = defineSpec({
 | MAP, UNION | json |
 | TIMESTAMP_S, TIMESTAMP_MS, TIMESTAMP_NS | timestamp, to the microsecond |
 
-The file must not be held open for writing by another process meanwhile.`,
+A table is read by all threads of the task at once, in one snapshot: there is nothing to divide. The file must not be held open for
+writing by another process meanwhile.`,
 });
 
 export const destinationSpec = defineSpec({

@@ -4,7 +4,8 @@ import { SluiceError } from '../../model/error.ts';
 import { literal } from '../../model/sql.ts';
 import type { CsvValue } from '../shared/csv-rows.ts';
 import { ofSource } from '../shared/errors.ts';
-import { type RowDriver, RowSession } from '../shared/row-session.ts';
+import { type Part, partCount, partsBetween } from '../shared/ranges.ts';
+import { type RowDriver, RowSession, type Wanted } from '../shared/row-session.ts';
 import { bracketed, tableName, tableOrQuery, tableParts } from '../shared/table-name.ts';
 import { toAddress } from './address.ts';
 import { type MyDb, openSession } from './connection.ts';
@@ -15,6 +16,7 @@ interface Settings {
   table?: string;
   query?: string;
   where?: string;
+  partition_on?: string;
 }
 
 export const source: Source = {
@@ -122,13 +124,45 @@ class MyDriver implements RowDriver<ReadColumn> {
     return Number(row?.n ?? 0);
   }
 
-  async *rows(
-    columns: readonly ReadColumn[],
-    range: RowRange | null,
-    limit: number | null,
-  ): AsyncGenerator<CsvValue[]> {
+  async parts(columns: readonly ReadColumn[], sideBySide: number): Promise<Part[]> {
+    const { partition_on: on } = this.#settings;
     const db = await this.#db();
-    const { where, values } = this.#conditions(range, columns);
+    const what = tableOrQuery(this.#settings);
+    const bytes = 'table' in what ? await sizeOf(db, what.table).catch(rethrow) : null;
+    const count = partCount(bytes, sideBySide);
+    const column = columns.find(({ name }) => name === on);
+    if (on !== undefined && !column) throw noColumn(on, columns);
+    if (!column || count <= 1) return [{ where: null, bytes }];
+    const { where } = this.#conditions(null, columns);
+    const ends = `SELECT MIN(${quoted(column.name)}) AS low, MAX(${quoted(column.name)}) AS high FROM ${this.#from()}${where}`;
+    const [row] = await db.rows(this.#betweenSql(column, ends, count)).catch(rethrow);
+    const found = Object.values(row ?? {}).filter((bound) => bound !== null);
+    const bounds = [...new Set(found.map(String))].map((bound) => (column.bind === null ? bound : escaped(bound)));
+    return partsBetween(quoted(column.name), bounds, bytes);
+  }
+
+  /** One row with the values that divide low … high, null where they cannot be told. Throws `source/partition`. */
+  #betweenSql(column: ReadColumn, ends: string, count: number): string {
+    const kind = column.type?.kind ?? '';
+    const bound: Record<string, (i: number) => string> = {
+      number: (i) => `CAST(FLOOR(low + (CAST(high AS DECIMAL(65,0)) - low) * ${i} / ${count}) AS DECIMAL(65,0))`,
+      date: (i) => `low + INTERVAL FLOOR(DATEDIFF(high, low) * ${i} / ${count}) DAY`,
+      time: (i) => `low + INTERVAL FLOOR(TIMESTAMPDIFF(SECOND, low, high) * ${i} / ${count}) SECOND`,
+    };
+    const of = column.bind === null ? 'number' : kind === 'date' ? 'date' : /^timestamp/.test(kind) ? 'time' : null;
+    if (of === null) {
+      throw new SluiceError('source/partition', 'config', `Rows cannot be divided by ${column.name}`, {
+        where: { column: column.name },
+        hint: 'Name a column of whole numbers, dates or times as `partition_on`.',
+      });
+    }
+    const list = Array.from({ length: count - 1 }, (_, i) => `${bound[of]?.(i + 1)} AS b${i}`);
+    return `SELECT ${list.join(', ')} FROM (${ends}) AS ends`;
+  }
+
+  async *rows(columns: readonly ReadColumn[], { range, part, limit }: Wanted): AsyncGenerator<CsvValue[]> {
+    const db = await this.#db();
+    const { where, values } = this.#conditions(range, columns, part);
     const select = columns.map((column) => column.select(quoted(column.name))).join(', ');
     const bound = limit === null ? '' : ` LIMIT ${limit}`;
     const zeros = new Map<string, number>();
@@ -192,8 +226,13 @@ class MyDriver implements RowDriver<ReadColumn> {
     return 'table' in what ? `${quoted(...tableParts(what.table, 2))} AS t` : `${bracketed(what.query)} AS t`;
   }
 
-  #conditions(range: RowRange | null, columns: readonly ReadColumn[]): { where: string; values: unknown[] } {
+  #conditions(
+    range: RowRange | null,
+    columns: readonly ReadColumn[],
+    part: string | null = null,
+  ): { where: string; values: unknown[] } {
     const all = this.#settings.where === undefined ? [] : [bracketed(this.#settings.where)];
+    if (part !== null) all.push(part);
     const values: unknown[] = [];
     if (range) {
       const bind = columns.find((column) => column.name === range.column)?.bind ?? null;
@@ -227,6 +266,24 @@ async function keyOf(db: MyDb, table: string): Promise<string[]> {
      ORDER BY ORDINAL_POSITION`,
   );
   return rows.map((row) => String(row.name));
+}
+
+/** Bytes of a table's rows as the server last counted them; null of a view. */
+async function sizeOf(db: MyDb, table: string): Promise<number | null> {
+  const [name = '', schema] = [...tableParts(table, 2)].reverse();
+  const [row] = await db.rows(
+    `SELECT DATA_LENGTH AS n FROM information_schema.TABLES
+     WHERE TABLE_SCHEMA = ${schema === undefined ? 'DATABASE()' : escaped(schema)} AND TABLE_NAME = ${escaped(name)}`,
+  );
+  return row?.n == null ? null : Number(row.n);
+}
+
+function noColumn(name: string, columns: readonly ReadColumn[]): SluiceError {
+  const known = columns.map((column) => column.name).join(', ');
+  return new SluiceError('source/partition', 'config', `There is no column ${name} to divide the rows by`, {
+    where: { column: name },
+    hint: `\`partition_on\` is one of ${known}.`,
+  });
 }
 
 /** The session reads backslashes in literals as escapes. */

@@ -8,7 +8,7 @@ import {
   sslAuthorities,
   sslMode,
 } from '../shared/server-settings.ts';
-import { tableAddress, tableSource } from '../shared/table-settings.ts';
+import { partedSource, tableAddress } from '../shared/table-settings.ts';
 
 export const mysqlConnection = schema({
   type: 'object',
@@ -33,17 +33,27 @@ export const sourceSpec = defineSpec({
   kind: 'source',
   type: 'mysql',
   title: 'MySQL and MariaDB',
-  text: 'A table, view or query of a MySQL or MariaDB database, read by one statement in one snapshot.',
-  settings: tableSource,
+  text: 'A table, view or query of a MySQL or MariaDB database, read by one statement in one snapshot, or in parts side by side.',
+  settings: partedSource,
   connection: mysqlConnection,
   secrets: ['url', 'password'],
   address: tableAddress,
-  capabilities: { yields: 'columns', batch: true, streaming: false, placement: 'any', table_patterns: true },
+  capabilities: {
+    yields: 'columns',
+    batch: true,
+    streaming: false,
+    placement: 'any',
+    table_patterns: true,
+    parts_of_full_loads: true,
+  },
   examples: [
-    'type: mysql\nurl: ${env:SHOP_URL}\ntable: orders\n',
+    'type: mysql\nurl: ${env:SHOP_URL}\ntable: orders\npartition_on: order_id\n',
     'type: mysql\nhost: db.internal\ndatabase: shop\nuser: reader\npassword: ${env:SHOP_PASSWORD}\nquery: SELECT * FROM orders WHERE total > 0\n',
   ],
   notes: `Rows stream from the server as it sends them. The session is in UTC and reads only; the SQL of \`query\` and \`where\` has the usual quotes.
+With \`partition_on\`, and \`incremental: {type: none}\`, a large table or a query is read in parts by ranges of that column, as many at once as the
+job has workers. The system lends no session the snapshot of another, so that each part is of its own moment: a row that is there all the
+time comes once, where its value in that column stays. Any other load is one statement.
 A table of another database is \`database.table\`; patterns go over the tables of the connection's database.
 
 | MySQL, MariaDB | type | |

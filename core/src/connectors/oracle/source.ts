@@ -1,10 +1,10 @@
 import type { Connection, Metadata } from 'oracledb';
-import type { Discovered, RowRange, Source, SourceContext } from '../../model/component.ts';
+import type { Discovered, Source, SourceContext } from '../../model/component.ts';
 import { SluiceError } from '../../model/error.ts';
 import { ident, literal } from '../../model/sql.ts';
 import type { CsvValue } from '../shared/csv-rows.ts';
 import { ofSource } from '../shared/errors.ts';
-import { type RowDriver, RowSession } from '../shared/row-session.ts';
+import { type RowDriver, RowSession, type Wanted } from '../shared/row-session.ts';
 import { bracketed, tableOrQuery } from '../shared/table-name.ts';
 import { type OraAddress, toAddress } from './address.ts';
 import { fromSql, oracleParts, type ReadSettings, readSql } from './sql.ts';
@@ -134,11 +134,7 @@ class OraDriver implements RowDriver<ReadColumn> {
     }
   }
 
-  async *rows(
-    columns: readonly ReadColumn[],
-    range: RowRange | null,
-    limit: number | null,
-  ): AsyncGenerator<CsvValue[]> {
+  async *rows(columns: readonly ReadColumn[], { range, limit }: Wanted): AsyncGenerator<CsvValue[]> {
     const { connection, address } = await this.#db();
     const { default: oracledb } = await import('oracledb');
     const { sql, values } = readSql(this.#settings, columns, range, limit);

@@ -8,7 +8,7 @@ import {
   sslAuthorities,
   sslMode,
 } from '../shared/server-settings.ts';
-import { partitionOn, tableAddress, tableSettings, tableSynonyms } from '../shared/table-settings.ts';
+import { partedSource, tableAddress } from '../shared/table-settings.ts';
 
 export const postgresConnection = schema({
   type: 'object',
@@ -34,12 +34,7 @@ export const sourceSpec = defineSpec({
   type: 'postgres',
   title: 'PostgreSQL',
   text: 'A table, view or query of a PostgreSQL database (13 or newer), read by COPY in one snapshot.',
-  settings: schema({
-    type: 'object',
-    properties: { ...tableSettings, partition_on: partitionOn },
-    additionalProperties: false,
-    'x-synonyms': tableSynonyms,
-  }),
+  settings: partedSource,
   connection: postgresConnection,
   secrets: ['url', 'password'],
   address: tableAddress,

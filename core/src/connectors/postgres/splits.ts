@@ -1,28 +1,17 @@
 import { ident, literal } from '../../model/sql.ts';
+import { type Part, partCount, partsBetween } from '../shared/ranges.ts';
 import { tableOrQuery } from '../shared/table-name.ts';
 import type { PgDb } from './client.ts';
 import { conditions, type Described, fromSql, pgTable, type ReadSettings } from './read.ts';
 
-/** Parts of about this size are worth a statement of their own: several are read side by side, and each lies on the disk for a while. */
-const PART_BYTES = 128_000_000;
-/** Below this a table is read at once. */
-const SMALL_BYTES = 8_000_000;
-const MAX_PARTS = 1000;
 /** From here on the server finds a range of places in a table without reading the rest. */
 const TID_RANGES = 140_000;
-
-/** One part of the rows: a condition, null for all, and its size where that is known. */
-export interface Part {
-  where: string | null;
-  bytes: number | null;
-}
 
 /** Divides what is read into parts that together are all of it, each row in one. `parts`: how many can be read side by side. */
 export async function partsOf(db: PgDb, settings: ReadSettings, described: Described, parts: number): Promise<Part[]> {
   const what = tableOrQuery(settings);
   const size = 'table' in what ? await sizeOf(db, what.table) : null;
-  const wanted = size === null ? parts : size.bytes < SMALL_BYTES ? 1 : Math.max(parts, size.bytes / PART_BYTES);
-  const count = Math.min(MAX_PARTS, Math.ceil(wanted));
+  const count = partCount(size?.bytes ?? null, parts);
   const whole = [{ where: null, bytes: size?.bytes ?? null }];
   if (count <= 1) return whole;
   if (settings.partition_on !== undefined) return byColumn(db, settings, described, count, size?.bytes ?? null);
@@ -91,15 +80,5 @@ async function byColumn(
   const bounds = [...new Set(found.map((row) => String(row.bound)))].map(
     (bound) => `CAST(${literal(bound)} AS ${type})`,
   );
-  if (bounds.length === 0) return [{ where: null, bytes }];
-  const edges = [null, ...bounds, null];
-  return edges.slice(0, -1).map((low, i) => {
-    const high = edges[i + 1] ?? null;
-    const range = [
-      ...(low === null ? [] : [`${name} >= ${low}`]),
-      ...(high === null ? [] : [`${name} < ${high}`]),
-    ].join(' AND ');
-    const share = bytes === null ? null : Math.round(bytes / (edges.length - 1));
-    return { where: low === null ? `(${range} OR ${name} IS NULL)` : range, bytes: share };
-  });
+  return partsBetween(name, bounds, bytes);
 }

@@ -13,7 +13,15 @@ import type {
 } from '../../model/component.ts';
 import { requireDistinct, spoolCsv, type TextColumn } from './columns.ts';
 import { type CsvValue, csvRows } from './csv-rows.ts';
+import type { Part } from './ranges.ts';
 import { requireShape, shapeOf } from './shape.ts';
+
+/** Which rows a driver is asked for; null: all. */
+export interface Wanted {
+  range: RowRange | null;
+  part: string | null;
+  limit: number | null;
+}
 
 /** What a session asks a driver for that hands out rows as JavaScript values. Each throws `source/*` errors. */
 export interface RowDriver<C extends TextColumn & { nullable: boolean }> {
@@ -23,12 +31,17 @@ export interface RowDriver<C extends TextColumn & { nullable: boolean }> {
   describe(): Promise<{ columns: C[]; primary_key: string[] }>;
   /** Rows without a value in a column. */
   countNulls(column: string): Promise<number>;
-  /** The rows, as the server sends them; it has to wait while nobody takes them. */
-  rows(columns: readonly C[], range: RowRange | null, limit: number | null): AsyncIterable<CsvValue[]>;
+  /** Parts that together are every row, for about so many at once; left out: the system reads as one part alone. */
+  parts?(columns: readonly C[], sideBySide: number): Promise<Part[]>;
+  /** The rows, as the server sends them; it has to wait while nobody takes them. `part`: a condition of `parts`. */
+  rows(columns: readonly C[], wanted: Wanted): AsyncIterable<CsvValue[]>;
   close(): Promise<void>;
 }
 
-/** A source of columns in one part: one statement, in whatever snapshot the driver's session has. */
+/**
+ * A source of columns. One part is one statement, in whatever snapshot the driver's session has; several are each of their own
+ * moment, so they are only for streams that load everything each time: a checkpoint would pass over what came between.
+ */
 export class RowSession<C extends TextColumn & { nullable: boolean }> implements SourceSession {
   readonly transfers = 1;
   readonly #ctx: Context;
@@ -54,18 +67,26 @@ export class RowSession<C extends TextColumn & { nullable: boolean }> implements
     if (range && !range.nulls) await this.#warnOfNulls(range.column, columns);
     const shape = shapeOf(table);
     const detail = { read: randomUUID(), shape, range: range as never, limit: request.rows ?? null };
-    yield { ordinal: 0, bytes: null, file: null, detail };
+    const alone = request.rows !== undefined || range !== null || request.incremental.type !== 'none';
+    const parts = alone ? null : await this.#driver.parts?.(columns, request.parts ?? 1);
+    for (const [ordinal, { where, bytes }] of (parts ?? [{ where: null, bytes: null }]).entries()) {
+      yield { ordinal, bytes, file: null, detail: { ...detail, where } };
+    }
   }
 
   async fetch(split: Split, spool: string, engine?: Engine): Promise<LocalFile> {
     if (!engine) throw new Error('columns are read with an engine');
-    const { read, shape, range, limit } = split.detail;
+    const { read, shape, range, limit, where } = split.detail;
     const { table, columns } = await this.#describe();
     requireShape(table, shape);
     await mkdir(spool, { recursive: true });
     const path = join(spool, `part-${read}-${split.ordinal}.parquet`);
-    const wanted = range as unknown as RowRange | null;
-    const rows = this.#driver.rows(columns, wanted, typeof limit === 'number' ? limit : null);
+    const wanted: Wanted = {
+      range: range as unknown as RowRange | null,
+      part: typeof where === 'string' ? where : null,
+      limit: typeof limit === 'number' ? limit : null,
+    };
+    const rows = this.#driver.rows(columns, wanted);
     const { bytes } = await spoolCsv(engine, path, columns, csvRows(rows));
     const format = { type: 'columns', settings: {} };
     return { path, name: this.#driver.name, size: bytes, modified_at: null, ordinal: split.ordinal, format };

@@ -51,5 +51,13 @@ export const partitionOn = schema({
   examples: ['order_id'],
 });
 
+/** The settings of a source that can read a table in parts. */
+export const partedSource = schema({
+  type: 'object',
+  properties: { ...tableSettings, partition_on: partitionOn },
+  additionalProperties: false,
+  'x-synonyms': tableSynonyms,
+});
+
 /** Settings that say what is read: a checkpoint belongs to them. */
 export const tableAddress = ['url', 'host', 'port', 'database', 'path', 'table', 'query'];

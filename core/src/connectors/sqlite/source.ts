@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { mkdir } from 'node:fs/promises';
+import { mkdir, open, stat } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import type Database from 'better-sqlite3';
 import type {
@@ -19,6 +19,7 @@ import { ident, literal } from '../../model/sql.ts';
 import { requireDistinct, spoolCsv, type TextColumn } from '../shared/columns.ts';
 import { type CsvValue, csvRows } from '../shared/csv-rows.ts';
 import { ofSource } from '../shared/errors.ts';
+import { numbersBetween, type Part, partCount, partsBetween } from '../shared/ranges.ts';
 import { requireShape, shapeOf } from '../shared/shape.ts';
 import { bracketed, tableName, tableOrQuery, tableParts } from '../shared/table-name.ts';
 import { type SqliteDb, withSqlite } from './file.ts';
@@ -29,6 +30,7 @@ interface Settings {
   table?: string;
   query?: string;
   where?: string;
+  partition_on?: string;
 }
 
 /** Values of an expression that are looked at to tell its type. */
@@ -113,19 +115,33 @@ class SqliteSession implements SourceSession {
   async *splits(request: SplitsRequest): AsyncIterable<Split> {
     const shape = shapeOf(await this.describe());
     const detail = { read: randomUUID(), shape, range: (request.range ?? null) as never, limit: request.rows ?? null };
-    yield { ordinal: 0, bytes: null, file: null, detail };
+    const { partition_on: on } = this.#settings;
+    if (on === undefined || request.rows !== undefined) {
+      yield { ordinal: 0, bytes: null, file: null, detail };
+      return;
+    }
+    const path = resolve(this.#ctx.projectDir, String(this.#ctx.settings.path));
+    const { parts, version } = await reading(this.#ctx, (db) => this.#parts(db, path, on, request.parts ?? 1));
+    for (const [ordinal, { where, bytes }] of parts.entries()) {
+      yield { ordinal, bytes, file: null, detail: { ...detail, where, version } };
+    }
   }
 
   async fetch(split: Split, spool: string, engine?: Engine): Promise<LocalFile> {
     if (!engine) throw new Error('columns are read with an engine');
-    const { read, shape, range, limit } = split.detail;
+    const { read, shape, range, limit, where: part, version } = split.detail;
     await mkdir(spool, { recursive: true });
     const path = join(spool, `part-${read}-${split.ordinal}.parquet`);
     const { bytes } = await reading(this.#ctx, async (db) => {
+      if (typeof version === 'string') {
+        await snapshot(db);
+        const file = resolve(this.#ctx.projectDir, String(this.#ctx.settings.path));
+        if ((await versionOf(file)) !== version) throw changed();
+      }
       const described = await this.#describe(db);
       requireShape(described.table, shape);
       const wanted = range as unknown as RowRange | null;
-      const { where, values } = this.#conditions(wanted);
+      const { where, values } = this.#conditions(wanted, typeof part === 'string' ? part : null);
       const bound = typeof limit === 'number' ? ` LIMIT ${limit}` : '';
       const rows = this.#prepare(db, `SELECT * FROM ${this.#from()}${where}${bound}`).iterate(...values);
       const writers = described.columns.map(writer);
@@ -151,8 +167,9 @@ class SqliteSession implements SourceSession {
     return 'table' in what ? ident(...tableParts(what.table, 2)) : bracketed(what.query);
   }
 
-  #conditions(range: RowRange | null): { where: string; values: unknown[] } {
+  #conditions(range: RowRange | null, part: string | null = null): { where: string; values: unknown[] } {
     const all = this.#settings.where === undefined ? [] : [bracketed(this.#settings.where)];
+    if (part !== null) all.push(part);
     const values: unknown[] = [];
     if (range) {
       const name = ident(range.column);
@@ -165,6 +182,32 @@ class SqliteSession implements SourceSession {
       all.push(range.nulls ? `((${bounds.join(' AND ')}) OR ${name} IS NULL)` : bounds.join(' AND '));
     }
     return { where: all.length > 0 ? ` WHERE ${all.join(' AND ')}` : '', values };
+  }
+
+  /** The parts of the rows, and what tells this state of the file from another. Throws `source/partition`. */
+  async #parts(
+    db: SqliteDb,
+    path: string,
+    on: string,
+    sideBySide: number,
+  ): Promise<{ parts: Part[]; version: string }> {
+    await snapshot(db);
+    const version = await versionOf(path);
+    const { columns } = await this.#describe(db);
+    if (!columns.some(({ name }) => name === on)) {
+      throw new SluiceError('source/partition', 'config', `There is no column ${on} to divide the rows by`, {
+        where: { column: on },
+        hint: `\`partition_on\` is one of ${columns.map(({ name }) => name).join(', ')}.`,
+      });
+    }
+    const bytes = (await stat(path)).size;
+    const count = partCount(bytes, sideBySide);
+    const { where } = this.#conditions(null);
+    const numbers = `FROM (SELECT ${ident(on)} AS v FROM ${this.#from()}${where}) WHERE typeof(v) = 'integer'`;
+    const [ends] = await db.rows(`SELECT min(v) AS low, max(v) AS high ${numbers}`);
+    const isKnown = ends?.low != null && ends.high != null && count > 1;
+    const bounds = isKnown ? numbersBetween(BigInt(String(ends.low)), BigInt(String(ends.high)), count) : [];
+    return { parts: partsBetween(ident(on), bounds.map(String), bytes), version };
   }
 
   #prepare(db: SqliteDb, sql: string): Database.Statement<unknown[]> {
@@ -196,6 +239,38 @@ class SqliteSession implements SourceSession {
     const rows = await db.rows(`SELECT DISTINCT typeof(v) AS class FROM (${first}) WHERE v IS NOT NULL`);
     return rows.map((row) => String(row.class));
   }
+}
+
+/** Begins a transaction that reads: what others write from now on is not seen. */
+async function snapshot(db: SqliteDb): Promise<void> {
+  await db.run('BEGIN');
+  await db.rows('SELECT count(*) AS n FROM sqlite_schema');
+}
+
+/**
+ * Changes with each commit of any program: the file's change counter, and where there is a write-ahead log its length, checksum
+ * and salts as the index beside it has them (sqlite.org/fileformat2.html 1.3.7, walformat.html 2.1).
+ */
+async function versionOf(path: string): Promise<string> {
+  const counter = await bytesOf(path, 24, 4);
+  return `${counter} ${await bytesOf(`${path}-shm`, 16, 24)}`;
+}
+
+async function bytesOf(path: string, from: number, length: number): Promise<string> {
+  const handle = await open(path, 'r').catch(() => null);
+  if (!handle) return '';
+  try {
+    const { buffer, bytesRead } = await handle.read(Buffer.alloc(length), 0, length, from);
+    return buffer.subarray(0, bytesRead).toString('hex').replace(/^0+$/, '');
+  } finally {
+    await handle.close();
+  }
+}
+
+function changed(): SluiceError {
+  return new SluiceError('source/changed', 'transient', 'The SQLite file was written to while its parts were read', {
+    hint: 'Run again, or leave out `partition_on`: one statement reads one snapshot whatever others write.',
+  });
 }
 
 function partsOf(table: string): [string, string] {

@@ -1,6 +1,6 @@
 import { schema } from '../../spec/schema.ts';
 import { defineSpec } from '../../spec/spec.ts';
-import { tableAddress, tableSource } from '../shared/table-settings.ts';
+import { partedSource, tableAddress } from '../shared/table-settings.ts';
 
 export const sqliteConnection = schema({
   type: 'object',
@@ -22,8 +22,8 @@ export const sourceSpec = defineSpec({
   kind: 'source',
   type: 'sqlite',
   title: 'SQLite',
-  text: 'A table, view or query of an SQLite file, read by one statement.',
-  settings: tableSource,
+  text: 'A table, view or query of an SQLite file, read by one statement, or in parts side by side.',
+  settings: partedSource,
   connection: sqliteConnection,
   secrets: [],
   address: tableAddress,
@@ -37,6 +37,7 @@ export const sourceSpec = defineSpec({
   },
   examples: [
     'type: sqlite\npath: data/app.sqlite\ntable: orders\n',
+    'type: sqlite\npath: data/app.sqlite\ntable: orders\npartition_on: order_id\n',
     'type: sqlite\npath: data/app.sqlite\nquery: SELECT * FROM orders WHERE total > 0\n',
   ],
   notes: `SQLite keeps values, not columns, by type: a column's declared type says what its values mostly are, and each value is held to
@@ -54,6 +55,10 @@ it. Where one does not fit, the column becomes wider, at last text, and nothing 
 | with BLOB in it | binary; a text or number in it is its bytes |
 | others | text; bytes as \`X'00FF'\` |
 | an expression of a query | what its first 1,000 values are: bigint, double, binary or text, guarded |
+
+With \`partition_on\`, a column of whole numbers, a large file is read in parts by ranges of it, as many at once as the job has workers. All of
+them have to find the file as it was when they were listed, so that they are one snapshot: where another program writes meanwhile the run
+fails with \`source/changed\`, and \`retries\` tries again.
 
 A cursor of whole numbers is asked of the file, of any other type the engine picks the rows.`,
 });

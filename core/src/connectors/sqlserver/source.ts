@@ -1,7 +1,7 @@
-import type { Discovered, RowRange, Source, SourceContext } from '../../model/component.ts';
+import type { Discovered, Source, SourceContext } from '../../model/component.ts';
 import type { CsvValue } from '../shared/csv-rows.ts';
 import { ofSource } from '../shared/errors.ts';
-import { type RowDriver, RowSession } from '../shared/row-session.ts';
+import { type RowDriver, RowSession, type Wanted } from '../shared/row-session.ts';
 import { bracketed, tableName, tableOrQuery, tableParts } from '../shared/table-name.ts';
 import { toAddress } from './address.ts';
 import { type MsDb, openSession } from './client.ts';
@@ -107,11 +107,7 @@ class MsDriver implements RowDriver<ReadColumn> {
     return Number(row?.n ?? 0);
   }
 
-  async *rows(
-    columns: readonly ReadColumn[],
-    range: RowRange | null,
-    limit: number | null,
-  ): AsyncGenerator<CsvValue[]> {
+  async *rows(columns: readonly ReadColumn[], { range, limit }: Wanted): AsyncGenerator<CsvValue[]> {
     const db = await this.#db();
     const { sql, values } = readSql(this.#settings, columns, range, limit);
     for await (const row of db.stream(sql, values)) {
