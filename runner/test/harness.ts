@@ -6,6 +6,7 @@ import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { check, compile, type Job, type JsonObject, resolveReferences } from '@sluice/core';
 import { registry } from '@sluice/core/runtime';
+import { LogView } from '../../core/test/delta-log.ts';
 import { type TestMariaDb, testMariaDb } from '../../core/test/mariadb.ts';
 import { makeBucket, openUploads, type S3Server, startMoto } from '../../core/test/moto.ts';
 import { type TestDatabase, testDatabase } from '../../core/test/postgres.ts';
@@ -202,6 +203,7 @@ export class TestProject {
     for (const name of names) {
       if (/\.sluice-staging|\.partial$|[._]sluice\/(staging\/|streams\/.*\/(out|link)$)/.test(name)) found.push(name);
     }
+    found.push(...deltaOrphans(this.dir));
     const tables = await this.db.query(
       `SELECT n.nspname || '.' || c.relname AS name FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
        WHERE c.relkind = 'r' AND (c.relname LIKE '\\_sluice\\_stage\\_%' OR c.relname LIKE '\\_sluice\\_load\\_%')`,
@@ -227,6 +229,19 @@ export class TestProject {
     await this.s3?.stop();
     await this.sshd?.stop();
   }
+}
+
+/** Data files below Delta tables that no line of their logs has ever named. */
+function deltaOrphans(dir: string): string[] {
+  const all = readdirSync(dir, { recursive: true, encoding: 'utf8' });
+  const tables = all.filter((name) => name.endsWith('/_delta_log')).map((name) => dirname(name));
+  return tables.flatMap((table) => {
+    const named = new LogView(join(dir, table)).versions
+      .flat()
+      .flatMap(({ add }) => (add ? [decodeURIComponent(add.path)] : []));
+    const own = all.filter((name) => name.startsWith(`${table}/`) && name.endsWith('.parquet') && !/\/_/.test(name));
+    return own.filter((name) => !named.includes(name.slice(table.length + 1)));
+  });
 }
 
 /** Makes a project; close it in `afterAll`. */

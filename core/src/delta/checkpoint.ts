@@ -6,6 +6,7 @@ import { SluiceError } from '../model/error.ts';
 import type { Folder, WritableFolder } from '../model/folder.ts';
 import { ident, literal, literalList } from '../model/sql.ts';
 import { type Action, LOG, type Snapshot } from './actions.ts';
+import { fromUri } from './paths.ts';
 
 /** A checkpoint: its parts below the log's folder. */
 export interface Checkpoint {
@@ -48,7 +49,7 @@ export async function* readCheckpoint(
 }
 
 function sidecarPath(path: string): string {
-  return path.includes('/') ? path : `${LOG}/_sidecars/${path}`;
+  return path.includes('/') ? fromUri(path) : `${LOG}/_sidecars/${path}`;
 }
 
 async function actionsOf(folder: Folder, path: string, open: OpenEngine): Promise<Action[]> {

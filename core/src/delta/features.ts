@@ -64,6 +64,14 @@ export function requireWritable(protocol: Protocol, metadata: Metadata, table: s
   if (inUse.length > 0) throw refused('destination/delta-feature', table, inUse, 'written');
 }
 
+/** Features whose tables have nothing in a checkpoint that is not known here. */
+const CHECKPOINTS = new Set(['appendOnly', 'invariants', 'timestampNtz', 'deletionVectors', 'vacuumProtocolCheck']);
+
+/** Whether a checkpoint that is written here says all that the table's log does. */
+export function mayCheckpoint({ minWriterVersion: version, writerFeatures }: Protocol): boolean {
+  return version < 7 ? version <= 2 : (writerFeatures ?? []).every((feature) => CHECKPOINTS.has(feature));
+}
+
 /** Rows of such a table may only come, never go or change. */
 export function isAppendOnly(metadata: Metadata): boolean {
   return isSet(metadata, 'delta.appendOnly');

@@ -17,18 +17,9 @@ export async function readSnapshot(
   open: OpenEngine,
   { known = null, at = null }: { known?: Snapshot | null; at?: number | null } = {},
 ): Promise<Snapshot | null> {
-  const hint = known ? known.version + 1 : at === null ? await lastCheckpoint(folder) : 0;
-  const listed = await list(folder, hint);
   const building: Building = known ?? { version: -1, files: new Map(), removed: new Map(), txns: new Map() };
-  const newest = listed.commits.at(-1) ?? -1;
-  if (!known) {
-    const start = listed.checkpoints.filter((c) => at === null || c.version <= at).at(-1);
-    if (start) {
-      for await (const action of readCheckpoint(folder, start, open)) apply(building, action);
-      building.version = start.version;
-    } else if (hint > 0) return readSnapshot(folder, open, { at: newest });
-    else if (newest < 0) return null;
-  }
+  const listed = known ? await list(folder, known.version + 1) : await begin(folder, building, open, at);
+  if (listed === null) return null;
   for (const version of listed.commits) {
     if (version <= building.version || (at !== null && version > at)) continue;
     if (version !== building.version + 1) throw gap(folder, building.version + 1);
@@ -37,6 +28,20 @@ export async function readSnapshot(
   }
   if (at !== null && building.version !== at) throw noVersion(folder, at, building.version);
   return whole(building, folder);
+}
+
+/** Reads the newest checkpoint that serves; null where there is no log. */
+async function begin(folder: Folder, table: Building, open: OpenEngine, at: number | null): Promise<Listed | null> {
+  const serves = ({ version }: Checkpoint) => at === null || version <= at;
+  const hint = at === null ? await lastCheckpoint(folder) : 0;
+  let listed = await list(folder, hint);
+  // Word of a checkpoint that is not there: the log is looked through from its start.
+  if (hint > 0 && !listed.checkpoints.some(serves)) listed = await list(folder, 0);
+  const start = listed.checkpoints.filter(serves).at(-1);
+  if (!start) return listed.commits.length > 0 ? listed : null;
+  for await (const action of readCheckpoint(folder, start, open)) apply(table, action);
+  table.version = start.version;
+  return listed;
 }
 
 type Building = Omit<Snapshot, 'protocol' | 'metadata'> & Partial<Pick<Snapshot, 'protocol' | 'metadata'>>;

@@ -1,6 +1,7 @@
 import { SluiceError } from '../model/error.ts';
 import type { Folder } from '../model/folder.ts';
 import type { DeletionVector } from './actions.ts';
+import { fromUri } from './paths.ts';
 
 const Z85 = '0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ.-:+=^!/*?&<>()[]{}@%$#';
 const UUID_CHARS = 20;
@@ -29,7 +30,7 @@ async function bytesOf(folder: Folder, vector: DeletionVector): Promise<Buffer> 
   const prefix = text.slice(0, text.length - UUID_CHARS);
   const hex = decodeZ85(text.slice(-UUID_CHARS)).toString('hex');
   const uuid = hex.replace(/^(.{8})(.{4})(.{4})(.{4})(.{12})$/, '$1-$2-$3-$4-$5');
-  const path = `${prefix === '' ? '' : `${prefix}/`}deletion_vector_${uuid}.bin`;
+  const path = fromUri(`${prefix === '' ? '' : `${prefix}/`}deletion_vector_${uuid}.bin`);
   const file = await folder.read(path);
   if (file === null) throw unreadable(folder, `${path} is not there`);
   const at = vector.offset ?? 1;

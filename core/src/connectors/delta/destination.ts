@@ -79,6 +79,7 @@ class DeltaSession implements DestinationSession {
     const found = await this.#table.refresh();
     partitionsOf(found, this.#partitionBy, this.#ctx.use.write_disposition === 'replace');
     const old = await this.#renamed(found, renamedFrom);
+    if (found === null) await this.#place.probe();
     const fence = await this.#state.mint((await old?.newest()) ?? 0, this.#ctx.runId);
     await faultPoint('destination.open.inside');
     if (old) await this.#takeOver(old, fence);

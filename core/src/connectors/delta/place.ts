@@ -22,7 +22,7 @@ export interface Place {
   work(engine: Engine): string;
   /** An engine for a commit, with a folder of its own that is gone afterwards. */
   withEngine<T>(work: (engine: LocalEngine) => Promise<T>): Promise<T>;
-  /** Throws where there is no right to write. */
+  /** Throws where there is no right to write, or files are written over that should not be. */
   probe(): Promise<void>;
   close(): Promise<void>;
 }
@@ -108,8 +108,20 @@ async function pruneEmpty(path: string, top: string): Promise<void> {
       return;
 }
 
+/**
+ * Throws where there is no right to write, or a store writes over an object although it is told not to: then two runs could commit
+ * the same version, and one of them would be lost.
+ */
 async function probe(folder: WritableFolder): Promise<void> {
   const home = `${HOME}/probe-${randomBytes(6).toString('hex')}`;
-  await folder.create(`${home}/probe`, Buffer.from(home));
+  const first = await folder.create(`${home}/probe`, Buffer.from('first'));
+  const second = await folder.create(`${home}/probe`, Buffer.from('second'));
   await folder.removeAll(home);
+  if (first && !second) return;
+  throw new SluiceError(
+    'destination/conditional-writes',
+    'config',
+    `${folder.name} writes over files although it is told not to: commits of two runs could not be told apart`,
+    { hint: 'Use a store that honours `If-None-Match: *`, or a release of it that does.' },
+  );
 }

@@ -1,7 +1,7 @@
 import type { Snapshot } from '../../delta/actions.ts';
 import { type Action, LOG, logFile, toLines } from '../../delta/actions.ts';
 import { type OpenEngine, writeCheckpoint } from '../../delta/checkpoint.ts';
-import { requireReadable, requireWritable } from '../../delta/features.ts';
+import { mayCheckpoint, requireReadable, requireWritable } from '../../delta/features.ts';
 import { readSnapshot } from '../../delta/log.ts';
 import { fieldsOf, holdsMap } from '../../delta/types.ts';
 import type { TaskLog } from '../../model/component.ts';
@@ -48,7 +48,8 @@ export class DeltaTable {
     if (version === 0 || version % CHECKPOINT_EVERY !== 0) return;
     try {
       const table = await this.refresh();
-      if (table?.version === version) await writeCheckpoint(this.folder, table, this.#open);
+      if (table?.version === version && mayCheckpoint(table.protocol))
+        await writeCheckpoint(this.folder, table, this.#open);
     } catch (error) {
       this.#log('warn', `No checkpoint of ${this.folder.name} was written: ${messageOf(error).split('\n')[0]}`);
     }
