@@ -1,7 +1,7 @@
 """Reads and writes Delta tables with the `deltalake` package, for tests.
 
 `delta.py read URI [OPTIONS]` prints a table as JSON; `delta.py make FOLDER` writes many tables into a folder and prints what each
-of them holds; `delta.py write NAME FOLDER` writes a small one.
+of them holds; `delta.py write NAME FOLDER` writes a small one; `delta.py count FOLDER` counts rows and adds up their ids.
 """
 
 import datetime as dt
@@ -351,6 +351,8 @@ if __name__ == "__main__":
     answer = None
     if command == "read":
         answer = read(rest[0], json.loads(rest[1]) if len(rest) > 1 else None)
+    elif command == "count":
+        answer = {"count": len(queried(rest[0])), "sum": str(sum(int(row["id"]) for row in queried(rest[0])))}
     elif command == "write":
         SMALL[rest[0]](rest[1])
     elif command == "make":

@@ -42,6 +42,11 @@ export function makeWithPython(
   return run('make', folder);
 }
 
+/** Rows of a table and the sum of their ids, by the package's own query engine. */
+export function countWithPython(path: string): Promise<{ count: number; sum: string }> {
+  return run('count', path);
+}
+
 /** Writes one of the small tables of `delta.py`. */
 export async function writeWithPython(name: string, path: string): Promise<void> {
   await run('write', name, path);

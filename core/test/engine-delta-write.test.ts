@@ -110,6 +110,22 @@ describe.skipIf(noDeltalake)('loads', () => {
     expect(dataFiles('steps').sort()).toEqual(added.sort());
   });
 
+  it('a run that failed leaves nothing behind, and the one that succeeds is one commit', async () => {
+    const ids = Array.from({ length: 100 }, (_, n) => n + 1);
+    const lines = (bad: number | null) =>
+      `id,v\n${ids.map((id) => (id === bad ? 'sixty-one,x' : `${id},x`)).join('\n')}\n`;
+    const yaml = into('tries', 'columns:\n  - name: id\n    type: int\nchecks:\n  - row_count:\n      min: 100\n');
+    await project.file('tries/1.csv', lines(61));
+    expect((await project.run(yaml)).error).toMatchObject({ code: 'type/value' });
+    await project.file('tries/1.csv', lines(null).replace('\n100,x', ''));
+    expect((await project.run(yaml)).error).toMatchObject({ code: 'check/row_count' });
+    expect(dataFiles('tries')).toEqual([]);
+    await project.file('tries/1.csv', lines(null));
+    expect((await project.ok(yaml)).counts.rows_written).toBe(100);
+    const { rows, version, files } = await readWithPython(lake('tries'));
+    expect([rows.length, version, files, dataFiles('tries').length]).toEqual([100, 0, 1, 1]);
+  });
+
   it('a merge into partitions by any text takes out what it writes anew', async () => {
     const yaml = into('f14', '  write_disposition: merge\n  primary_key: [id]\n  partition_by: [region]\n');
     for (let n = 1; n <= 3; n++) {
@@ -242,6 +258,20 @@ describe.skipIf(noMoto ?? noDeltalake)('in a store', () => {
       ['4', null],
     ];
     expect(await project.rows(back, 'SELECT id, region FROM back ORDER BY id')).toEqual(want);
+    // Of a large file only what a job looks at is fetched, to its place.
+    await project.file(
+      'big/1.csv',
+      `id,s,t\n${Array.from({ length: 60_000 }, (_, n) => `${n},${n * 7919}-${n ** 2},x${n}`).join('\n')}\n`,
+    );
+    const big = yaml
+      .replace('name: orders', 'name: big')
+      .replace('orders/*', 'big/*')
+      .replace('bronze/orders', 'bronze/big');
+    await project.ok(big.replace('  partition_by: [region]\n', ''));
+    const few = back.replace('name: back', 'name: few').replace('bronze/orders', 'bronze/big');
+    await project.ok(`${few}transform:\n  - select: [id, t]\n`);
+    const sums = 'SELECT count(*), sum(id), count(DISTINCT t), min(t) FROM few';
+    expect(await project.rows(few, sums)).toEqual([['60000', '1799970000', '60000', 'x0']]);
     const { rows } = await readWithPython('s3://lake/bronze/orders', {
       AWS_ENDPOINT_URL: server.url,
       AWS_ALLOW_HTTP: 'true',

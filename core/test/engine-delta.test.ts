@@ -5,7 +5,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { jsonText } from '../src/model/json-sql.ts';
 import { ident } from '../src/model/sql.ts';
 import { formatType } from '../src/model/type.ts';
-import { exact, makeWithPython, noDeltalake, type PythonTable, plain } from './deltalake.ts';
+import { countWithPython, exact, makeWithPython, noDeltalake, type PythonTable, plain } from './deltalake.ts';
 import { type EngineProject, engineProject } from './engine.ts';
 
 let project: EngineProject;
@@ -120,6 +120,15 @@ describe.skipIf(noDeltalake)('what another program wrote', () => {
       const { count, sum, own } = tables.vectors;
       expect([found, own]).toEqual([[[String(count), sum, String(count)]], count]);
     }
+  });
+
+  it('a table with deletion vectors is merged into: rows that are gone stay gone', async () => {
+    const { count, sum } = tables.vectors;
+    // 0 is there, 1 is deleted, 300000 is new: one row is written over, two come.
+    await project.file('vectors_in/1.csv', 'id\n0\n1\n300000\n');
+    const yaml = `name: vectors_in\nsource:\n  type: local\n  path: vectors_in/*\ndestination:\n  type: delta\n  path: lake/vectors\n  write_disposition: merge\n  primary_key: [id]\n`;
+    expect((await project.ok(yaml)).counts).toMatchObject({ rows_inserted: 2, rows_updated: 1 });
+    expect(await countWithPython(lake('vectors'))).toEqual({ count: count + 2, sum: String(Number(sum) + 300_001) });
   });
 
   it('compaction is no news', async () => {

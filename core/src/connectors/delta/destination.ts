@@ -86,7 +86,7 @@ class DeltaSession implements DestinationSession {
     // Read after the fence was raised: whoever held an older one is either in it or will find the newer fence.
     const table = await this.#table.refresh();
     const state = await this.#state.read(table);
-    await this.#state.tidy(state);
+    if (state.seq > 0) await this.#state.tidy(state);
     await faultPoint('destination.open.after');
     return { ...toOpened({ ...state, columns: null, fence }, addresses), table: plainColumns(table) };
   }
@@ -111,10 +111,11 @@ class DeltaSession implements DestinationSession {
 
   async load(epoch: EpochCommit, rows: ReadyRows): Promise<CommitResult> {
     await faultPoint('destination.load.before');
-    const earlier = await this.#decided(epoch);
-    if (earlier) return earlier.result;
+    const table = await this.#table.refresh();
+    const { earlier } = await this.#decided(table, epoch);
+    if (earlier) return earlier;
     const request = { ...epoch, task: 0, attempt: 1 };
-    const staged = await this.#stager.stage(request, rows, await this.#layout(epoch));
+    const staged = await this.#stager.stage(request, rows, this.#layout(table, epoch));
     await rows.gate?.(staged.rows);
     const result = await this.#commit('load', epoch, [staged]);
     await faultPoint('destination.load.after');
@@ -123,7 +124,7 @@ class DeltaSession implements DestinationSession {
 
   async stage(request: StageRequest, rows: ReadyRows): Promise<StageToken> {
     await faultPoint('destination.stage.before');
-    const staged = await this.#stager.stage(request, rows, await this.#layout(request));
+    const staged = await this.#stager.stage(request, rows, this.#layout(await this.#table.refresh(), request));
     await faultPoint('destination.stage.after');
     return staged as unknown as StageToken;
   }
@@ -178,10 +179,10 @@ class DeltaSession implements DestinationSession {
   }
 
   /** How an epoch's rows are to lie in the table. */
-  async #layout(
+  #layout(
+    table: Snapshot | null,
     epoch: Pick<EpochCommit, 'disposition' | 'columns' | 'window'>,
-  ): Promise<Parameters<Stager['stage']>[2]> {
-    const table = await this.#table.refresh();
+  ): Parameters<Stager['stage']>[2] {
     const whole = isWhole(epoch);
     const columns = fileColumns(epoch.columns, table, whole);
     checkNames(
@@ -191,25 +192,24 @@ class DeltaSession implements DestinationSession {
     return { columns, partitionBy: partitionsOf(table, this.#partitionBy, whole) };
   }
 
-  /** The result of a commit that was done before; null: go on. Throws commit/fenced. */
-  async #decided(epoch: EpochCommit): Promise<{ result: CommitResult } | null> {
-    const state = await this.#state.read(await this.#table.refresh());
-    const result = decide({ ...state, columns: null, fence: await this.#state.newest() }, epoch);
-    return result ? { result } : null;
+  /** The stream's state in a version of the table, and the result of a commit that was done before; null: go on. Throws commit/fenced. */
+  async #decided(table: Snapshot | null, epoch: EpochCommit): Promise<{ state: Stored; earlier: CommitResult | null }> {
+    const state = await this.#state.read(table);
+    return { state, earlier: decide({ ...state, columns: null, fence: await this.#state.newest() }, epoch) };
   }
 
   async #commit(step: 'load' | 'commit', epoch: EpochCommit, staged: readonly Staged[]): Promise<CommitResult> {
     for (let tries = 1; ; tries++) {
-      const earlier = await this.#decided(epoch);
-      if (earlier) return earlier.result;
+      // Everything is worked out against this version, and the commit takes place right behind it or not at all.
       const table = await this.#table.refresh();
-      const change = await this.#change(table, epoch, staged);
-      const before = await this.#state.read(table);
+      const version = (table?.version ?? -1) + 1;
+      const { state: before, earlier } = await this.#decided(table, epoch);
+      if (earlier) return earlier;
+      const change = await this.#change(step, table, epoch, staged);
       const state = await this.#next(before, epoch, staged, change);
       const actions = commitActions(epoch, change, table, this.#state.marks(epoch.baseSeq + 1, epoch.fence));
       await this.#state.prepare(state, epoch.fence);
       await faultPoint(`destination.${step}.inside`);
-      const version = (table?.version ?? -1) + 1;
       if (await this.#table.commit(version - 1, actions)) {
         await faultPoint(`destination.${step}.committed`);
         await this.#sweep(before, state);
@@ -230,7 +230,12 @@ class DeltaSession implements DestinationSession {
   }
 
   /** What the commit does to the table, worked out against its version `table`. */
-  async #change(table: Snapshot | null, epoch: EpochCommit, staged: readonly Staged[]): Promise<Change> {
+  async #change(
+    step: 'load' | 'commit',
+    table: Snapshot | null,
+    epoch: EpochCommit,
+    staged: readonly Staged[],
+  ): Promise<Change> {
     const rowsToo = staged.length > 0;
     const shape = shapeOf(table, epoch, this.#partitionBy, rowsToo);
     const rows_written = staged.reduce((sum, token) => sum + token.rows, 0);
@@ -239,7 +244,10 @@ class DeltaSession implements DestinationSession {
     const whole = isWhole(epoch);
     if (whole && table) change.gone = [...table.files.values()];
     const merges = staged.flatMap((token) => token.merge ?? []);
-    change.adds = await this.#stager.requireStaged(staged, shape.partitionBy);
+    this.#stager.requireLayout(staged, shape.partitionBy);
+    // What a load brought was brought just now.
+    if (step === 'commit') await this.#stager.requireStaged(staged);
+    change.adds = staged.flatMap((token) => token.adds);
     if (merges.length > 0 || (table && !whole && (shape.reshaped || epoch.window)))
       await this.#rewrite(table, epoch, change, merges);
     if (merges.length === 0) change.counts.rows_inserted = rows_written;

@@ -101,16 +101,22 @@ export class Stager {
     return writeData(rows.engine, { sql, columns, folder, name, partitionBy, fileSize: this.#fileSize });
   }
 
-  /** The files of an epoch's tokens. Throws `commit/staging-lost` where one was made for a table of another layout, or is gone. */
-  async requireStaged(staged: readonly Staged[], partitionBy: readonly string[]): Promise<Add[]> {
+  /** Throws `commit/staging-lost` where a file was made for a table of another layout. */
+  requireLayout(staged: readonly Staged[], partitionBy: readonly string[]): void {
     for (const token of staged)
       if (token.adds.length > 0 && JSON.stringify(token.partitionBy) !== JSON.stringify(partitionBy))
         throw stagingLost('The table is divided otherwise than when its files were written');
+  }
+
+  /** Throws `commit/staging-lost` where a file that tasks staged is gone, or not as they left it. */
+  async requireStaged(staged: readonly Staged[]): Promise<void> {
+    const { folder } = this.#place;
     const adds = staged.flatMap((token) => token.adds);
-    const aside = staged.flatMap(({ merge, quarantine }) => [merge, quarantine].flatMap((path) => path ?? []));
-    for (const path of [...adds.map((add) => fromUri(add.path)), ...aside])
-      if ((await this.#place.folder.size(path)) === null) throw stagingLost(`The staged file ${path} is gone`);
-    return adds;
+    for (const { path, size } of adds)
+      if ((await folder.size(fromUri(path))) !== size)
+        throw stagingLost(`The staged file ${fromUri(path)} is not as its task left it`);
+    for (const path of staged.flatMap(({ merge, quarantine }) => [merge, quarantine].flatMap((file) => file ?? [])))
+      if ((await folder.size(path)) === null) throw stagingLost(`The staged file ${path} is gone`);
   }
 
   /** Makes the files that a rewriting asks for, from the rows to merge that tasks staged. */
