@@ -54,6 +54,12 @@ export default {
       { path: '^(core|runner|lsp)/', dependencyTypesNot: ['type-only'] },
     ),
     rule(
+      'secrets-late',
+      'Secrets are looked up where they are used: by the executor, and by who tells a channel.',
+      { path: '^runner/src', pathNot: '^runner/src/(executor/|secrets/|observe/deliver)|\\.test\\.ts$' },
+      { path: '^runner/src/secrets/lookup', dependencyTypesNot: ['type-only'] },
+    ),
+    rule(
       'one-store',
       'Postgres state is reached through runner/store alone.',
       { path: '^runner/src', pathNot: '^runner/src/store|\\.test\\.ts$' },

@@ -103,6 +103,15 @@ const hookSecret: Schema = {
 };
 RUNTIME_SCHEMAS.add(hookSecret);
 
+const url: Schema = {
+  type: 'string',
+  'x-kind': 'url',
+  minLength: 1,
+  description:
+    'Address at which people reach the daemon, for links in notifications and as a name that the API answers to.',
+};
+RUNTIME_SCHEMAS.add(url);
+
 /** `api` of sluice.yaml. */
 export const api: Schema = {
   ...object('The HTTP API of the daemon.', {
@@ -125,12 +134,7 @@ export const api: Schema = {
       default: 'on',
       description: 'Whether the API changes files.',
     },
-    url: {
-      type: 'string',
-      'x-kind': 'url',
-      minLength: 1,
-      description: 'Address at which people reach the daemon, for links in notifications.',
-    },
+    url,
     hook_secret: hookSecret,
   }),
   'x-synonyms': {

@@ -120,7 +120,8 @@ function secretFault(
 ): void {
   const provider = secretAddress(name)?.provider ?? '';
   if (!providers) {
-    const message = 'A secret cannot stand here, since secrets are looked up with it; `${env:…}` and `${file:…}` can.';
+    const message =
+      'A secret of a provider cannot stand here: this is needed before any can be looked up. `${env:…}` and `${file:…}` can.';
     report('reference/place', node, message, { range });
     return;
   }

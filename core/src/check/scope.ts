@@ -158,14 +158,16 @@ function configHost(config: Document, variables: ReadonlyMap<string, string | un
   };
 }
 
-/** What secrets are looked up with holds none itself. */
+/** What secrets are looked up with holds none itself, and nor does what the daemon has to know before anybody may ask it. */
 function configReferences(
   config: Document,
   node: ScalarNode,
   variables: ReadonlyMap<string, string | undefined>,
 ): ReferenceScope {
   const scope = { variables, text: config.text };
-  return /^\/(?:secrets|state_store)(?:\/|$)/.test(node.path) ? scope : { ...scope, providers: providersOf(config) };
+  return /^\/(?:secrets|state_store|access|api)(?:\/|$)/.test(node.path)
+    ? scope
+    : { ...scope, providers: providersOf(config) };
 }
 
 /** Names that `${secret:NAME/…}` may begin with. */

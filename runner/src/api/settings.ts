@@ -1,4 +1,5 @@
 import { type Access, projectSettings, resolveReferences, type Scope } from '@sluice/core';
+import { valuesFor } from '../repo/values.ts';
 
 /** `access` and `api` of sluice.yaml, as the API uses them. */
 export interface ApiSettings {
@@ -13,11 +14,11 @@ export interface ApiSettings {
 
 type Environment = Readonly<Record<string, string | undefined>>;
 
-/** Reads the settings, with the values of `${env:…}` put in. What has no value counts as left out. */
-export function settingsOf({ scope, env }: { scope: Scope; env: Environment }): ApiSettings {
+/** Reads the settings, with the values of `${env:…}` and `${file:…}` put in. What has no value counts as left out. */
+export function settingsOf({ scope, env, dir }: { scope: Scope; env: Environment; dir: string }): ApiSettings {
   const { access, api } = projectSettings(scope);
   const value = (found: string | null): string | null => {
-    const put = resolveReferences(found ?? '', { env, file: () => null, stream: '' });
+    const put = resolveReferences(found ?? '', valuesFor({ projectDir: dir, env }, ''));
     return put.missing.length > 0 || put.value === '' ? null : put.value;
   };
   const issuer = value(access.oidc?.issuer ?? null);
