@@ -15,6 +15,9 @@ const CANARIES = {
   store: 'p$HOME\'@#%/:"canary1x',
   file: 'canary2x $Wren7!{a}',
   env: 'canary3x%2F&=+',
+  /** By `${env:…}` and `${file:…}` where no specification knows of a secret. */
+  header: 'canary6x-plain',
+  cookie: 'canary7x/file',
   vault: 'canary4x/ü',
   aws: 'canary5x"\\',
 };
@@ -41,7 +44,7 @@ const vault = createServer((request, response) => {
 });
 /** An API that shows what it was asked with, and fails where it is asked to. */
 const api = createServer((request, response) => {
-  const told = `${request.headers.authorization} ${request.url}`;
+  const told = `${request.headers.authorization} ${request.headers['x-cookie']} ${request.url}`;
   response.writeHead(request.url?.startsWith('/rows') ? 200 : 500, { 'Content-Type': 'application/json' });
   response.end(request.url?.startsWith('/rows') ? JSON.stringify([{ id: 1, told: '' }]) : JSON.stringify({ told }));
 });
@@ -61,7 +64,14 @@ async function sluice(
   input = '',
 ): Promise<{ code: number | null; stdout: string; stderr: string }> {
   const { PATH = '', HOME = '' } = process.env;
-  const env = { PATH, HOME, DATABASE_URL: db.url, APP_TOKEN: CANARIES.env, SLUICE_RETRY_MS: '5' };
+  const env = {
+    PATH,
+    HOME,
+    DATABASE_URL: db.url,
+    APP_TOKEN: CANARIES.env,
+    HEADER_TOKEN: CANARIES.header,
+    SLUICE_RETRY_MS: '5',
+  };
   const child = spawn(process.execPath, [SLUICE, ...args], { cwd: dir, env });
   let [stdout, stderr] = ['', ''];
   child.stdout.on('data', (chunk) => {
@@ -89,6 +99,7 @@ beforeAll(async () => {
   }
   const url = new URL(db.url);
   await db.query(`CREATE ROLE ${db.database} LOGIN SUPERUSER PASSWORD '${CANARIES.store.replaceAll("'", "''")}'`);
+  await file('mounted/cookie', CANARIES.cookie);
   await file('mounted/token', `${CANARIES.file}\n`);
   await file(
     'sluice.yaml',
@@ -128,7 +139,10 @@ source:
   auth:
     type: bearer
     token: \${secret:vault/crm#token}
+  headers:
+    X-Cookie: \${file:mounted/cookie}
   params:
+    plain: \${env:HEADER_TOKEN}
     api_key: \${secret:mounted/token}
     other: \${secret:env/APP_TOKEN}
   format: json

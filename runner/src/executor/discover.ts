@@ -2,6 +2,7 @@ import { type ComponentUse, resolveReferences, SluiceError, secretNames, settleS
 import { type Discovered, formatByName, registry } from '@sluice/core/runtime';
 import { sources } from '@sluice/core/specs';
 import { valuesFor } from '../repo/values.ts';
+import { watched } from '../secrets/known.ts';
 import { lookUpSecrets, type SecretRequest } from '../secrets/lookup.ts';
 import { redactDeep, redactorOf } from './redact.ts';
 
@@ -42,7 +43,7 @@ export async function discover(request: DiscoverRequest): Promise<Discovered[]> 
 async function settled(request: DiscoverRequest): Promise<ComponentUse['settings']> {
   const { use } = request;
   const secrets = await lookUpSecrets(secretNames(use.settings), request, request.signal);
-  const values = { ...valuesFor(request, ''), secret: (name: string) => secrets.get(name) ?? null };
+  const values = { ...watched(valuesFor(request, '')), secret: (name: string) => secrets.get(name) ?? null };
   const { value, missing } = resolveReferences(use.settings, values);
   if (missing.length > 0) {
     throw new SluiceError('reference/unset', 'config', `No value for ${missing.join(', ')}`, {

@@ -12,6 +12,7 @@ import {
 } from '@sluice/core';
 import { destinations, formats, type Spec, sources } from '@sluice/core/specs';
 import { valuesFor } from '../repo/values.ts';
+import { watched } from '../secrets/known.ts';
 import { lookUpSecrets } from '../secrets/lookup.ts';
 import { lastWindow } from './windowed.ts';
 
@@ -40,7 +41,7 @@ export async function withReferences(
   const secrets = await lookUpSecrets(names, { ...request, project, target, providers: providers ?? {} }, signal);
   const missing = new Set<string>();
   const streams = request.job.streams.map((stream) => {
-    const values = { ...valuesOf(request, stream), secret: (name: string) => secrets.get(name) ?? null };
+    const values = { ...watched(valuesOf(request, stream)), secret: (name: string) => secrets.get(name) ?? null };
     const resolved = resolveReferences(stream as unknown as Json, values);
     for (const name of resolved.missing) missing.add(name);
     return settled(resolved.value as unknown as Stream, request.job.name);

@@ -10,6 +10,7 @@ import {
 } from '@sluice/core';
 import { redactDeep, redactorOfValues } from '../executor/redact.ts';
 import { valuesFor } from '../repo/values.ts';
+import { watched } from '../secrets/known.ts';
 import { lookUpSecrets, type SecretRequest } from '../secrets/lookup.ts';
 import type { DeliverySettings, NoticeContent } from '../store/notices.ts';
 import type { Send } from './channels/channel.ts';
@@ -46,7 +47,7 @@ export async function deliver(request: DeliverRequest, signal: AbortSignal): Pro
     if (!load) throw new SluiceError('notify/failed', 'config', `There is no channel of type ${channel.type}`);
     const names = secretNames(channel.settings);
     const secrets = await lookUpSecrets(names, { ...request, providers: channel.secret_providers }, signal);
-    const values = { ...valuesFor(request, ''), secret: (name: string) => secrets.get(name) ?? null };
+    const values = { ...watched(valuesFor(request, '')), secret: (name: string) => secrets.get(name) ?? null };
     const { value, missing } = resolveReferences(channel.settings, values);
     if (missing.length > 0) {
       const message = `The channel ${channel.channel} lacks ${missing.join(', ')}`;
