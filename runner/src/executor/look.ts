@@ -5,7 +5,7 @@ import { expandJob } from './expand.ts';
 import { infer, preview, previewSpool } from './preview.ts';
 import { probeSource } from './probe.ts';
 import type { Asked, Look, Question, Questions, SetAside, SourceFound, Told } from './questions.ts';
-import { redactDeep, redactorOf } from './redact.ts';
+import { redactDeep, redactorOf, redactorOfValues } from './redact.ts';
 import { withReferences } from './resolve.ts';
 import { rewind } from './rewind.ts';
 import { windowsToFill, windowsToRun } from './windows.ts';
@@ -65,7 +65,7 @@ async function answer({ question, asked }: Asked): Promise<void> {
     };
   } catch (error) {
     const known = error instanceof SluiceError ? error : new SluiceError('look/failed', 'terminal', messageOf(error));
-    told = { ok: false, error: known.toJSON() };
+    told = { ok: false, error: redactDeep(known.toJSON(), redactorOfValues([])) };
   }
   rmSync(previewSpool(asked.projectDir), { recursive: true, force: true });
   if (process.connected) process.send?.(told, () => process.exit(0));
