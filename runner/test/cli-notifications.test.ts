@@ -4,7 +4,7 @@ import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { SMTPServer } from 'smtp-server';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { missing } from '../../core/test/processes.ts';
+import { missing, program } from '../../core/test/processes.ts';
 import { folderWith, sluice } from './cli.ts';
 
 /** Channels are tried by hand; mail over TLS needs a process of its own, which reads the authorities that it trusts at its start. */
@@ -43,9 +43,13 @@ describe.skipIf(lacks)(`sluice notifications --test${lacks ? ` (${lacks})` : ''}
     const [keyFile, certFile] = [join(project.dir, 'key.pem'), join(project.dir, 'cert.pem')];
     const names = ['-subj', '/CN=127.0.0.1', '-addext', 'subjectAltName=IP:127.0.0.1'];
     const out = ['-keyout', keyFile, '-out', certFile];
-    execFileSync('openssl', ['req', '-x509', '-newkey', 'rsa:2048', '-nodes', '-days', '2', ...names, ...out], {
-      stdio: 'ignore',
-    });
+    execFileSync(
+      program('openssl') ?? '',
+      ['req', '-x509', '-newkey', 'rsa:2048', '-nodes', '-days', '2', ...names, ...out],
+      {
+        stdio: 'ignore',
+      },
+    );
     const [key, cert] = [await readFile(keyFile, 'utf8'), await readFile(certFile, 'utf8')];
     ports = { starttls: await startSmtp(false, key, cert), implicit: await startSmtp(true, key, cert) };
     const channel = (tls: 'starttls' | 'implicit') =>
