@@ -169,6 +169,34 @@ describe('the origin’s examples', () => {
     expect(JSON.parse(text)).toMatchObject({ success: false, source_type: 's3' });
   });
 
+  it('are for whoever has a token that was not revoked', async () => {
+    const made = await sluice(['token', 'create', 'short', '--expires', '1h', '--json'], { cwd: dir, env });
+    const { token: text, id, role } = JSON.parse(made.stdout);
+    expect(role).toBe('viewer');
+    const ask = async () =>
+      (
+        await promisify(execFile)('curl', [
+          '-sS',
+          '-o',
+          '/dev/null',
+          '-w',
+          '%{http_code}',
+          '-H',
+          `Authorization: Bearer ${text}`,
+          `${base}/me`,
+        ])
+      ).stdout;
+    expect(await ask()).toBe('200');
+    expect((await sluice(['token', 'revoke', 'short'], { cwd: dir, env })).stdout).toContain('Revoked short');
+    expect(await ask()).toBe('401');
+    const listed = JSON.parse((await sluice(['token', 'list', '--json'], { cwd: dir, env })).stdout);
+    expect(listed.find((one: { id: string }) => one.id === id).revoked_at).not.toBeNull();
+    expect((await sluice(['token', 'revoke', 'short'], { cwd: dir, env })).code).toBe(2);
+    const { text: trail } = await curl(`${base}/audit?subject=${id}`);
+    expect(trail).toMatch(/token\.revoke.*token\.create/);
+    expect(trail).not.toContain(text);
+  });
+
   it('list presets and sources', async () => {
     expect((await curl(`${base}/jobs/compute/presets`)).status).toBe(200);
     expect((await curl(`${base}/jobs/sources/available`)).status).toBe(200);

@@ -108,6 +108,27 @@ describe('sources', () => {
     expect(found.sample.rows[0][1]).toBe('99999999999999.99');
   });
 
+  it('that are databases are asked for their tables', async () => {
+    await lab.db.query(
+      'CREATE TABLE public.clients (id int, amount numeric(10,2)); INSERT INTO clients VALUES (1, 2.50)',
+    );
+    const connection_params = { url: lab.db.url };
+    const { status, body, text } = await lab.call('POST', '/jobs/sources/test', {
+      body: { source_type: 'jdbc', connection_params },
+    });
+    expect(status, text).toBe(200);
+    expect(body).toMatchObject({ success: true, source_type: 'postgres', files: null });
+    expect(body.tables.join()).toContain('clients');
+    expect(text).not.toContain(lab.db.password || 'no password');
+    const only = {
+      source_type: 'jdbc',
+      connection_params: { ...connection_params, table: 'clients' },
+      schema_inference: false,
+    };
+    const found = await lab.call('POST', '/jobs/sources/test', { body: only });
+    expect(found.body, found.text).toMatchObject({ success: true, tables: null, schema: null, sample: null });
+  });
+
   it('that cannot be reached say why, without a secret', async () => {
     const params = {
       bucket: 'b',

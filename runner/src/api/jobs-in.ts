@@ -1,5 +1,5 @@
-import { check, compile, createProject, type Diagnostic, type Document, type Job, positionAt } from '@sluice/core';
-import type { ProblemDiagnostic } from './problems.ts';
+import { compile, createProject, type Document, type Job } from '@sluice/core';
+import { type FileFinding, fileFindings } from '../repo/file-findings.ts';
 import { Problem } from './problems.ts';
 import type { TargetProject } from './project-door.ts';
 
@@ -12,10 +12,10 @@ export function withDocument(project: TargetProject, document: Document): Target
 }
 
 /** Compiles a document of the project. Throws a Problem with 422 and the findings where one is an error. */
-export function compiled(project: TargetProject, document: Document): { job: Job; diagnostics: ProblemDiagnostic[] } {
+export function compiled(project: TargetProject, document: Document): { job: Job; diagnostics: FileFinding[] } {
   const { vars, target } = project;
   const { job, diagnostics } = compile(document, project.project, target === undefined ? { vars } : { target, vars });
-  const found = diagnosticsOf(document, diagnostics);
+  const found = fileFindings(document, diagnostics);
   if (job) return { job, diagnostics: found };
   const errors = found.filter(({ severity }) => severity === 'error');
   const more = errors.length > 1 ? ` (and ${errors.length - 1} more)` : '';
@@ -23,18 +23,6 @@ export function compiled(project: TargetProject, document: Document): { job: Job
     diagnostics: found,
     hint: 'Mend what the diagnostics name.',
   });
-}
-
-/** What `validate` would say of a document. */
-export function findingsOf(project: TargetProject, document: Document): ProblemDiagnostic[] {
-  return diagnosticsOf(document, check(document, project.project, project.scope));
-}
-
-export function diagnosticsOf(document: Document, found: readonly Diagnostic[]): ProblemDiagnostic[] {
-  return found.map(({ code, severity, message, path, range }) => ({
-    ...{ file: document.file, code, severity, message, path },
-    range: { start: positionAt(document, range.start), end: positionAt(document, range.end) },
-  }));
 }
 
 /** The environment that references are read from, without names that have no value. */

@@ -42,6 +42,7 @@ export async function listen(options: ListenOptions): Promise<Listening> {
   const { store, host, port, log } = options;
   const door = await ProjectDoor.open({
     ...{ store, dir: options.dir, target: options.target, vars: options.vars, stateStore: options.stateStore },
+    dotenv: false,
     ...(options.readOnly === null ? {} : { readOnly: options.readOnly }),
     ...(options.fetch === null ? {} : { fetch: options.fetch }),
     reconcile: options.reconcile,

@@ -1,22 +1,13 @@
 import { STATUS_CODES } from 'node:http';
 import { messageOf, SluiceError, type SluiceErrorJson } from '@sluice/core';
 import type { FastifyError } from 'fastify';
-
-/** A finding in a job or project file, as `sluice validate -o json` prints it. */
-export interface ProblemDiagnostic {
-  file: string;
-  code: string;
-  severity: string;
-  message: string;
-  path: string;
-  range: { start: { line: number; character: number }; end: { line: number; character: number } };
-}
+import type { FileFinding } from '../repo/file-findings.ts';
 
 /** What a problem says beside status, code and detail. */
 export interface ProblemMore {
   hint?: string | null;
   where?: SluiceErrorJson['where'];
-  diagnostics?: ProblemDiagnostic[];
+  diagnostics?: FileFinding[];
   /** The file that the refused change would have written, for a pull request. */
   file?: string;
   yaml?: string;

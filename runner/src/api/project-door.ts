@@ -42,6 +42,8 @@ export interface DoorOptions {
   vars?: Record<string, string>;
   store: Store;
   stateStore: string | null;
+  /** false: `.env` is not read, as a daemon does not. */
+  dotenv?: boolean;
   /** Why nobody may write here, such as a checkout of a git revision; left out: it is a working tree. */
   readOnly?: string;
   /** Makes what is applied equal to the files; left out: it is done here, at once. */
@@ -74,6 +76,15 @@ export class ProjectDoor {
     const loaded = await loadTarget(options);
     const target = loaded.scope.target ?? 'default';
     return new ProjectDoor(options, { dir: loaded.dir, name: loaded.project.name, target });
+  }
+
+  /** As `--target` says; null: the project has no targets. */
+  get namedTarget(): string | null {
+    return this.#options.target;
+  }
+
+  get vars(): Record<string, string> {
+    return this.#options.vars ?? {};
   }
 
   get key(): { project: string; target: string } {
@@ -141,8 +152,8 @@ export class ProjectDoor {
   }
 }
 
-async function loadTarget({ dir, target, vars = {} }: DoorOptions): Promise<TargetProject> {
-  const loaded = await loadProject({ from: dir, project: dir });
+async function loadTarget({ dir, target, vars = {}, dotenv = true }: DoorOptions): Promise<TargetProject> {
+  const loaded = await loadProject({ from: dir, project: dir, dotenv });
   const wanted = target === null ? { vars } : { target, vars };
   return { ...loaded, scope: targetScope(loaded.project, wanted), target: target ?? undefined, vars };
 }

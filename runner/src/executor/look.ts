@@ -1,5 +1,6 @@
 import { rmSync } from 'node:fs';
-import { entryOf, type Job, messageOf, SluiceError, type Stream } from '@sluice/core';
+import { entryOf, type Job, messageOf, SluiceError, type SluiceErrorJson, type Stream } from '@sluice/core';
+import { planFiles } from '../repo/plan-files.ts';
 import { atDestination, type DestinationSession } from './destination.ts';
 import { expandJob } from './expand.ts';
 import { infer, preview, previewSpool } from './preview.ts';
@@ -20,6 +21,8 @@ const SAMPLE_ROWS = 20;
 
 const ANSWERS: Answers = {
   test_source: testSource,
+  // The work of a large project is done beside the daemon, which has leases to keep.
+  plan_files: async (asked) => planFiles(asked),
   preview: (asked, signal) => preview(asked, signal),
   quarantine: (asked, signal) =>
     atStreams(asked, signal, async (session, stream): Promise<SetAside> => {
@@ -72,25 +75,36 @@ async function answer({ question, asked }: Asked): Promise<void> {
   else process.exit(0);
 }
 
-async function testSource(asked: Look, signal: AbortSignal): Promise<SourceFound> {
-  const job = await withReferences(asked);
-  const [stream] = job.streams;
-  if (!stream) throw new SluiceError('stream/unknown', 'config', 'There is no stream to test');
-  const key = { project: job.project, target: job.target, job: job.name, stream: stream.name };
-  const probes = await probeSource({ ...asked, key, stream, signal });
-  const found: SourceFound = { probes, inferred: null, error: null, sample: null };
-  if (probes.some(({ error }) => error !== null) || probes.length < 2) return found;
-  const redact = redactorOf(job);
+async function testSource(request: Questions['test_source']['asked'], signal: AbortSignal): Promise<SourceFound> {
+  const found: SourceFound = { probes: [], tables: null, inferred: null, error: null, sample: null };
+  const expanded = await expandJob(request, signal).catch((error: unknown) => {
+    found.probes.push({ what: 'reach', side: 'source', found: null, error: asJson(error) });
+    return null;
+  });
+  const name = expanded?.streams[0]?.name;
+  if (!expanded || name === undefined) return found;
+  if (expanded !== request.job) found.tables = expanded.streams.map(({ source }) => String(source.settings.table));
+  const asked = { ...request, job: expanded, stream: name };
+  const job = await withReferences(asked, signal);
+  const stream = job.streams[0]!;
+  const key = { project: job.project, target: job.target, job: job.name, stream: name };
+  found.probes = await probeSource({ ...asked, key, stream, signal });
+  const isRead = found.probes.length === 2 && found.probes.every(({ error }) => error === null);
+  if (!isRead || !request.sample) return found;
   try {
     const { format, files, sampled_rows, columns, evidence, warnings } = await infer(asked, signal);
     found.inferred = { format, files, sampled_rows, columns, evidence, warnings };
     const shown = await preview({ ...asked, rows: SAMPLE_ROWS }, signal);
     found.sample = { columns: shown.columns, rows: shown.rows };
   } catch (error) {
-    const known = error instanceof SluiceError ? error : new SluiceError('source/failed', 'terminal', messageOf(error));
-    found.error = known.toJSON();
+    found.error = asJson(error);
   }
-  return redactDeep(found, redact);
+  return redactDeep(found, redactorOf(job));
+}
+
+function asJson(error: unknown): SluiceErrorJson {
+  const known = error instanceof SluiceError ? error : new SluiceError('source/failed', 'terminal', messageOf(error));
+  return known.toJSON();
 }
 
 /** Looks into the destination of each stream that was asked for. */

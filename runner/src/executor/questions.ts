@@ -1,5 +1,6 @@
 import type { Column, Job, JsonObject, QuarantinedRow, ReplayEntry, RunWindow, SluiceErrorJson } from '@sluice/core';
 import type { Inferred } from '@sluice/core/runtime';
+import type { FilesPlanned, FilesToPlan } from '../repo/plan-files.ts';
 import type { PreviewResult } from './api.ts';
 import type { Probe } from './probe.ts';
 import type { Rewound } from './rewind.ts';
@@ -16,7 +17,9 @@ export interface Look {
 
 /** Questions that want the engine: a process that lives on asks them of a child. */
 export interface Questions {
-  test_source: { asked: Look; answer: SourceFound };
+  /** `sample`: rows are read and their types inferred. */
+  test_source: { asked: Look & { sample: boolean }; answer: SourceFound };
+  plan_files: { asked: FilesToPlan & { projectDir: string }; answer: FilesPlanned };
   preview: { asked: Look & { rows: number; profile: boolean; bytesAs?: string }; answer: PreviewResult };
   quarantine: { asked: Look & { code: string | null; all: boolean; limit: number }; answer: SetAside[] };
   replay_entries: { asked: Look; answer: ReplayEntry[] };
@@ -35,6 +38,8 @@ interface Filled {
 /** What reaching a source came to. */
 export interface SourceFound {
   probes: Probe[];
+  /** The tables that it has, where none was named; null: one was, or it has files. */
+  tables: string[] | null;
   /** null: it was not reached, or holds nothing. */
   inferred: Pick<Inferred, 'format' | 'files' | 'sampled_rows' | 'columns' | 'evidence' | 'warnings'> | null;
   /** Why nothing could be inferred. */

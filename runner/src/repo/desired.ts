@@ -5,7 +5,11 @@ import type { LoadedProject } from './load.ts';
  * What the files of a project ask for in a target: every job that compiles, and a problem for every file that gives none. Throws
  * `config/target`, `config/variable`.
  */
-export function desiredOf(loaded: LoadedProject, target: string | undefined, vars: Record<string, string>): DesiredSet {
+export function desiredOf(
+  loaded: Pick<LoadedProject, 'project' | 'jobs' | 'unreadable'>,
+  target: string | undefined,
+  vars: Record<string, string>,
+): DesiredSet {
   const wanted = target === undefined ? { vars } : { target, vars };
   const scope = targetScope(loaded.project, wanted);
   const jobs: Job[] = [];

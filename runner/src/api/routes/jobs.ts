@@ -1,10 +1,11 @@
 import { isJsonObject, type Json, type JsonObject, parseDocument, rightsTo, textIn, writeYaml } from '@sluice/core';
+import { fileFindings } from '../../repo/file-findings.ts';
 import { importJob } from '../../repo/origin.ts';
 import type { JobFilter, JobRow } from '../../store/jobs.ts';
 import { type ApiContext, requireLeave } from '../context.ts';
 import { JOB, JOB_STATUS, JOB_SUMMARY, jobFor, summaryOf, viewOf } from '../job-view.ts';
 import { compiled, withDocument } from '../jobs-in.ts';
-import { Problem, type ProblemDiagnostic } from '../problems.ts';
+import { Problem } from '../problems.ts';
 import { createFile, fileFor, removeFile, requireWritable } from '../project-files.ts';
 import type { ApiRoute, Call } from '../route.ts';
 import { answer, input, JOB_PARAMS, list, map, NEXT, object, PAGE, text } from '../schemas.ts';
@@ -162,12 +163,7 @@ function fromYaml(yaml: string): NewJob {
   const name = textIn(document.root, 'name');
   if (name !== undefined && /^[a-z][a-z0-9_-]*$/.test(name)) return { name, yaml, warnings: [], secrets: new Map() };
   throw new Problem(422, 'job/invalid', 'The YAML has no `name` by which its file could be called', {
-    diagnostics: document.diagnostics.map(
-      (one): ProblemDiagnostic => ({
-        ...{ file: document.file, code: one.code, severity: one.severity, message: one.message, path: one.path },
-        range: { start: { line: 0, character: 0 }, end: { line: 0, character: 0 } },
-      }),
-    ),
+    diagnostics: fileFindings(document, document.diagnostics),
   });
 }
 

@@ -1,24 +1,20 @@
 import {
   type Access,
-  createProject,
   destructiveEffects,
-  diff,
   isEmpty,
   type Job,
   type Plan,
-  parseDocument,
   planMarkdown,
   planText,
   rightsTo,
   SluiceError,
-  targetScope,
 } from '@sluice/core';
-import { desiredOf } from '../../repo/desired.ts';
+import { ask } from '../../executor/ask.ts';
+import type { FileFinding } from '../../repo/file-findings.ts';
 import { type ApiContext, requireLeave } from '../context.ts';
 import type { Identity } from '../identity.ts';
-import { findingsOf } from '../jobs-in.ts';
-import { Problem, type ProblemDiagnostic } from '../problems.ts';
-import type { Difference, TargetProject } from '../project-door.ts';
+import { Problem } from '../problems.ts';
+import type { Difference } from '../project-door.ts';
 import type { ApiRoute, Call } from '../route.ts';
 import { answer, any, flag, input, list, object, text, whole } from '../schemas.ts';
 
@@ -94,22 +90,28 @@ export function planRoutes(context: ApiContext): ApiRoute[] {
       ),
       answers: ANSWER,
       handle: async (call: Call<object, object, { files: { path: string; text: string }[] }>) => {
-        const project = candidate(await door.load(), call.body.files);
-        if (project.project.name !== door.name) {
+        const actual = await store.actual(door.key);
+        const { files } = call.body;
+        const asked = {
+          projectDir: door.dir,
+          files,
+          actual,
+          name: door.name,
+          target: door.namedTarget,
+          vars: door.vars,
+        };
+        const { project, plan, jobs, diagnostics } = await ask('plan_files', asked, call.signal);
+        if (project !== door.name) {
           throw new Problem(
             409,
             'plan/project',
-            `These files are the project ${project.project.name}, this daemon runs ${door.name}`,
+            `These files are the project ${project}, this daemon runs ${door.name}`,
           );
         }
-        const desired = desiredOf(project, project.target, project.vars);
-        const actual = await store.actual(door.key);
-        const plan = diff(desired, actual, Date.now());
         const { access } = await door.settings();
-        const shown = narrowed(plan, [...desired.jobs, ...actual.jobs], access, call.who);
-        const documents = [...(project.config ? [project.config] : []), ...project.jobs.values()];
-        const diagnostics = documents.flatMap((document) => findingsOf(project, document));
-        return send(shown, diagnostics, call);
+        const shown = narrowed(plan, [...jobs, ...actual.jobs], access, call.who);
+        const seen = diagnostics.filter(({ file }) => !isHidden(file, jobs, access, call.who));
+        return send(shown, seen, call);
       },
     },
     {
@@ -150,8 +152,11 @@ async function requireEdits(context: ApiContext, { plan, desired, actual }: Diff
   }
 }
 
+/** What rules look at, and a name. */
+type Known = Pick<Job, 'name' | 'file' | 'tags'>;
+
 /** A plan without the jobs that one may not see; its hash stays that of the whole. */
-function narrowed(plan: Plan, jobs: readonly Job[], access: Access, who: Identity): Plan {
+function narrowed(plan: Plan, jobs: readonly Known[], access: Access, who: Identity): Plan {
   const hidden = new Set(jobs.filter((job) => !rightsTo(access, job, who).view).map(({ name }) => name));
   if (hidden.size === 0) return plan;
   const isShown = (file: string, names: readonly string[]) =>
@@ -164,20 +169,15 @@ function narrowed(plan: Plan, jobs: readonly Job[], access: Access, who: Identit
   };
 }
 
-/** The project that the sent files make, with the variables and environment of the daemon's own. */
-function candidate(own: TargetProject, files: readonly { path: string; text: string }[]): TargetProject {
-  const documents = files.map(({ path, text: content }) => parseDocument(content, path));
-  const config = documents.find(({ file }) => file === CONFIG) ?? null;
-  const jobs = new Map(documents.filter((one) => one !== config).map((document) => [document.file, document]));
-  const project = createProject({ config, jobs: [...jobs.values()], name: own.project.name });
-  const { vars, target } = own;
-  const scope = targetScope(project, target === undefined ? { vars } : { target, vars });
-  return { ...own, config, jobs, project, scope, unreadable: [] };
+/** Whether findings of a file are about a job that one may not see. */
+function isHidden(file: string, jobs: readonly Known[], access: Access, who: Identity): boolean {
+  const job = jobs.find((one) => one.file === file) ?? { file, tags: [] };
+  return file !== CONFIG && !rightsTo(access, job, who).view;
 }
 
 function send(
   plan: Plan,
-  diagnostics: ProblemDiagnostic[] | null,
+  diagnostics: FileFinding[] | null,
   { request, reply }: Pick<Call, 'request' | 'reply'>,
 ): object {
   const accept = request.headers.accept ?? '';

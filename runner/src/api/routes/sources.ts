@@ -91,6 +91,11 @@ export function sourceRoutes(context: ApiContext): ApiRoute[] {
             probes: list(PROBE, 'What was tried, in order.'),
             format: optional(text()),
             files: optional(whole('Files that the source lists.')),
+            tables: {
+              type: ['array', 'null'],
+              items: text(),
+              description: 'Tables that it has, where none was named.',
+            },
             schema: {
               type: ['array', 'null'],
               items: object({ name: text(), type: text(), nulls: whole(), values: whole() }),
@@ -140,7 +145,7 @@ async function testSource(
   audited({ subject: `source:${type}` });
   const env = { ...environmentOf(project), ...secrets };
   const look = { projectDir: door.dir, job, env, stream: null, stateStore: door.stateStore };
-  const found = await ask('test_source', look, signal);
+  const found = await ask('test_source', { ...look, sample: body.schema_inference !== false }, signal);
   return answerOf(type, found, warnings);
 }
 
@@ -167,9 +172,12 @@ function fromOrigin(body: TestBody, secrets: Record<string, string>): { value: J
   });
   const value: JsonObject = found?.value ?? {};
   const source = isJsonObject(value.source ?? null) ? (value.source as JsonObject) : {};
-  // Without a pattern everything below is meant.
-  const wants = sources[String(source.type)]?.settings.required ?? [];
-  const whole = wants.includes('path') && source.path === undefined ? { ...source, path: '**' } : source;
+  // Without a pattern everything is meant, of a database every table.
+  const spec = sources[String(source.type)];
+  const wants = spec?.settings.required ?? [];
+  const isBare = spec?.capabilities.table_patterns && source.table === undefined && source.query === undefined;
+  const all = wants.includes('path') && source.path === undefined ? { path: '**' } : isBare ? { table: '*' } : {};
+  const whole = { ...source, ...all };
   return {
     value: { ...value, source: whole, destination: { type: 'duckdb' } },
     warnings: found?.warnings ?? [],
@@ -178,7 +186,7 @@ function fromOrigin(body: TestBody, secrets: Record<string, string>): { value: J
 
 function answerOf(
   source_type: string,
-  { probes, inferred, sample, error }: SourceFound,
+  { probes, tables, inferred, sample, error }: SourceFound,
   warnings: readonly string[],
 ): object {
   const failed = probes.find((probe) => probe.error !== null)?.error ?? error;
@@ -189,7 +197,8 @@ function answerOf(
     source_type,
     probes: probes.map(({ what, found, error: own }) => ({ what, found, error: own })),
     format: inferred?.format ?? null,
-    files: inferred?.files ?? null,
+    files: tables === null ? (inferred?.files ?? null) : null,
+    tables,
     schema: inferred?.columns.map(({ name, type, nulls, values }) => ({ name, type, nulls, values })) ?? null,
     sample: sample && { columns: sample.columns.map(columnOf), rows: sample.rows },
     evidence: inferred?.evidence ?? [],

@@ -1,5 +1,5 @@
 import { isEmpty, type Plan, planJson, planMarkdown, planText } from '@sluice/core';
-import type { ProblemDiagnostic } from '../../api/problems.ts';
+import type { FileFinding } from '../../repo/file-findings.ts';
 import { confirm } from '../confirm.ts';
 import { usage } from '../errors.ts';
 import { EXIT } from '../exit.ts';
@@ -10,7 +10,7 @@ import type { Server } from './client.ts';
 
 const FORMS = { text: planText, json: planJson, markdown: planMarkdown } as const;
 
-type Planned = Plan & { empty: boolean; destructive: boolean; diagnostics?: ProblemDiagnostic[] };
+type Planned = Plan & { empty: boolean; destructive: boolean; diagnostics?: FileFinding[] };
 
 /** Sends the files of this project and shows what would change there; no connection is used, and nothing is applied. */
 export async function plan(

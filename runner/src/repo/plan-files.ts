@@ -1,0 +1,35 @@
+import { type ActualSet, check, createProject, diff, type Plan, parseDocument, targetScope } from '@sluice/core';
+import { desiredOf } from './desired.ts';
+import { type FileFinding, fileFindings } from './file-findings.ts';
+
+/** A project as the texts of its files, and what is applied of it. */
+export interface FilesToPlan {
+  files: { path: string; text: string }[];
+  actual: ActualSet;
+  /** Name of the project where sluice.yaml gives none. */
+  name: string;
+  /** null: the project has no targets. */
+  target: string | null;
+  vars: Record<string, string>;
+}
+
+export interface FilesPlanned {
+  project: string;
+  plan: Plan;
+  /** The jobs of the files, for whoever may not see all. */
+  jobs: { name: string; file: string; tags: string[] }[];
+  diagnostics: FileFinding[];
+}
+
+/** What would change if these files were the project. Throws `config/target`, `config/variable`. */
+export function planFiles({ files, actual, name, target, vars }: FilesToPlan): FilesPlanned {
+  const documents = files.map(({ path, text }) => parseDocument(text, path));
+  const config = documents.find(({ file }) => file === 'sluice.yaml') ?? null;
+  const jobs = new Map(documents.filter((one) => one !== config).map((document) => [document.file, document]));
+  const project = createProject({ config, jobs: [...jobs.values()], name });
+  const desired = desiredOf({ project, jobs, unreadable: [] }, target ?? undefined, vars);
+  const scope = targetScope(project, target === null ? { vars } : { target, vars });
+  const diagnostics = documents.flatMap((document) => fileFindings(document, check(document, project, scope)));
+  const known = desired.jobs.map((job) => ({ name: job.name, file: job.file, tags: job.tags }));
+  return { project: desired.project, plan: diff(desired, actual, Date.now()), jobs: known, diagnostics };
+}
