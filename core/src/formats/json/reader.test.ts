@@ -202,7 +202,9 @@ describe('bad records', () => {
     const got = await read(text, {}, bad);
     expect(got.values).toEqual([['0'], ['2']]);
     expect(got.rejects).toMatchObject([{ line: '2', code: 'format/encoding' }]);
-    await expect(read(Buffer.from('\ufeff{"a":1}', 'utf16le'))).rejects.toEqual(failure('format/encoding'));
+    const utf32 = Buffer.from('fffe00007b0000007d000000', 'hex');
+    await expect(read(utf32)).rejects.toEqual(failure('format/encoding'));
+    await expect(read('{"a":1}', { encoding: 'utf-16' })).rejects.toEqual(failure('format/json'));
   });
 
   it('sets elements of a list aside that are no objects', async () => {

@@ -9,6 +9,7 @@ import { numberedText, ownCsvSql } from '../shared/own-csv.ts';
 import { lineBytes } from '../shared/sample.ts';
 import { scanSql } from '../shared/scan-sql.ts';
 import { rejectsSql } from '../shared/writer.ts';
+import { asUtf8, jsonEncoding } from './encoding.ts';
 import { confirmation, mayBeQuick, type QuickFile, quickSql } from './quick.ts';
 import type { Layout } from './records.ts';
 import { isWhole, type Rewritten, rewrite } from './rewrite.ts';
@@ -30,16 +31,18 @@ let made = 0;
 
 export const json: FormatReader = {
   async divisible(file, settings) {
-    const { layout, path } = readSettings(settings);
-    return path.length === 0 && (layout ?? (await layoutOf(file))) === 'ndjson';
+    const { layout, path, encoding } = readSettings(settings);
+    if (path.length > 0 || (await jsonEncoding(file, encoding)) !== 'utf-8') return false;
+    return (layout ?? (await layoutOf(file))) === 'ndjson';
   },
 
-  async sniff(files, settings) {
-    const { layout, path } = readSettings(settings);
+  async sniff(files, settings, engine) {
+    const { layout, path, encoding } = readSettings(settings);
     const fields = new Map<string, Field>();
     const dialect: Dialect = { files: [], fields: [], scales: [] };
     const evidence: string[] = [];
-    for (const [i, file] of files.entries()) {
+    for (const [i, source] of files.entries()) {
+      const file = await asUtf8(source, encoding, engine);
       const found = layout ?? (await layoutOf(file));
       const before = fields.size;
       const sample = i < FULL_SAMPLES ? FULL_SAMPLE : SHORT_SAMPLE;
@@ -84,8 +87,8 @@ export const json: FormatReader = {
     return readSettings(settings).layout === null && shared ? { layout: first } : {};
   },
 
-  async scan(files, sniffed, settings, engine, options) {
-    const { layout, path } = readSettings(settings);
+  async scan(sources, sniffed, settings, engine, options) {
+    const { layout, path, encoding } = readSettings(settings);
     const dialect = sniffed.dialect as Dialect;
     const fields = sniffed.columns.map((column, i) => ({
       name: dialect.fields[i] ?? column.name,
@@ -98,7 +101,8 @@ export const json: FormatReader = {
     const rejects = options.skipBadRows ? join(engine.spool, `${name}.rejects.csv`) : null;
     const parts: string[] = [];
     const others = { rows: 0, rejects: 0 };
-    for (const file of files) {
+    for (const source of sources) {
+      const file = await asUtf8(source, encoding, engine);
       const known = dialect.files.find(([ordinal]) => ordinal === file.ordinal)?.[1];
       const reading = { layout: layout ?? known ?? (await layoutOf(file)), path };
       const one = { file, layout: reading.layout };

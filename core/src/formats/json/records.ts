@@ -2,8 +2,9 @@ import { isUtf8 } from 'node:buffer';
 import { open } from 'node:fs/promises';
 import type { LocalFile } from '../../model/component.ts';
 import { SluiceError } from '../../model/error.ts';
-import { bomLength, refuseWide } from '../shared/sample.ts';
+import { bomLength } from '../shared/sample.ts';
 import { lineStart } from '../shared/text.ts';
+import { type JsonFile, placeIn } from './encoding.ts';
 import { Fields, Scanner } from './tokens.ts';
 import { Walker } from './walk.ts';
 
@@ -69,7 +70,6 @@ export async function visitRecords(
       const { bytesRead } = await handle.read(buffer, 0, size, at);
       let bytes = buffer.subarray(0, bytesRead);
       if (at === 0) {
-        refuseWide(file, bytes);
         const bom = bomLength(bytes);
         reader.begin(bom);
         bytes = bytes.subarray(bom);
@@ -113,7 +113,7 @@ export async function countBefore(file: LocalFile): Promise<{ lines: number; rec
 
 /** Keeps what is not done with, and counts bytes and lines. */
 abstract class PieceReader {
-  protected readonly file: LocalFile;
+  protected readonly file: JsonFile;
   protected readonly fields = new Fields();
   protected readonly record: JsonRecord;
   #pending: Buffer = Buffer.alloc(0);
@@ -177,7 +177,7 @@ abstract class PieceReader {
   protected error(at: number, reason: string): SluiceError {
     const line = this.lineAt(at);
     return new SluiceError('format/json', 'data', `${this.file.name}, line ${line}: ${reason}`, {
-      where: { path: this.file.name, line, byte_offset: this.#offset + at },
+      where: { path: this.file.name, line, ...placeIn(this.file, this.#offset + at) },
       hint: 'Correct the file. Where it holds one record per line write `layout: ndjson`; where the records stand deeper, `records` with the path to them.',
     });
   }

@@ -1,6 +1,7 @@
 import { open } from 'node:fs/promises';
 import type { LocalFile } from '../../model/component.ts';
 import { FLUSH, KEPT_TEXT, rejectLine, Writer } from '../shared/writer.ts';
+import { type JsonFile, placeIn } from './encoding.ts';
 import { faultError } from './faults.ts';
 import { countBefore, type Fault, type JsonRecord, type Layout, type Reading, visitRecords } from './records.ts';
 import { decode } from './tokens.ts';
@@ -32,7 +33,7 @@ const COMMA = 44;
  * Writes a file's records as rows of text in the one form of CSV that the engine reads without fail: its JSON reader would take
  * numbers through double. The record's number counts bad rows too.
  */
-export async function rewrite(file: LocalFile, reading: Reading, options: RewriteOptions): Promise<Rewritten> {
+export async function rewrite(file: JsonFile, reading: Reading, options: RewriteOptions): Promise<Rewritten> {
   const rows = new Writer(await open(options.rows, 'w'));
   const rejects = options.rejects === null ? null : new Writer(await open(options.rejects, 'a'));
   const limit = options.limit ?? Number.POSITIVE_INFINITY;
@@ -45,7 +46,14 @@ export async function rewrite(file: LocalFile, reading: Reading, options: Rewrit
     if (fault) {
       if (!rejects) throw faultError(file, record, fault);
       const text = record.bytes.toString('utf8', record.from, Math.min(record.to, record.from + KEPT_TEXT));
-      rejects.text(rejectLine(file.ordinal, record, fault, text));
+      rejects.text(
+        rejectLine(
+          file.ordinal,
+          { line: record.line, start: placeIn(file, record.start).byte_offset ?? null },
+          fault,
+          text,
+        ),
+      );
       done.rejects++;
       return true;
     }

@@ -1,3 +1,4 @@
+import { encoding } from '../../spec/encoding.ts';
 import { schema } from '../../spec/schema.ts';
 import { defineSpec } from '../../spec/spec.ts';
 import { onBadRow } from '../../spec/text-rows.ts';
@@ -28,6 +29,11 @@ export const jsonSpec = defineSpec({
           'The names that lead to the list of records, with dots between them. Left out: the document itself.',
         examples: ['data.items'],
       },
+      encoding: {
+        ...encoding,
+        description:
+          'How characters are written as bytes. auto: UTF-16 by its byte order mark or by its zeros, else UTF-8. A byte order mark wins over what is declared, and is left out.',
+      },
       on_bad_row: onBadRow('a record that is no object'),
     },
     additionalProperties: false,
@@ -48,6 +54,6 @@ export const jsonSpec = defineSpec({
     '- A column of strings is never taken for numbers or booleans; dates and times are.',
     '- Names differ by letter case, columns do not: the second of `id` and `Id` becomes `Id_2`. Of a name that a record has twice the last value counts.',
     '- A bad row is a line or an element of the list that is no object, is no JSON by the standard (NaN, comments, a comma too many), has half of a surrogate pair, or bytes that are no UTF-8. A list that is broken or cut off fails the run, because what stands behind that place cannot be found.',
-    '- A record may have 128 MiB and 512 levels of nesting. A byte order mark and blank lines are left out; an empty file has no rows.',
+    '- A record may have 128 MiB and 512 levels of nesting. Blank lines are left out; an empty file has no rows.',
   ].join('\n'),
 });

@@ -8,11 +8,6 @@ export interface Sample {
   whole: boolean;
 }
 
-/** Throws `format/encoding` where the first bytes of a file look like UTF-16. */
-export function refuseWide(file: LocalFile, head: Buffer): void {
-  if (looksWide(head)) throw notUtf8(file, 1, 0, 'it looks like UTF-16');
-}
-
 const LINES_HEAD = 64 * 1024;
 
 /** How long the lines at a file's head are, on average: about the size of its rows. Empty where there are too few to tell. */
@@ -47,32 +42,9 @@ export async function readHead(file: LocalFile, limit: number): Promise<Buffer> 
   }
 }
 
-function notUtf8(file: LocalFile, line: number, offset: number, reason: string): SluiceError {
-  return new SluiceError('format/encoding', 'data', `${file.name}, line ${line}: ${reason}`, {
-    where: { path: file.name, line, byte_offset: offset },
-    hint: 'Save the file as UTF-8; other encodings are not read yet.',
-  });
-}
-
 /** Length of a UTF-8 byte order mark at the start. */
 export function bomLength(bytes: Buffer): number {
   return bytes[0] === 0xef && bytes[1] === 0xbb && bytes[2] === 0xbf ? 3 : 0;
-}
-
-/** UTF-16 by its mark, or by a zero in every second byte of plain Latin text. */
-function looksWide(bytes: Buffer): boolean {
-  if ((bytes[0] === 0xff && bytes[1] === 0xfe) || (bytes[0] === 0xfe && bytes[1] === 0xff)) return true;
-  const head = bytes.subarray(0, 200);
-  if (head.length < 4) return false;
-  let even = 0;
-  let odd = 0;
-  for (let i = 0; i < head.length; i++) {
-    if (head[i] !== 0) continue;
-    if (i % 2 === 0) even++;
-    else odd++;
-  }
-  const half = head.length / 2;
-  return (odd > half * 0.8 && even === 0) || (even > half * 0.8 && odd === 0);
 }
 
 /** Bytes at the end that begin a character and do not finish it. */
