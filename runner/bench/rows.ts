@@ -2,6 +2,7 @@ import { rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { dlt, ourJob, rawDuck, sling } from './baselines.ts';
 import { COLUMNS, type Data, LARGE } from './data.ts';
+import { formatRows } from './format-rows.ts';
 import type { Baseline, Bench, BenchRow } from './row.ts';
 import { sourceRows } from './source-rows.ts';
 
@@ -15,15 +16,16 @@ const TYPES: Record<string, string> = {
   TIMESTAMP: 'timestamp',
 };
 
-const declared = `columns:\n${COLUMNS.map(([name, type]) => `  - name: ${name}\n    type: ${TYPES[type]}\n`).join('')}`;
+export const declared = `columns:\n${COLUMNS.map(([name, type]) => `  - name: ${name}\n    type: ${TYPES[type]}\n`).join('')}`;
 export const csvColumns = `{${COLUMNS.map(([name, type]) => `'${name}': '${type}'`).join(', ')}}`;
 
-const localSource = (path: string, format: string) => `  type: local\n  path: ${path}\n  format: ${format}`;
+export const localSource = (path: string, format: string) => `  type: local\n  path: ${path}\n  format: ${format}`;
 
 /** The rows of the table: each ours and what a user would take instead, in turn in one run. */
 export async function benchRows(bench: Bench, data: Data, sql: (text: string) => Promise<void>): Promise<BenchRow[]> {
   return [
     ...(await duckRows(bench, data)),
+    ...(await formatRows(bench, data)),
     ...(await postgresRows(bench, data, sql)),
     ...(await sourceRows(bench, data, sql)),
   ];
