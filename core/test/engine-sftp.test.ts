@@ -112,6 +112,44 @@ ${way.more ?? ''}`;
     }
   });
 
+  const putty = missing('puttygen');
+  describe.skipIf(putty)(putty ?? 'keys of PuTTY', () => {
+    it.each([
+      ['ecdsa', '521', '3', true],
+      ['ed25519', '255', '2', false],
+    ])('%s of %s bits in a container of version %s (encrypted: %s) logs in', async (type, bits, version, encrypted) => {
+      await file('k/a.csv', 'id\n1\n');
+      const path = join(server.dir, `${name}.ppk`);
+      const [phrase, random] = [`${path}.phrase`, '/dev/urandom'];
+      await writeFile(phrase, encrypted ? 'pass phrase#1' : '');
+      const run = (...args: string[]) => execFileSync(program('puttygen') ?? '', args, { encoding: 'utf8' });
+      const parameters = ['--ppk-param', `version=${version}`, '--random-device', random, '-q'];
+      run('-t', type, '-b', bits, ...parameters, '--new-passphrase', phrase, '-o', path);
+      const authorized = join(server.dir, 'authorized');
+      const before = await readFile(authorized, 'utf8');
+      await writeFile(authorized, `${before}${run('-L', path, '--old-passphrase', phrase)}`);
+      const passphrase = (env: string) => `  passphrase: \${env:${env}}\n`;
+      const more = encrypted ? passphrase('PHRASE') : '';
+      expect((await project.ok(job('k/*.csv', { key: path, more }))).counts.rows_written).toBe(1);
+      const text = await readFile(path, 'utf8');
+      const secret = text.split('\n').at(-3) ?? '';
+      const damaged = `${path}.damaged`;
+      await writeFile(damaged, text.replace(/Private-MAC: .{8}/, 'Private-MAC: 00000000'));
+      const cases: [string, string, RegExp][] = encrypted
+        ? [
+            [path, '', /passphrase is needed/],
+            [path, passphrase('OTHER'), /passphrase is wrong/],
+          ]
+        : [[damaged, '', /damaged/]];
+      for (const [file, use, words] of cases) {
+        const { error } = await project.run(job('k/*.csv', { key: file, more: use }));
+        expect(error).toMatchObject({ code: 'source/auth', kind: 'config' });
+        expect(error?.message).toMatch(words);
+        for (const hidden of [secret, 'wr0ng', 'pass phrase']) expect(JSON.stringify(error)).not.toContain(hidden);
+      }
+    });
+  });
+
   it('a PKCS#8 Ed25519 key logs in', async () => {
     await file('k/a.csv', 'id\n1\n');
     const pem = join(server.dir, 'pkcs8.pem');

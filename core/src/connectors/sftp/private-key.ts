@@ -1,11 +1,12 @@
 import { createPrivateKey, type KeyObject, randomBytes } from 'node:crypto';
 import { SluiceError } from '../../model/error.ts';
+import { isPpk, PpkFault, readPpk } from './ppk.ts';
 
 /**
- * A private key in a container that the SSH library reads: PKCS#8 is put into another one, all others pass. Throws
+ * A private key in a container that the SSH library reads: PKCS#8 and PuTTY's are put into another one, all others pass. Throws
  * `source/auth` without anything of the key.
  */
-export function readableKey(text: string, passphrase: string | undefined): string {
+export async function readableKey(text: string, passphrase: string | undefined): Promise<string> {
   const trimmed = text.trim();
   if (
     /^(?:ssh-|ecdsa-|-----BEGIN (?:SSH2 )?PUBLIC KEY)/.test(trimmed) ||
@@ -13,6 +14,7 @@ export function readableKey(text: string, passphrase: string | undefined): strin
   ) {
     throw keyError('It is the public key, not the private one.');
   }
+  if (isPpk(trimmed)) return contained(await puttyKey(trimmed, passphrase));
   if (!/^-----BEGIN (?:ENCRYPTED )?PRIVATE KEY-----/.test(trimmed)) return `${trimmed}\n`;
   const isEncrypted = trimmed.startsWith('-----BEGIN ENCRYPTED');
   if (isEncrypted && passphrase === undefined) throw keyError('It is encrypted: a passphrase is needed.');
@@ -26,6 +28,25 @@ export function readableKey(text: string, passphrase: string | undefined): strin
   } catch {
     throw keyError(isEncrypted ? 'Its passphrase is wrong.' : 'It cannot be read.');
   }
+  return contained(key);
+}
+
+async function puttyKey(text: string, passphrase: string | undefined): Promise<KeyObject> {
+  try {
+    return await readPpk(text, passphrase);
+  } catch (error) {
+    if (!(error instanceof PpkFault)) throw error;
+    const reasons: Record<PpkFault['reason'], string> = {
+      'passphrase-missing': 'It is encrypted: a passphrase is needed.',
+      'passphrase-wrong': 'Its passphrase is wrong.',
+      damaged: 'It cannot be read: it is damaged.',
+      kind: 'Its kind, or how it is encrypted, is not known.',
+    };
+    throw keyError(reasons[error.reason]);
+  }
+}
+
+function contained(key: KeyObject): string {
   if (key.asymmetricKeyType === 'rsa') return String(key.export({ type: 'pkcs1', format: 'pem' }));
   if (key.asymmetricKeyType === 'ec') return String(key.export({ type: 'sec1', format: 'pem' }));
   if (key.asymmetricKeyType === 'ed25519') return openSsh(key);

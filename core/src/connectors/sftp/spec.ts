@@ -73,7 +73,7 @@ export const sourceSpec = defineSpec({
   ],
   notes: [
     '- The server is believed only by its key: the one of `host_key`, else one of the file of known hosts. Without either the run fails and shows the fingerprint that the server gave.',
-    '- Of private keys every container is read: OpenSSH, PEM and PuTTY, with a passphrase or without. Keys and passphrases are in no message.',
+    '- Of private keys every container is read: OpenSSH, PEM (PKCS#1, SEC 1, PKCS#8) and PuTTY (versions 2 and 3), with a passphrase or without. Keys and passphrases are in no message.',
     '- What was loaded is known by path, size and time. A transfer that breaks goes on where it stopped; a file whose bytes are not as many as its listing said fails the run.',
     '- Large files come in parts of 4 MiB, several at a time. Links are followed.',
   ].join('\n'),
