@@ -77,19 +77,22 @@ describe.skipIf(noVersity)(`s3 against a server that checks signatures${noVersit
   });
 
   it.each([
-    ['a secret of another key', { id: 'KEY', secret: 'WRONG' }, /secret does not belong/],
-    ['a key that is not known', { id: 'OTHER', secret: 'SECRET' }, /does not know the access key/],
-  ] as const)('%s is told by name, of a source and of a destination, and shown in neither', async (_, keys, words) => {
-    await project.file('refused/1.csv', 'id\n1\n');
-    for (const [yaml, code] of [
-      [read('r1', 'in/*.csv', keys), 'source/auth'],
-      [read('r2', 'in/a.csv', keys), 'source/auth'],
-      [write('refused', keys), 'destination/auth'],
-    ] as const) {
-      const { error } = await project.run(yaml);
-      expect(error).toMatchObject({ code, kind: 'config' });
-      expect(error?.message).toMatch(words);
-      expect(JSON.stringify(error)).not.toContain('S3cr');
-    }
-  });
+    ['a secret of another key', { id: 'KEY', secret: 'WRONG' }, 'auth', /secret does not belong/],
+    ['a key that is not known', { id: 'OTHER', secret: 'SECRET' }, 'failed', /No user exists/],
+  ] as const)(
+    '%s is told by name, of a source and of a destination, and shown in neither',
+    async (_, keys, code, words) => {
+      await project.file('refused/1.csv', 'id\n1\n');
+      for (const [yaml, side] of [
+        [read('r1', 'in/*.csv', keys), 'source'],
+        [read('r2', 'in/a.csv', keys), 'source'],
+        [write('refused', keys), 'destination'],
+      ] as const) {
+        const { error } = await project.run(yaml);
+        expect(error).toMatchObject({ code: `${side}/${code}`, kind: 'config' });
+        expect(error?.message).toMatch(words);
+        expect(JSON.stringify(error)).not.toContain('S3cr');
+      }
+    },
+  );
 });

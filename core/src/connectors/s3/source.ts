@@ -1,12 +1,12 @@
 import { open } from 'node:fs/promises';
-import { GetObjectCommand, HeadBucketCommand, HeadObjectCommand, type S3Client } from '@aws-sdk/client-s3';
+import { GetObjectCommand, HeadObjectCommand, type S3Client } from '@aws-sdk/client-s3';
 import type { ByteRange, LocalFile, Source, SourceContext, SourceSession, Split } from '../../model/component.ts';
 import type { Folder } from '../../model/folder.ts';
 import { afterLoadOf, clearAway, isCleared } from '../shared/clear.ts';
 import { discoverFiles } from '../shared/discover.ts';
 import { type Download, download, readRanges } from '../shared/download.ts';
 import { isLost } from '../shared/network.ts';
-import { bucketOf, explainS3, openClient, plainTag, type S3Settings, statusOf } from '../shared/s3/client.ts';
+import { bucketOf, explainS3, isAbsent, openClient, plainTag, type S3Settings, statusOf } from '../shared/s3/client.ts';
 import { type FoundObject, listObjects } from '../shared/s3/list.ts';
 import { selection } from '../shared/select.ts';
 import { s3Clearing } from './clear.ts';
@@ -48,7 +48,7 @@ class S3Session implements SourceSession {
       for await (const _ of this.list(prefix, false)) return;
       return;
     }
-    if ((await this.#head(exact)) === null) await this.#requireBucket();
+    if ((await this.#head(exact)) === null) await this.#requireBucket(exact);
   }
 
   async *splits(): AsyncIterable<Split> {
@@ -66,7 +66,7 @@ class S3Session implements SourceSession {
   async *#one(key: string): AsyncIterable<FoundObject> {
     const found = await this.#head(key);
     if (found) yield found;
-    else await this.#requireBucket();
+    else await this.#requireBucket(key);
   }
 
   async #head(key: string): Promise<FoundObject | null> {
@@ -82,14 +82,17 @@ class S3Session implements SourceSession {
         modified: answer.LastModified ?? null,
       };
     } catch (error) {
-      if (statusOf(error) === 404) return null;
+      if (isAbsent(error)) return null;
       throw explainS3((await this.#reason(error, key)) ?? error, this.#settings, key);
     }
   }
 
   /** An answer to HEAD has no body: why it was refused is asked for once more. */
   async #reason(error: unknown, key: string): Promise<unknown> {
-    if (statusOf(error) !== 403 && statusOf(error) !== 400) return null;
+    return statusOf(error) === 403 || statusOf(error) === 400 ? this.#refusal(key) : null;
+  }
+
+  async #refusal(key: string): Promise<unknown> {
     const request = new GetObjectCommand({ Bucket: this.#bucket, Key: key, Range: 'bytes=0-0', ...this.#payer });
     return this.#client.send(request, { abortSignal: this.#ctx.signal }).then(
       () => null,
@@ -97,14 +100,10 @@ class S3Session implements SourceSession {
     );
   }
 
-  /** An object that is missing is no fault, a bucket that is missing is one: an answer without a body does not tell them apart. */
-  async #requireBucket(): Promise<void> {
-    try {
-      await this.#client.send(new HeadBucketCommand({ Bucket: this.#bucket }), { abortSignal: this.#ctx.signal });
-    } catch (error) {
-      // Who may read an object need not be allowed to look at its bucket.
-      if (statusOf(error) !== 403) throw explainS3(error, this.#settings);
-    }
+  /** An object that is missing is no fault, a bucket that is missing is one: the answer to HEAD has no body that would tell. */
+  async #requireBucket(key: string): Promise<void> {
+    const reason = await this.#refusal(key);
+    if (reason !== null && (reason as Error).name !== 'NoSuchKey') throw explainS3(reason, this.#settings);
   }
 
   /** Every object whose key begins with `prefix`; `flat`: none that has a further slash. */
@@ -187,7 +186,7 @@ class S3Session implements SourceSession {
       const answer = await this.#client.send(request, { abortSignal: this.#ctx.signal });
       return Buffer.from((await answer.Body?.transformToByteArray()) ?? []);
     } catch (error) {
-      if (statusOf(error) === 404 && (error as Error).name !== 'NoSuchBucket') return null;
+      if (isAbsent(error)) return null;
       throw explainS3(error, this.#settings, key);
     }
   }

@@ -98,6 +98,14 @@ export function statusOf(error: unknown): number {
   return $metadata?.httpStatusCode ?? 0;
 }
 
+/** Codes of what is not there; the answer to HEAD has none of its own. */
+const ABSENT: ReadonlySet<string> = new Set(['NoSuchKey', 'NoSuchUpload', 'NotFound', 'UnknownError', 'Error', '']);
+
+/** Whether an answer says that the object or upload is not there; other answers of that status are about something else. */
+export function isAbsent(error: unknown): boolean {
+  return statusOf(error) === 404 && ABSENT.has((error as Error).name);
+}
+
 /** The tag without its quotes; null where the store gives none. */
 export function plainTag(tag: string | undefined): string | null {
   return tag === undefined ? null : tag.replace(/^"(.*)"$/, '$1');
@@ -154,7 +162,8 @@ function told(name: string, status: number, about: About, error: unknown): Told 
       return passing('gone', `${object} was there when files were listed and is gone now`, 'Run again.');
   }
   if (status === 412) return told('PreconditionFailed', 0, about, error);
-  if (status === 404) return told(key === undefined ? 'NoSuchBucket' : 'NoSuchKey', 0, about, error);
+  if (status === 404 && ABSENT.has(name))
+    return told(key === undefined ? 'NoSuchBucket' : 'NoSuchKey', 0, about, error);
   if (status === 301 || status === 307) return told('PermanentRedirect', 0, about, error);
   if (status === 401 || status === 403) {
     const right = RIGHTS[side][key === undefined ? 'bucket' : 'object'];

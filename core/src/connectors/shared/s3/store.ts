@@ -14,7 +14,7 @@ import {
   type S3Client,
   UploadPartCommand,
 } from '@aws-sdk/client-s3';
-import { bucketOf, explainS3, openClient, plainTag, type S3Settings, type Side, statusOf } from './client.ts';
+import { bucketOf, explainS3, isAbsent, openClient, plainTag, type S3Settings, type Side, statusOf } from './client.ts';
 import { decodeKey, type FoundObject, listObjects } from './list.ts';
 
 /** Only where there is no object of the key, or only where the object has this tag. */
@@ -97,8 +97,8 @@ export class ObjectStore {
       return plainTag((await this.#client.send(request, this.#options)).ETag) ?? '';
     } catch (error) {
       // A condition on an object that is gone is answered with 404, one on an object that is just being written with 409.
-      const failed = condition !== undefined && [404, 409, 412].includes(statusOf(error));
-      if (!failed || (error as Error).name === 'NoSuchBucket') throw this.#explain(error, key);
+      const failed = condition !== undefined && (isAbsent(error) || [409, 412].includes(statusOf(error)));
+      if (!failed) throw this.#explain(error, key);
       const there = await this.get(key);
       return there?.bytes.equals(bytes) ? there.etag : null;
     }
@@ -245,7 +245,7 @@ export class ObjectStore {
     try {
       return await work();
     } catch (error) {
-      if (statusOf(error) === 404 && (error as Error).name !== 'NoSuchBucket') return null;
+      if (isAbsent(error)) return null;
       throw this.#explain(error, key);
     }
   }
