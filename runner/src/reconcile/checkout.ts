@@ -1,8 +1,9 @@
+import { existsSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { SluiceError } from '@sluice/core';
 import { type Revision, revisionOf } from '../repo/revision.ts';
-import { git, gitFolder } from './git.ts';
+import { git } from './git.ts';
 import { type OnChange, watchFiles } from './watch.ts';
 
 /** Where a daemon's files come from. */
@@ -50,14 +51,14 @@ export function repoCheckout(
     folder,
     readOnly: true,
     async update(signal) {
-      if ((await gitFolder(folder)) === null) {
-        await git(['init', '--quiet', folder], { signal });
-      }
-      await git(['-C', folder, 'fetch', '--quiet', '--force', '--no-tags', '--', url, ref], { signal });
-      const wanted = (await git(['-C', folder, 'rev-parse', 'FETCH_HEAD^{commit}'], { signal })).trim();
-      const now = await git(['-C', folder, 'rev-parse', '--verify', '--quiet', 'HEAD'], { signal }).catch(() => '');
+      // Said to git, since it looks for a repository in the folders above: the checkout may lie in another one's.
+      const at = [`--git-dir=${join(folder, '.git')}`, `--work-tree=${folder}`];
+      if (!existsSync(join(folder, '.git'))) await git(['init', '--quiet', folder], { signal });
+      await git([...at, 'fetch', '--quiet', '--force', '--no-tags', '--', url, ref], { signal });
+      const wanted = (await git([...at, 'rev-parse', 'FETCH_HEAD^{commit}'], { signal })).trim();
+      const now = await git([...at, 'rev-parse', '--verify', '--quiet', 'HEAD'], { signal }).catch(() => '');
       if (now.trim() === wanted) return;
-      await git(['-C', folder, 'checkout', '--quiet', '--force', '--detach', wanted], { signal });
+      await git([...at, 'checkout', '--quiet', '--force', '--detach', wanted], { signal });
     },
     revision: () => revisionOf(folder),
     async watch(changed, signal) {

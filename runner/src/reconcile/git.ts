@@ -11,13 +11,18 @@ const LONGEST_MS = 300_000;
 /** Settings under which a repository that is not trusted runs nothing of its own and asks nobody. */
 const SAFE = ['-c', 'core.hooksPath=/dev/null', '-c', 'protocol.ext.allow=never', '-c', 'core.fsmonitor=false'];
 
+/** A hook of git's that starts us names its own repository. */
+function withoutRepository({ GIT_DIR: _, GIT_WORK_TREE: __, GIT_INDEX_FILE: ___, ...env }: NodeJS.ProcessEnv) {
+  return env;
+}
+
 /** Runs git and gives what it printed. Throws `repo/git` (transient) with the last line that git wrote. */
 export async function git(args: readonly string[], { signal }: { signal?: AbortSignal } = {}): Promise<string> {
   try {
     const { stdout } = await run('git', [...SAFE, ...args], {
       timeout: LONGEST_MS,
       maxBuffer: 16_000_000,
-      env: { ...process.env, GIT_TERMINAL_PROMPT: '0' },
+      env: { ...withoutRepository(process.env), GIT_TERMINAL_PROMPT: '0' },
       ...(signal ? { signal } : {}),
     });
     return stdout;
