@@ -101,11 +101,13 @@ export class RunRecorder {
   }
 
   async #write(): Promise<void> {
-    const lines = this.#lines.slice(0, BATCH);
-    const dropped = this.#dropped;
     try {
-      await this.#store.appendLogs(this.#run, lines);
-      this.#lines.splice(0, lines.length);
+      while (this.#lines.length > 0) {
+        const lines = this.#lines.slice(0, BATCH);
+        await this.#store.appendLogs(this.#run, lines);
+        this.#lines.splice(0, lines.length);
+      }
+      const dropped = this.#dropped;
       if (dropped > 0) await this.#store.addDroppedLogs(this.#run, dropped);
       this.#dropped -= dropped;
     } catch {
