@@ -94,6 +94,7 @@ export async function rewind(request: RewindRequest): Promise<Rewound[]> {
       ...{ project, target, job: name, kind: 'manual', owner, leaseMs: LEASE_MS, jobHash: job.hash, definition: job },
     });
     const run = claim.run;
+    await store.notices.ignore(run);
     const renew = setInterval(
       () => void store.renew({ run, owner, leaseMs: LEASE_MS }).catch(() => true),
       LEASE_MS / 4,

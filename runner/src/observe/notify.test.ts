@@ -109,11 +109,15 @@ function jobOf(name: string, notify: Notify[], more: Partial<Job> = {}): Job {
 }
 
 /** A run that has ended so. */
-async function run(job: Job, state: 'succeeded' | 'failed' | 'cancelled'): Promise<string> {
+async function run(
+  job: Job,
+  state: 'succeeded' | 'failed' | 'cancelled',
+  kind: 'manual' | 'backfill' | 'replay' = 'manual',
+): Promise<string> {
   const claim = await store.claimJob({
     ...key,
     job: job.name,
-    kind: 'manual',
+    kind,
     owner: 'here/1',
     leaseMs: 60_000,
     jobHash: 'h',
@@ -152,6 +156,11 @@ describe('what is told', () => {
       title: `[${key.project}/prod] a failed`,
       error: { code: 'source/unavailable', message: 'It is "away"' },
     });
+    await run(job, 'succeeded', 'backfill');
+    await run(job, 'succeeded', 'replay');
+    await run(job, 'failed', 'replay');
+    await turn();
+    expect(asked).toHaveLength(1);
     await run(job, 'succeeded');
     await run(job, 'succeeded');
     await turn();

@@ -1,6 +1,6 @@
 import { createHash, randomBytes } from 'node:crypto';
-import { mkdir, open, readFile, rename, rm, stat } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
+import { mkdir, open, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
+import { basename, dirname, join } from 'node:path';
 import { SluiceError } from '@sluice/core';
 
 /** A key of the encrypted store. `id` tells keys apart and says nothing of the key. */
@@ -71,6 +71,9 @@ function keyFile(projectDir: string, env: Environment): string {
 async function writeKeys(file: string, keys: readonly Buffer[], replace: boolean): Promise<void> {
   const text = keys.map((key) => `${key.toString('base64')}\n`).join('');
   await mkdir(dirname(file), { recursive: true });
+  // A key in a repository is no secret any more.
+  if (basename(dirname(file)) === '.sluice')
+    await writeFile(join(dirname(file), '.gitignore'), '*\n', { flag: 'wx' }).catch(() => undefined);
   const draft = replace ? `${file}.${process.pid}` : file;
   try {
     const handle = await open(draft, 'wx', 0o600);

@@ -75,6 +75,7 @@ describe('the encrypted store', () => {
   it('makes a key file for its owner alone, and refuses one that others may read', async () => {
     await opened().put('a', 'x', null);
     expect((await stat(keyFile())).mode & 0o777).toBe(0o600);
+    expect(await readFile(join(dir, '.sluice/.gitignore'), 'utf8')).toBe('*\n');
     await chmod(keyFile(), 0o640);
     await expect(opened().get(['a'])).rejects.toMatchObject({
       code: 'secret/key',

@@ -3,7 +3,7 @@ import type pg from 'pg';
 import type { Database } from './connection.ts';
 import { jsonb } from './connection.ts';
 import { isoTimes } from './runs.ts';
-import type { JobKey, JsonObject, TargetKey } from './types.ts';
+import type { JobKey, JsonObject, RunKind, TargetKey } from './types.ts';
 
 /** What is wrong with a job: its last run failed, its last success is too old, a run takes too long. */
 export type AlertKind = 'failure' | 'freshness' | 'duration';
@@ -66,6 +66,7 @@ export interface BoundJob {
 
 interface EndedRun extends JobKey {
   id: string;
+  kind: RunKind;
   state: string;
   error: SluiceErrorJson | null;
   definition: Job;
@@ -97,7 +98,7 @@ export class NoticeTable {
            SELECT id FROM runs WHERE project = $1 AND target = $2 AND NOT noticed AND finished_at IS NOT NULL
            ORDER BY finished_at LIMIT $3 FOR UPDATE SKIP LOCKED) AS next
          WHERE runs.id = next.id
-         RETURNING runs.id, project, target, job, state, error, definition, finished_at, created_at,
+         RETURNING runs.id, kind, project, target, job, state, error, definition, finished_at, created_at,
            finished_at < now() - $4::float8 * interval '1 millisecond' AS old`,
         [project, target, limit, OLD_MS],
       );
@@ -105,6 +106,11 @@ export class NoticeTable {
       for (const run of runs) await noticeRun(client, run);
       return runs.length;
     });
+  }
+
+  /** A run that changes what a job is at, and loads nothing: its end says nothing about the job. */
+  async ignore(run: string): Promise<void> {
+    await this.#db.query('UPDATE runs SET noticed = true WHERE id = $1', [run]);
   }
 
   /** The jobs that are applied with bounds, and the version that this is of; null: it is still `known`. */
@@ -159,7 +165,7 @@ export class NoticeTable {
          JOIN job_states s ON s.project = $1 AND s.target = $2 AND s.job = b.job AND s.deleted_at IS NULL
          LEFT JOIN LATERAL (
            SELECT finished_at FROM runs WHERE project = $1 AND target = $2 AND job = b.job AND state = 'succeeded'
-           ORDER BY created_at DESC LIMIT 1) r ON true
+             AND kind NOT IN ('backfill', 'replay') ORDER BY created_at DESC LIMIT 1) r ON true
          WHERE (s.paused_at IS NULL OR s.paused_until <= now())
            AND NOT EXISTS (SELECT 1 FROM alerts WHERE project = $1 AND target = $2 AND job = b.job AND kind = 'freshness')
        ) AS late WHERE since + bound * interval '1 millisecond' < now()`,
@@ -250,7 +256,9 @@ interface Late {
   since: Date;
 }
 
+/** Old windows and rows that were set aside say nothing of what is new: they end no alert, and whoever replays rows looks on. */
 async function noticeRun(client: pg.PoolClient, run: EndedRun): Promise<void> {
+  if (run.kind === 'replay') return;
   const key = [run.project, run.target, run.job];
   if (run.state === 'failed') {
     await client.query(`DELETE FROM alerts WHERE project = $1 AND target = $2 AND job = $3 AND kind = 'duration'`, key);
@@ -262,12 +270,13 @@ async function noticeRun(client: pg.PoolClient, run: EndedRun): Promise<void> {
     if (rows[0]?.repeats === 0 && !run.old) await tell(client, run, 'failure', ['failure'], run.finished_at, null);
     return;
   }
-  const over = run.state === 'succeeded' ? `kind IS NOT NULL` : `kind = 'duration' AND run = $4`;
+  const well = run.state === 'succeeded' && run.kind !== 'backfill';
+  const over = well ? `kind IS NOT NULL` : `kind = 'duration' AND run = $4`;
   const { rows } = await client.query(
     `DELETE FROM alerts WHERE project = $1 AND target = $2 AND job = $3 AND $4::uuid IS NOT NULL AND ${over} RETURNING kind, since`,
     [...key, run.id],
   );
-  if (run.state !== 'succeeded' || rows.length === 0 || run.old) return;
+  if (!well || rows.length === 0 || run.old) return;
   const ended = rows as { kind: AlertKind; since: Date }[];
   const [since = run.finished_at] = ended.map((alert) => alert.since).sort((a, b) => a.getTime() - b.getTime());
   await tell(client, run, 'recovery', ended.map(({ kind }) => kind).sort(), since, null);
