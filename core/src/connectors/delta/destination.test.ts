@@ -119,6 +119,22 @@ describe('delta alone', () => {
     await merging.close();
   });
 
+  test('a merge writes only files anew that hold its keys', async () => {
+    const load = (from: number, disposition: 'append' | 'merge') =>
+      driver.run(LOAD, `SELECT (${from} + range)::INT AS id, 'n' AS s FROM range(3)`, two, {
+        disposition,
+        more: { primaryKey: ['id'] },
+      });
+    for (const from of [1, 11, 21]) await load(from, 'append');
+    const before = [...log().files.keys()];
+    // A file that is gone would be missed if it were looked into.
+    rmSync(join(place(), before[0] as string));
+    expect(await load(12, 'merge')).toMatchObject({ rows_updated: 2, rows_inserted: 1 });
+    const after = [...log().files.keys()];
+    expect(after.slice(0, 2)).toEqual([before[0], before[2]]);
+    expect(after).toHaveLength(3);
+  });
+
   test('many streams append to one table at once, and every row is there once', async () => {
     const appends = Array.from({ length: 6 }, (_, n) => {
       const own = new Driver(system(), engine, driver.table, folder);

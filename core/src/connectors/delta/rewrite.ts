@@ -11,6 +11,7 @@ import { ident, literal, literalList } from '../../model/sql.ts';
 import type { Column } from '../../model/type.ts';
 import type { LocalEngine } from '../shared/duck-instance.ts';
 import { DELETE_MARK, SOFT_DELETE_COLUMN } from '../shared/tables.ts';
+import { filesThatMayHold } from './prune.ts';
 import { sameName } from './shape.ts';
 
 /** What a commit makes of files that are there: rows that take their place, and how they differ. */
@@ -77,9 +78,12 @@ export class Rewriter {
 
   /** A merge of staged rows. Throws `destination/duplicate-key` where one key stands twice in them. */
   async merge(epoch: EpochCommit, parts: readonly string[], reshaped: boolean): Promise<Rewritten> {
-    await this.#open();
     await mergeInput(this.#engine, epoch, parts);
     const keys = epoch.primaryKey;
+    const all = [...this.#table.files.values()];
+    const columns = columnsOf(this.#table.metadata).filter((c) => keys.some((key) => sameName(key, c.name)));
+    // Where all files are written anew their rows are read all the same.
+    await this.#open(reshaped ? all : await filesThatMayHold(this.#engine, all, columns, ROWS));
     const on = (left: string) => keys.map((k) => `${left}.${ident(k)} = s.${ident(k)}`).join(' AND ');
     const found = await this.#rows(
       `SELECT DISTINCT ${FILE} AS f FROM ${TABLE} AS t SEMI JOIN ${ROWS} AS s ON ${on('t')}`,
