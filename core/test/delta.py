@@ -1,7 +1,8 @@
 """Reads and writes Delta tables with the `deltalake` package, for tests.
 
 `delta.py read URI [OPTIONS]` prints a table as JSON; `delta.py make FOLDER` writes many tables into a folder and prints what each
-of them holds; `delta.py write NAME FOLDER` writes a small one; `delta.py count FOLDER` counts rows and adds up their ids.
+of them holds; `delta.py write NAME FOLDER` writes a small one; `delta.py count FOLDER` counts rows and adds up their ids;
+`delta.py vacuum FOLDER` removes files that the newest version does not name.
 """
 
 import datetime as dt
@@ -351,6 +352,8 @@ if __name__ == "__main__":
     answer = None
     if command == "read":
         answer = read(rest[0], json.loads(rest[1]) if len(rest) > 1 else None)
+    elif command == "vacuum":
+        answer = DeltaTable(rest[0]).vacuum(0, dry_run=False, enforce_retention_duration=False)
     elif command == "count":
         answer = {"count": len(queried(rest[0])), "sum": str(sum(int(row["id"]) for row in queried(rest[0])))}
     elif command == "write":

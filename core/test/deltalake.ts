@@ -47,6 +47,11 @@ export function countWithPython(path: string): Promise<{ count: number; sum: str
   return run('count', path);
 }
 
+/** Has the package remove the files that the table's newest version does not name. */
+export async function vacuumWithPython(path: string): Promise<void> {
+  await run('vacuum', path);
+}
+
 /** Writes one of the small tables of `delta.py`. */
 export async function writeWithPython(name: string, path: string): Promise<void> {
   await run('write', name, path);

@@ -7,7 +7,7 @@ import { ident } from '../src/model/sql.ts';
 import { formatType } from '../src/model/type.ts';
 import { ALL_ROWS, ALL_TYPES } from './all-types.ts';
 import { LogView } from './delta-log.ts';
-import { exact, noDeltalake, plain, readWithPython, writeWithPython } from './deltalake.ts';
+import { exact, noDeltalake, plain, readWithPython, vacuumWithPython, writeWithPython } from './deltalake.ts';
 import { type EngineProject, engineProject } from './engine.ts';
 import { makeBucket, noMoto, type S3Server, startMoto } from './moto.ts';
 
@@ -108,6 +108,15 @@ describe.skipIf(noDeltalake)('loads', () => {
     // Files of older versions stay for their readers: each of them was added by a version of the log.
     const added = new LogView(lake('steps')).versions.flat().flatMap(({ add }) => (add ? [add.path] : []));
     expect(dataFiles('steps').sort()).toEqual(added.sort());
+    // VACUUM takes them, and passes over what the stream keeps beside the data.
+    await vacuumWithPython(lake('steps'));
+    expect(dataFiles('steps')).toEqual([...new LogView(lake('steps')).files.keys()]);
+    await project.file('steps/5.csv', 'id,v\n5,e\n');
+    await project.ok(into('steps').replace('steps/*', 'steps/5.csv'));
+    expect(await rows(replace)).toEqual([
+      ['3', 'c'],
+      ['5', 'e'],
+    ]);
   });
 
   it('a run that failed leaves nothing behind, and the one that succeeds is one commit', async () => {

@@ -3,7 +3,13 @@ import { existsSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
-import { CreateBucketCommand, ListMultipartUploadsCommand, PutObjectCommand, S3Client } from '@aws-sdk/client-s3';
+import {
+  CreateBucketCommand,
+  ListMultipartUploadsCommand,
+  ListObjectsV2Command,
+  PutObjectCommand,
+  S3Client,
+} from '@aws-sdk/client-s3';
 
 /** Where `.ci/run` puts its Python environment. */
 const binary =
@@ -77,4 +83,19 @@ export async function openUploads(url: string, bucket: string): Promise<string[]
   const { Uploads = [] } = await client.send(new ListMultipartUploadsCommand({ Bucket: bucket }));
   client.destroy();
   return Uploads.map(({ Key = '' }) => Key);
+}
+
+/** Every key of a bucket. */
+export async function keysOf(url: string, bucket: string): Promise<string[]> {
+  const client = clientOf(url);
+  const keys: string[] = [];
+  for (let token: string | undefined; ; ) {
+    const more = token === undefined ? {} : { ContinuationToken: token };
+    const page = await client.send(new ListObjectsV2Command({ Bucket: bucket, ...more }));
+    keys.push(...(page.Contents ?? []).map(({ Key = '' }) => Key));
+    token = page.NextContinuationToken;
+    if (token === undefined) break;
+  }
+  client.destroy();
+  return keys;
 }

@@ -8,7 +8,7 @@ import { check, compile, type Job, type JsonObject, resolveReferences } from '@s
 import { registry } from '@sluice/core/runtime';
 import { LogView } from '../../core/test/delta-log.ts';
 import { type TestMariaDb, testMariaDb } from '../../core/test/mariadb.ts';
-import { makeBucket, openUploads, type S3Server, startMoto } from '../../core/test/moto.ts';
+import { keysOf, makeBucket, openUploads, type S3Server, startMoto } from '../../core/test/moto.ts';
 import { type TestDatabase, testDatabase } from '../../core/test/postgres.ts';
 import { type SshServer, startSshd } from '../../core/test/sshd.ts';
 import type { RunEvent, RunResult } from '../src/executor/api.ts';
@@ -219,6 +219,7 @@ export class TestProject {
     const own = await this.mariadb?.query(`SHOW TABLES LIKE '_sluice_stage%'`);
     found.push(...(own ?? []).map((row) => String(Object.values(row)[0])));
     if (this.s3) found.push(...(await openUploads(this.s3.url, 'lake')));
+    if (this.s3) found.push(...(await keysOf(this.s3.url, 'lake')).filter((key) => key.includes('/_sluice/staging/')));
     return found;
   }
 
@@ -259,14 +260,22 @@ export async function testProject(
 }
 
 /** The systems that the commit protocol is tested on. */
-export type Kind = 'duckdb' | 'postgres' | 'local' | 'delta' | 'sqlite' | 'mysql' | 's3' | 'sftp';
+export type Kind = 'duckdb' | 'postgres' | 'local' | 'delta' | 'delta_s3' | 'sqlite' | 'mysql' | 's3' | 'sftp';
+
+/** The destination's type, where a kind is one of its places. */
+export function typeOf(kind: Kind): string {
+  return kind === 'delta_s3' ? 'delta' : kind;
+}
+
+const inBucket = (table: string) =>
+  `endpoint: \${env:S3_URL}\n  bucket: lake\n  access_key_id: key\n  secret_access_key: \${env:S3_SECRET}\n  path: out/${table}`;
 
 const PLACES: Record<Kind, (table: string) => string> = {
   duckdb: (table) => `path: out.duckdb\n  table: ${table}`,
   postgres: (table) => `url: \${env:WAREHOUSE_URL}\n  schema: wh\n  table: ${table}`,
   local: (table) => `path: out/${table}`,
-  s3: (table) =>
-    `endpoint: \${env:S3_URL}\n  bucket: lake\n  access_key_id: key\n  secret_access_key: \${env:S3_SECRET}\n  path: out/${table}`,
+  s3: inBucket,
+  delta_s3: inBucket,
   delta: (table) => `path: out/${table}`,
   mysql: (table) => `url: \${env:MYSQL_URL}\n  table: ${table}`,
   sftp: (table) =>
@@ -281,6 +290,7 @@ export const SCHEMAS: Record<Kind, string> = {
   local: '',
   s3: '',
   delta: '',
+  delta_s3: '',
   sftp: '',
   sqlite: 'main.',
   mysql: '',
@@ -288,7 +298,7 @@ export const SCHEMAS: Record<Kind, string> = {
 
 /** The `destination` part of a job's YAML for a table of this kind. */
 export function destination(kind: Kind, table: string, more = ''): string {
-  return `destination:\n  type: ${kind}\n  ${PLACES[kind](table)}\n${indent(more)}`;
+  return `destination:\n  type: ${typeOf(kind)}\n  ${PLACES[kind](table)}\n${indent(more)}`;
 }
 
 export function indent(text: string): string {

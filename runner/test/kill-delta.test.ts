@@ -1,3 +1,6 @@
+import { describe } from 'vitest';
+import { noMoto } from '../../core/test/moto.ts';
 import { killLoop } from './kill-loop.ts';
 
-killLoop('delta');
+describe('on a disk', () => killLoop('delta'));
+describe.skipIf(noMoto)(noMoto ?? 'in a store', () => killLoop('delta_s3'));

@@ -86,6 +86,8 @@ const TYPE_SYNONYMS = {
   azure_sql: 'sqlserver',
   oracledb: 'oracle',
   motherduck: 'duckdb',
+  deltalake: 'delta',
+  delta_lake: 'delta',
   local_file: 'local',
   localfs: 'local',
   disk: 'local',
@@ -131,6 +133,8 @@ const FORMAT_SYNONYMS = {
   excel: 'sheets',
   xlsx: 'sheets',
   pq: 'parquet',
+  deltalake: 'delta',
+  delta_lake: 'delta',
 };
 
 const connection: Schema = {
