@@ -3,7 +3,7 @@ import { child, entryOf, textOf } from '../../text/node.ts';
 import type { Rule } from '../rule.ts';
 
 /** Settings of a source that choose among files: a format that lists its files itself asks none of them. */
-const OF_FILES = ['exclude', 'regex', 'min_age', 'compression', 'after_load'];
+const OF_FILES = ['exclude', 'regex', 'min_age', 'compression'];
 
 /** A format that lists the files of a table wants a source with folders, whose `path` is that of the table. */
 export const tableFormat: Rule = {
