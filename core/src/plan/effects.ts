@@ -7,7 +7,7 @@ import type { Effect } from './types.ts';
 const FIRES = 3;
 
 /** When a job fires next (milliseconds), later than `now`; null: it does not. */
-export function nextFire(job: Job, now: number): number | null {
+export function nextFire(job: Pick<Job, 'enabled' | 'schedule'>, now: number): number | null {
   return (job.enabled && job.schedule ? upcoming(job.schedule, now, 1)[0] : undefined) ?? null;
 }
 

@@ -29,6 +29,11 @@ export async function medianOf(times: number, work: (i: number) => Promise<unkno
   return median(samples);
 }
 
+export function percentile(samples: readonly number[], share: number): number {
+  const sorted = [...samples].sort((a, b) => a - b);
+  return sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))] ?? 0;
+}
+
 export function figureTable(figures: readonly Figure[]): string {
   const rows = figures.map(({ name, value, goal, met }) => {
     return `| ${name} | ${value} | ${goal ?? ''} | ${met === undefined ? '' : met ? 'yes' : 'no'} |`;

@@ -1,5 +1,5 @@
 import { type Job, nextFire, type Rights, withoutSecrets } from '@sluice/core';
-import type { JobRow } from '../store/jobs.ts';
+import type { JobRow, JobSummary } from '../store/jobs.ts';
 import { type ApiContext, requireLeave, unknownJob } from './context.ts';
 import type { Identity } from './identity.ts';
 import type { JsonSchema } from './route.ts';
@@ -85,7 +85,7 @@ export async function jobFor(
   return row;
 }
 
-export function summaryOf(row: JobRow): object {
+export function summaryOf(row: JobSummary): object {
   const { definition, last_run, pause } = row;
   const next = row.next_due ?? isoOf(nextFire(definition, Date.now()));
   return {

@@ -49,6 +49,14 @@ export interface JobFilter extends TargetKey {
   limit?: number;
 }
 
+/** A row whose definition holds what lists show of it. */
+export type JobSummary = Omit<JobRow, 'definition'> & {
+  definition: Pick<Job, 'description' | 'owner' | 'tags' | 'enabled' | 'schedule'>;
+};
+
+const SUMMARY = `(SELECT row_to_json(d) FROM json_to_record(a.definition)
+  AS d (description text, owner text, tags json, enabled boolean, schedule json))`;
+
 const STATUS = `CASE WHEN s.paused_at IS NOT NULL AND s.paused_until > clock_timestamp() THEN 'paused'
   WHEN EXISTS (SELECT 1 FROM runs WHERE project = s.project AND target = s.target AND job = s.job AND state IN ('running', 'committing'))
     THEN 'running'
@@ -74,8 +82,19 @@ export class JobTable {
 
   /** By name. */
   async list(filter: JobFilter): Promise<JobRow[]> {
+    return (await this.#list(filter, 'a.definition')).map(jobRow);
+  }
+
+  /** The same with no more of each definition than a list shows: most of what a list costs is their size. */
+  async summaries(filter: JobFilter): Promise<JobSummary[]> {
+    return (await this.#list(filter, SUMMARY)).map(jobRow);
+  }
+
+  async #list(filter: JobFilter, definition: string): Promise<Record<string, unknown>[]> {
     const { rows } = await this.#db.query(
-      `SELECT s.*, a.file, a.definition, a.version, a.problem, ${STATUS} AS status,
+      `SELECT s.id, s.project, s.target, s.job, s.owner, s.description, s.tags, s.first_applied, s.next_due, s.handled_until,
+         s.lateness_ms, s.paused_at, s.paused_until, s.paused_by, s.paused_reason,
+         a.file, ${definition} AS definition, a.version, a.problem, ${STATUS} AS status,
          l.id AS last_id, l.state AS last_state, l.created_at AS last_created, l.finished_at AS last_finished
        FROM applied_jobs a JOIN job_states s USING (project, target, job) ${LAST_ENDED} ${LAST_RUN}
        WHERE s.project = $1 AND s.target = $2
@@ -96,7 +115,7 @@ export class JobTable {
         filter.limit ?? 100,
       ],
     );
-    return rows.map(jobRow);
+    return rows;
   }
 
   /** A job by name or id; null: none is applied. */

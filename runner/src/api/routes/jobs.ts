@@ -1,7 +1,7 @@
 import { isJsonObject, type Json, type JsonObject, parseDocument, rightsTo, textIn, writeYaml } from '@sluice/core';
 import { fileFindings } from '../../repo/file-findings.ts';
 import { importJob } from '../../repo/origin.ts';
-import type { JobFilter, JobRow } from '../../store/jobs.ts';
+import type { JobFilter, JobRow, JobSummary } from '../../store/jobs.ts';
 import { type ApiContext, requireLeave } from '../context.ts';
 import { JOB, JOB_STATUS, JOB_SUMMARY, jobFor, summaryOf, viewOf } from '../job-view.ts';
 import { compiled, withDocument } from '../jobs-in.ts';
@@ -104,11 +104,11 @@ async function listJobs(
 ): Promise<object> {
   const { limit, cursor, ...filter } = query;
   const { access } = await door.settings();
-  const found: JobRow[] = [];
+  const found: JobSummary[] = [];
   let after = cursor;
   let more = true;
   for (let page = 0; more && found.length < limit && page < MOST_PAGES; page++) {
-    const rows = await store.jobs.list({
+    const rows = await store.jobs.summaries({
       ...door.key,
       ...filter,
       limit: limit + 1,
