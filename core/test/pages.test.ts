@@ -25,6 +25,21 @@ it('the language page’s project and jobs have no finding', () => {
   expect(findings(documents)).toEqual([]);
 });
 
+it('every key of a job stands in a job without a finding', () => {
+  const folder = new URL('./fixtures/keys/', import.meta.url);
+  const files = ['sluice.yaml', ...readdirSync(new URL('jobs/', folder)).map((file) => `jobs/${file}`)];
+  const documents = files.map((file) => parseDocument(readFileSync(new URL(file, folder), 'utf8'), file));
+  expect(findings(documents)).toEqual([]);
+  const written = new Set(
+    documents
+      .slice(1)
+      .flatMap(({ root }) => (root?.kind === 'map' ? root.entries : []))
+      .map(({ key }) => key.source),
+  );
+  const schema = JSON.parse(readFileSync(new URL('schemas/job.schema.json', root), 'utf8')) as { properties: object };
+  expect(Object.keys(schema.properties).filter((key) => !written.has(key))).toEqual([]);
+});
+
 it.each(readdirSync(language))('%s is laid out already', (file) => {
   const text = readFileSync(new URL(file, language), 'utf8');
   expect(formatYaml(text)).toBe(text);
