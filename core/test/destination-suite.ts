@@ -5,7 +5,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { type OwnedEngine, openEngine } from '../src/engine/duckdb.ts';
 import type { EpochCommit } from '../src/model/component.ts';
 import { ADDRESSES, columns, Driver, type SystemUnderTest, type Way } from './destination-driver.ts';
-import { quarantineTests } from './quarantine-suite.ts';
+import { quarantineTests, replayTests } from './quarantine-suite.ts';
 
 const WAYS: Way[] = [
   { how: 'load', tasks: 1 },
@@ -210,6 +210,7 @@ export function destinationSuite(
     });
 
     if (can.forgets !== false) quarantineTests(() => driver);
+    replayTests(() => driver);
 
     test('rows of one and of four tasks are the same', async () => {
       const sql = `SELECT range::INT AS id, 'v' || (range * 7919 % 104729) AS s FROM range(5000)`;

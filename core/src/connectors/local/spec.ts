@@ -11,7 +11,7 @@ const NOTES = `${FILE_TYPES}
 - \`append\` adds a folder. \`replace\` makes a new version and swaps the link by a rename: readers see the old files or the new ones. The
   version before stays until the next commit, for readers that still have it open.
 - A folder that was there before is appended to as it is; one that holds files of others cannot be replaced.
-- Rows that were set aside are in \`_quarantine/*.jsonl\` of their commit's folder, and stay when the data is replaced.
+- Rows that were set aside are in \`_quarantine/*.jsonl\` of their commit's folder, and stay when the data is replaced; \`sluice quarantine\` lists and replays them.
 - Checkpoint, ledger and fence lie in the hidden folder. A run that was overtaken by another cannot commit any more: what it would
   have renamed was renamed away. All runs of a path have to see the same disk.
 - \`_commit\` in each folder says what it is: commit id, checkpoint, columns and counts.

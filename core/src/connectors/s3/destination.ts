@@ -17,14 +17,16 @@ import type {
 } from '../../model/component.ts';
 import { messageOf, SluiceError } from '../../model/error.ts';
 import { faultPoint } from '../../model/fault.ts';
+import type { QuarantinedRow, QuarantineFilter, QuarantineGroup } from '../../model/quarantine.ts';
 import type { FileIdentity, StreamKey } from '../../model/run.ts';
 import type { Column } from '../../model/type.ts';
 import { fetchCommits } from '../shared/files/fetched.ts';
 import { plainName } from '../shared/files/names.ts';
-import { queryFiles } from '../shared/files/query.ts';
+import { asideDoor, queryFiles } from '../shared/files/query.ts';
 import { type FileState, stateAfter } from '../shared/files/state.ts';
 import { FileWriter, requireAppend, type WriterMap } from '../shared/files/writer.ts';
 import { streamHash } from '../shared/names.ts';
+import { quarantinedRows, quarantineGroups, type ReadDoor, requireOpen } from '../shared/quarantine.ts';
 import type { S3Settings } from '../shared/s3/client.ts';
 import { ObjectStore, type Upload } from '../shared/s3/store.ts';
 import { stagingLost } from '../shared/staged.ts';
@@ -154,12 +156,32 @@ class S3Destination implements DestinationSession {
     await faultPoint('destination.abort.after');
   }
 
-  async query(sql: string): Promise<{ columns: Column[]; rows: (string | number | boolean | null)[][] }> {
+  quarantineGroups(): Promise<QuarantineGroup[]> {
+    return quarantineGroups(this.#aside());
+  }
+
+  quarantined(filter: QuarantineFilter, page: { limit: number; offset: number }): Promise<QuarantinedRow[]> {
+    return quarantinedRows(this.#aside(), filter, page);
+  }
+
+  /** The rows set aside: the data's own objects are not fetched. */
+  #aside(): ReadDoor {
+    return asideDoor(this.#ctx.key, (sql) => this.#look(sql, true));
+  }
+
+  query(sql: string): Promise<{ columns: Column[]; rows: (string | number | boolean | null)[][] }> {
+    return this.#look(sql, false);
+  }
+
+  async #look(
+    sql: string,
+    asideOnly: boolean,
+  ): Promise<{ columns: Column[]; rows: (string | number | boolean | null)[][] }> {
     const now = await this.#state.read();
     const { use, key, budget } = this.#ctx;
     const folder = await mkdtemp(join(tmpdir(), 'sluice-look-'));
     try {
-      const commits = await fetchCommits(this.#files(), folder);
+      const commits = await fetchCommits(this.#files(), folder, asideOnly);
       const state = now ? { ...now.stored.state, fence: now.stored.fence } : null;
       const writer = (format: string): Promise<FormatWriter> => this.#writer.of(format);
       const { schema, table } = use;
@@ -222,6 +244,7 @@ class S3Destination implements DestinationSession {
     const earlier = decide(now ? rowOf(now.stored) : null, epoch);
     if (earlier || !now) return earlier ?? { rows_written: 0, repeated: false };
     const before = now.stored.state;
+    if (epoch.replays) await requireOpen(this.#aside(), epoch.replays);
     if (staged.length > 0) this.#writer.requireFormat(before.format, `${this.#store.bucket}/${this.#place}`, true);
     const uploads = staged.flatMap((token) => token.uploads);
     for (const upload of uploads)

@@ -13,13 +13,16 @@ import {
 } from '../../model/quarantine.ts';
 import { ident, literal } from '../../model/sql.ts';
 import { keyIs, type StateDoor } from './door.ts';
-import { inPlace, QUARANTINE } from './tables.ts';
+import { type Db, inPlace, QUARANTINE } from './tables.ts';
+
+/** A door through which nothing is written. */
+export type ReadDoor = Omit<StateDoor, 'db'> & { db: Pick<Db, 'rows'> };
 
 const ROW = ident('row');
 const NUMBER = ident('row_number');
 
 /** Rows of a stream that were set aside, by what for; those most common first. */
-export async function quarantineGroups({ db, place, key }: StateDoor): Promise<QuarantineGroup[]> {
+export async function quarantineGroups({ db, place, key }: ReadDoor): Promise<QuarantineGroup[]> {
   const replayed = 'sum(CASE WHEN replayed_by IS NULL THEN 0 ELSE 1 END)';
   const withheld = `sum(CASE WHEN replayed_by IS NULL AND ${ROW} IS NULL THEN 1 ELSE 0 END)`;
   const rows = await db.rows(
@@ -40,7 +43,7 @@ export async function quarantineGroups({ db, place, key }: StateDoor): Promise<Q
 
 /** Some rows of a stream that were set aside, in an order that does not change while no other run commits. */
 export async function quarantinedRows(
-  { db, place, key }: StateDoor,
+  { db, place, key }: ReadDoor,
   filter: QuarantineFilter,
   page: { limit: number; offset: number },
 ): Promise<QuarantinedRow[]> {
@@ -75,11 +78,22 @@ export async function markReplayed({ db, place, key }: StateDoor, replays: Repla
     `UPDATE ${inPlace(place, QUARANTINE.name)} SET replayed_by = ${literal(commitId)}
      WHERE ${keyIs(key)}${conditions({ open: true, entry, runs })}`,
   );
-  if (marked === rows) return;
-  throw new SluiceError(
+  if (marked !== rows) throw notThose(marked, rows);
+}
+
+/** As `markReplayed`, where the mark is part of what is committed: throws where these are not the rows that were read. */
+export async function requireOpen({ db, place, key }: ReadDoor, { entry, runs, rows }: Replays): Promise<void> {
+  const [found] = await db.rows(
+    `SELECT count(*) AS n FROM ${inPlace(place, QUARANTINE.name)} WHERE ${keyIs(key)}${conditions({ open: true, entry, runs })}`,
+  );
+  if (Number(found?.n) !== rows) throw notThose(Number(found?.n), rows);
+}
+
+function notThose(found: number, rows: number): SluiceError {
+  return new SluiceError(
     'commit/replay',
     'transient',
-    `The quarantine holds ${marked} rows to replay where ${rows} were read; nothing was committed`,
+    `The quarantine holds ${found} rows to replay where ${rows} were read; nothing was committed`,
     { hint: 'Replay them again.' },
   );
 }
@@ -98,17 +112,22 @@ function conditions({ open, runs, code, entry }: QuarantineFilter): string {
   if (runs) all.push(runs.length > 0 ? `run_id IN (${runs.map(literal).join(', ')})` : '1 = 0');
   if (code !== undefined) all.push(`code = ${literal(code)}`);
   if (entry) {
-    const type = `code LIKE ${literal(`${TYPE_CODES}%`)}`;
-    const format = `code LIKE ${literal(`${FORMAT_CODES}%`)}`;
-    const lost = `code IN (${LOST_CODES.map(literal).join(', ')})`;
-    const by: Record<ReplayEntry, string> = {
-      format: `${format} AND NOT ${lost} AND length(${ROW}) < ${WHOLE_TEXT}`,
-      source: type,
-      steps: `NOT ${type} AND NOT ${format}`,
-    };
-    all.push(`${ROW} IS NOT NULL`, by[entry]);
+    all.push(goesOn(entry));
   }
   return all.map((condition) => ` AND ${condition}`).join('');
+}
+
+/** SQL that is true for a row whose text was kept and that can go on there. */
+export function goesOn(entry: ReplayEntry): string {
+  const type = `code LIKE ${literal(`${TYPE_CODES}%`)}`;
+  const format = `code LIKE ${literal(`${FORMAT_CODES}%`)}`;
+  const lost = `code IN (${LOST_CODES.map(literal).join(', ')})`;
+  const by: Record<ReplayEntry, string> = {
+    format: `${format} AND NOT ${lost} AND length(${ROW}) < ${WHOLE_TEXT}`,
+    source: type,
+    steps: `NOT ${type} AND NOT ${format}`,
+  };
+  return `${ROW} IS NOT NULL AND ${by[entry]}`;
 }
 
 /** Times arrive as the system writes them. */

@@ -10,8 +10,12 @@ export interface RemoteFile {
   fetch(to: string): Promise<void>;
 }
 
-/** Fetches the files of all commits into a folder, as they lie below the data's path. */
-export async function fetchCommits(files: AsyncIterable<RemoteFile>, folder: string): Promise<CommittedFiles[]> {
+/** Fetches the files of all commits into a folder, as they lie below the data's path; `asideOnly`: those of rows set aside alone. */
+export async function fetchCommits(
+  files: AsyncIterable<RemoteFile>,
+  folder: string,
+  asideOnly = false,
+): Promise<CommittedFiles[]> {
   const all: RemoteFile[] = [];
   for await (const file of files) all.push(file);
   const commits: CommittedFiles[] = [];
@@ -24,10 +28,12 @@ export async function fetchCommits(files: AsyncIterable<RemoteFile>, folder: str
     const commit: CommittedFiles = { format, columns, paths: [], aside: [] };
     const prefix = file.path.slice(0, -COMMIT_FILE.length);
     for (const one of all.filter(({ path }) => path.startsWith(prefix) && path !== file.path)) {
+      const isAside = one.path.startsWith(`${prefix}${ASIDE_FOLDER}/`);
+      if (asideOnly && !isAside) continue;
       const to = join(folder, one.path);
       await mkdir(dirname(to), { recursive: true });
       await one.fetch(to);
-      (one.path.startsWith(`${prefix}${ASIDE_FOLDER}/`) ? commit.aside : commit.paths).push(to);
+      (isAside ? commit.aside : commit.paths).push(to);
     }
     commits.push(commit);
   }

@@ -15,16 +15,18 @@ import type {
 } from '../../../model/component.ts';
 import { SluiceError } from '../../../model/error.ts';
 import { faultPoint } from '../../../model/fault.ts';
+import type { QuarantinedRow, QuarantineFilter, QuarantineGroup } from '../../../model/quarantine.ts';
 import type { FileIdentity, StreamKey } from '../../../model/run.ts';
 import type { Column } from '../../../model/type.ts';
 import { runHash, streamHash } from '../names.ts';
+import { quarantinedRows, quarantineGroups, type ReadDoor, requireOpen } from '../quarantine.ts';
 import { decide, oldKeys, toOpened } from '../state.ts';
 import { carryAside, committedFiles, forgetOldAside, gather, notEmpty, publish, versionOf } from './commit.ts';
 import type { Disk } from './disk.ts';
 import { Fences } from './fences.ts';
 import { Ledger } from './ledger.ts';
 import { commitFolder } from './names.ts';
-import { type CommittedFiles, queryFiles } from './query.ts';
+import { asideDoor, type CommittedFiles, queryFiles } from './query.ts';
 import { folderShelf } from './shelf.ts';
 import { type Staged, tokenOf } from './stage.ts';
 import { type FileState, NO_COMMIT, stateAfter } from './state.ts';
@@ -150,7 +152,27 @@ export class FolderDestination implements DestinationSession {
     await faultPoint('destination.abort.after');
   }
 
-  async query(sql: string): Promise<{ columns: Column[]; rows: (string | number | boolean | null)[][] }> {
+  quarantineGroups(): Promise<QuarantineGroup[]> {
+    return quarantineGroups(this.#aside());
+  }
+
+  quarantined(filter: QuarantineFilter, page: { limit: number; offset: number }): Promise<QuarantinedRow[]> {
+    return quarantinedRows(this.#aside(), filter, page);
+  }
+
+  /** The rows set aside: the data's own files are not looked at. */
+  #aside(): ReadDoor {
+    return asideDoor(this.#ctx.key, (sql) => this.#look(sql, (commit) => ({ ...commit, paths: [] })));
+  }
+
+  query(sql: string): Promise<{ columns: Column[]; rows: (string | number | boolean | null)[][] }> {
+    return this.#look(sql, (commit) => commit);
+  }
+
+  async #look(
+    sql: string,
+    part: (commit: CommittedFiles) => CommittedFiles,
+  ): Promise<{ columns: Column[]; rows: (string | number | boolean | null)[][] }> {
     const now = await this.#fences.current();
     const { use, key, budget } = this.#ctx;
     const state = now ? { ...now.state, fence: now.fence } : null;
@@ -158,7 +180,7 @@ export class FolderDestination implements DestinationSession {
     const ledger = () => this.ledger();
     const writer = (format: string) => this.#writer.of(format);
     const query = { schema, table, key, budget, state, ledger, writer };
-    const commits = await committedFiles(this.#disk, this.#place);
+    const commits = (await committedFiles(this.#disk, this.#place)).map(part);
     if (this.#disk.isHere) return queryFiles({ ...query, place: this.#place, commits }, sql);
     const place = await mkdtemp(joinHere(tmpdir(), 'sluice-look-'));
     try {
@@ -221,6 +243,7 @@ export class FolderDestination implements DestinationSession {
     const now = await this.#fences.current();
     const earlier = decide(now ? { ...now.state, columns: null, fence: now.fence } : null, epoch);
     if (earlier || !now) return earlier ?? { rows_written: 0, repeated: false };
+    if (epoch.replays) await requireOpen(this.#aside(), epoch.replays);
     const whole = rowsToo && epoch.disposition === 'replace';
     if (whole) await this.#requireOwn();
     else if (rowsToo) this.#writer.requireFormat(now.state.format, this.#options.shown, !this.#disk.links);

@@ -2,7 +2,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type DuckDBConnection, StatementType } from '@duckdb/node-api';
-import type { FormatWriter } from '../../../model/component.ts';
+import type { DestinationSession, FormatWriter } from '../../../model/component.ts';
 import { toDuckType } from '../../../model/duck.ts';
 import type { FileIdentity, StreamKey } from '../../../model/run.ts';
 import { ident, literal, literalList } from '../../../model/sql.ts';
@@ -10,6 +10,7 @@ import { type Column, formatType } from '../../../model/type.ts';
 import { openInstance } from '../duck-instance.ts';
 import { type Cell, readRows } from '../duck-rows.ts';
 import { queryFailed } from '../errors.ts';
+import { goesOn, type ReadDoor } from '../quarantine.ts';
 import type { FileState } from './state.ts';
 
 /** Files of one commit, as they lie on this machine. */
@@ -94,7 +95,7 @@ async function tablesOf(files: FilesToQuery, scratch: string): Promise<{ data: s
   const place = files.schema === null ? [] : [`CREATE SCHEMA IF NOT EXISTS ${ident(files.schema)}`];
   const own = files.schema === null ? ident(files.table) : ident(files.schema, files.table);
   const data = table.length > 0 ? [...place, `CREATE VIEW ${own} AS ${parts.join(' UNION ALL BY NAME ')}`] : place;
-  return { data, aside: [asideView(aside)] };
+  return { data, aside: [asideView(aside, files)] };
 }
 
 function empty(columns: readonly Column[]): string {
@@ -111,13 +112,18 @@ const ASIDE: Column[] = (
   },
 }));
 
-function asideView(paths: readonly string[]): string {
+function asideView(paths: readonly string[], { key, state }: FilesToQuery): string {
   const types = ASIDE.map((c) => `${literal(c.name)}: ${literal(toDuckType(c.type))}`).join(', ');
   const rows =
     paths.length === 0
       ? empty(ASIDE)
       : `SELECT * FROM read_json(${literalList(paths)}, format = 'newline_delimited', hive_partitioning = false, columns = {${types}})`;
-  return `CREATE VIEW _sluice_quarantine AS ${rows}`;
+  const marks = (state?.replayed ?? []).map(
+    ({ entry, run, commit }) => `WHEN run_id = ${literal(run)} AND ${goesOn(entry)} THEN ${literal(commit)}`,
+  );
+  const mark = marks.length > 0 ? `CASE ${marks.join(' ')} END` : 'NULL::VARCHAR';
+  const place = `${literal(key.project)} AS project, ${literal(key.target)} AS target`;
+  return `CREATE VIEW _sluice_quarantine AS SELECT ${place}, *, ${mark} AS replayed_by FROM (${rows})`;
 }
 
 async function ownTables(files: FilesToQuery): Promise<string[]> {
@@ -141,4 +147,13 @@ async function ownTables(files: FilesToQuery): Promise<string[]> {
     statements.push(`INSERT INTO _sluice_files VALUES ${rows.join(', ')}`);
   }
   return statements;
+}
+
+/** The rows set aside, through a query on `_sluice_quarantine`. */
+export function asideDoor(key: StreamKey, query: DestinationSession['query']): ReadDoor {
+  const rows = async (sql: string) => {
+    const found = await query(sql);
+    return found.rows.map((row) => Object.fromEntries(found.columns.map(({ name }, i) => [name, row[i] ?? null])));
+  };
+  return { db: { rows }, place: [], key };
 }

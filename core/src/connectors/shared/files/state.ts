@@ -1,4 +1,5 @@
 import type { CommitResult, EpochCommit } from '../../../model/component.ts';
+import type { ReplayEntry } from '../../../model/quarantine.ts';
 import type { StreamKey } from '../../../model/run.ts';
 import type { Column } from '../../../model/type.ts';
 import type { StateRow } from '../state.ts';
@@ -12,7 +13,19 @@ export interface FileState extends Omit<StateRow, 'fence' | 'columns'> {
   format: string | null;
   /** Segments of the ledger, oldest first. */
   ledger: string[];
+  /** Rows set aside that commits took in again; left out: none. */
+  replayed?: Replayed[];
 }
+
+/** All rows of a run that go on at one place. */
+export interface Replayed {
+  entry: ReplayEntry;
+  run: string;
+  commit: string;
+}
+
+/** Marks of runs that set nothing aside any more are of no use: the newest of so many are kept. */
+const MOST_MARKS = 10_000;
 
 export const NO_COMMIT: Omit<FileState, 'key'> = {
   seq: 0,
@@ -24,6 +37,12 @@ export const NO_COMMIT: Omit<FileState, 'key'> = {
   format: null,
   ledger: [],
 };
+
+function replayedAfter({ replayed = [] }: FileState, { replays, commitId: commit }: EpochCommit): Replayed[] {
+  if (!replays) return replayed;
+  const { entry, runs } = replays;
+  return [...replayed, ...runs.map((run) => ({ entry, run, commit }))].slice(-MOST_MARKS);
+}
 
 /** The state that an epoch's commit leaves. `whole`: its rows take the place of all others. */
 export function stateAfter(
@@ -45,5 +64,6 @@ export function stateAfter(
     table: [...known.map(changed), ...added],
     format: columns.length > 0 ? next.format : before.format,
     ledger: next.ledger,
+    replayed: replayedAfter(before, epoch),
   };
 }
