@@ -59,6 +59,19 @@ ${use}${more}`;
     expect(seen).toEqual(['1:1:1', '1:2:2', '1:3:3', '0:3:3']);
   });
 
+  it('a thousand and one objects are two pages, with folders below only where the pattern asks for them', async () => {
+    for (let i = 0; i <= 1000; i++) store.put(`p/${String(i).padStart(4, '0')}.csv`, `id\n${i}\n`);
+    store.put('p/', '');
+    store.put('p/sub/x.csv', 'id\n5000\n');
+    const sum = async (yaml: string) => project.rows(yaml, `SELECT count(*), sum(id)::bigint FROM ${name}`);
+    const flat = job('p/*.csv');
+    await project.ok(flat);
+    expect(await sum(flat)).toEqual([['1001', '500500']]);
+    const deep = job('p/**/*.csv');
+    expect((await project.ok(deep)).counts.rows_written).toBe(1);
+    expect(await sum(deep)).toEqual([['1002', '505500']]);
+  }, 120_000);
+
   it('a transfer that breaks goes on where it stopped', async () => {
     const lines = Array.from({ length: 100_000 }, (_, i) => `${i},${'y'.repeat(20)}`);
     store.put('a.csv', `id,text\n${lines.join('\n')}\n`);

@@ -1,6 +1,6 @@
 import { execFileSync } from 'node:child_process';
 import { generateKeyPairSync } from 'node:crypto';
-import { mkdir, readFile, symlink, utimes, writeFile } from 'node:fs/promises';
+import { chmod, mkdir, readFile, symlink, utimes, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { type EngineProject, engineProject } from './engine.ts';
@@ -162,6 +162,24 @@ ${way.more ?? ''}`;
     const authorized = join(server.dir, 'authorized');
     await writeFile(authorized, `${await readFile(authorized, 'utf8')}ssh-ed25519 ${blob.toString('base64')}\n`);
     expect((await project.ok(job('k/*.csv', { key: pem }))).counts.rows_written).toBe(1);
+  });
+
+  it('a password logs in, another one is refused, and none is shown', async () => {
+    const user = await server.passwordUser('pass phrase#1');
+    // Only root can make somebody who has one.
+    if (user === null) return;
+    await chmod(server.dir, 0o755);
+    await file('pw/a.csv', 'id\n1\n');
+    const login = (env: string) =>
+      job('pw/*.csv', { key: null, more: `  password: \${env:${env}}\n` }).replace(
+        `user: ${server.user}`,
+        `user: ${user}`,
+      );
+    expect((await project.ok(login('PHRASE'))).counts.rows_written).toBe(1);
+    const { error } = await project.run(login('OTHER'));
+    expect(error).toMatchObject({ code: 'source/auth', kind: 'config' });
+    expect(error?.message).toContain(`refuses user ${user} (password)`);
+    expect(JSON.stringify(error)).not.toContain('wr0ng');
   });
 
   it('a server is believed by its key alone', async () => {

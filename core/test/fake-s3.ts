@@ -2,6 +2,9 @@ import { createHash } from 'node:crypto';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 
+/** Keys of one page of a listing, as S3 has them. */
+const PAGE = 1000;
+
 interface Stored {
   body: Buffer;
   modified: string;
@@ -79,12 +82,23 @@ export class FakeS3 {
 
   #list(query: URLSearchParams, response: ServerResponse): void {
     const prefix = query.get('prefix') ?? '';
-    const keys = [...this.objects.keys()].filter((key) => key.startsWith(prefix)).sort();
+    const after = Buffer.from(query.get('continuation-token') ?? '', 'base64').toString();
+    const delimiter = query.get('delimiter');
+    const all = [...this.objects.keys()]
+      .filter((key) => key.startsWith(prefix) && key > after)
+      .filter((key) => delimiter === null || !key.slice(prefix.length).includes(delimiter))
+      .sort();
+    const keys = all.slice(0, PAGE);
+    const next = all.length > PAGE ? Buffer.from(keys.at(-1) ?? '').toString('base64') : null;
+    const more =
+      next === null
+        ? '<IsTruncated>false</IsTruncated>'
+        : `<IsTruncated>true</IsTruncated><NextContinuationToken>${next}</NextContinuationToken>`;
     const items = keys.map((key) => {
       const object = this.objects.get(key) as Stored;
       return `<Contents><Key>${encodeURIComponent(key)}</Key><LastModified>${object.modified}</LastModified><ETag>${tagOf(object)}</ETag><Size>${object.body.length}</Size></Contents>`;
     });
-    const body = `<?xml version="1.0"?><ListBucketResult><EncodingType>url</EncodingType><IsTruncated>false</IsTruncated>${items.join('')}</ListBucketResult>`;
+    const body = `<?xml version="1.0"?><ListBucketResult><EncodingType>url</EncodingType>${more}${items.join('')}</ListBucketResult>`;
     response.writeHead(200, { 'content-type': 'application/xml' }).end(body);
   }
 }

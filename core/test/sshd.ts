@@ -15,6 +15,8 @@ export interface SshServer {
   fingerprint: string;
   /** Makes a key pair that may log in; gives the private key's path. */
   key(name: string, ...options: string[]): Promise<string>;
+  /** Makes a user who logs in with a password; null where this process may not make one. */
+  passwordUser(password: string): Promise<string | null>;
   stop(): Promise<void>;
 }
 
@@ -35,7 +37,8 @@ export async function startSshd(): Promise<SshServer> {
     'PidFile none',
     'UsePAM no',
     'StrictModes no',
-    'PasswordAuthentication no',
+    // Users are what `passwordUser` makes, and they are gone afterwards.
+    'PasswordAuthentication yes',
     'PermitRootLogin yes',
     'Subsystem sftp internal-sftp',
   ];
@@ -47,6 +50,7 @@ export async function startSshd(): Promise<SshServer> {
   const server = await begin(['PerSourcePenalties no']).catch(() => begin([]));
   const { stdout } = await keygen('-l', '-f', `${host}.pub`);
   const allowed: string[] = [];
+  const users: string[] = [];
   return {
     port,
     user: userInfo().username,
@@ -59,8 +63,18 @@ export async function startSshd(): Promise<SshServer> {
       await writeFile(join(dir, 'authorized'), allowed.join(''));
       return path;
     },
+    passwordUser: async (password) => {
+      const useradd = program('useradd');
+      if (process.getuid?.() !== 0 || useradd === null) return null;
+      const user = `sluice${process.pid}x${users.length}`;
+      const hash = await run(program('openssl') ?? 'openssl', ['passwd', '-6', password]);
+      await run(useradd, ['-M', '-d', dir, '-s', '/bin/sh', '-p', hash.stdout.trim(), user]);
+      users.push(user);
+      return user;
+    },
     stop: async () => {
       await server.stop();
+      for (const user of users) await run(program('userdel') ?? 'userdel', [user]);
       await rm(dir, { recursive: true, force: true });
     },
   };

@@ -260,7 +260,9 @@ describe.skipIf(noMoto)(noMoto ?? 'a server', () => {
       const text = String(await body(key!));
       expect(text.length).toBeGreaterThan(17 * 1024 * 1024);
       expect(text.split('\n')).toHaveLength(80_002);
+      const before = await keys();
       await expect((await big.connect('t')).test()).resolves.toBeUndefined();
+      expect(await keys()).toEqual(before);
     });
   });
 });

@@ -70,11 +70,9 @@ class S3Destination implements DestinationSession {
   }
 
   async test(): Promise<void> {
-    const key = `${homeOf(this.#place)}/probe-${randomUUID()}`;
-    await this.#store.put(key, '');
-    await this.#store.giveUp(key);
-    await this.#store.get(key);
-    await this.#store.remove(key);
+    await this.#store.tryWrite(`${homeOf(this.#place)}/probe-${randomUUID()}`);
+    for await (const _ of this.#store.list(`${homeOf(this.#place)}/`)) break;
+    await this.#state.read();
   }
 
   async open(addresses: Addresses, renamedFrom: readonly string[]): Promise<Opened> {

@@ -144,6 +144,15 @@ export class ObjectStore {
     });
   }
 
+  /** Tries the right to write a key, which then holds nothing. */
+  async tryWrite(key: string): Promise<void> {
+    await this.#told(key, async () => {
+      const target = { Bucket: this.bucket, Key: key };
+      const { UploadId } = await this.#client.send(new CreateMultipartUploadCommand(target), this.#options);
+      await this.#client.send(new AbortMultipartUploadCommand({ ...target, UploadId }), this.#options);
+    });
+  }
+
   /** Whether an upload that was not completed still stands as it was left. */
   async isWaiting(upload: Upload): Promise<boolean> {
     const tags: (string | null)[] = [];
