@@ -13,7 +13,7 @@ import {
   targetScope,
 } from '@sluice/core';
 import { desiredOf } from '../repo/desired.ts';
-import { type LoadedProject, loadProject } from '../repo/load.ts';
+import { type LoadedProject, type LoadOptions, loadProject } from '../repo/load.ts';
 import { problemsOf } from '../repo/problems.ts';
 import { revisionOf } from '../repo/revision.ts';
 import type { Store } from '../store/store.ts';
@@ -60,6 +60,7 @@ export class ProjectDoor {
   readonly target: string;
   readonly stateStore: string | null;
   readonly #options: DoorOptions;
+  #loaded: TargetProject | null = null;
   #settings: { stamp: string; value: ApiSettings } | null = null;
   #writing: Promise<unknown> = Promise.resolve();
 
@@ -73,7 +74,7 @@ export class ProjectDoor {
 
   /** Throws `project/unreadable`, `config/target`, `config/variable`. */
   static async open(options: DoorOptions): Promise<ProjectDoor> {
-    const loaded = await loadTarget(options);
+    const loaded = await loadTarget(options, { configOnly: true });
     const target = loaded.scope.target ?? 'default';
     return new ProjectDoor(options, { dir: loaded.dir, name: loaded.project.name, target });
   }
@@ -91,16 +92,23 @@ export class ProjectDoor {
     return { project: this.name, target: this.target };
   }
 
-  load(): Promise<TargetProject> {
-    return loadTarget(this.#options);
+  /** The files as they are now; those that did not change since the last time are not parsed again. */
+  async load(): Promise<TargetProject> {
+    this.#loaded = await loadTarget(this.#options, this.#loaded ? { previous: this.#loaded } : {});
+    return this.#loaded;
   }
 
   /** `access` and `api` of sluice.yaml, read again when the file changes. */
   async settings(): Promise<ApiSettings> {
     const found = await stat(join(this.dir, 'sluice.yaml')).catch(() => null);
     const stamp = found ? `${found.mtimeMs}/${found.size}/${found.ino}` : 'none';
-    if (this.#settings?.stamp !== stamp) this.#settings = { stamp, value: settingsOf(await this.load()) };
+    if (this.#settings?.stamp !== stamp) this.#settings = { stamp, value: settingsOf(await this.config()) };
     return this.#settings.value;
+  }
+
+  /** sluice.yaml and the environment alone. */
+  config(): Promise<TargetProject> {
+    return loadTarget(this.#options, { configOnly: true });
   }
 
   /** Why the API changes no file here; null: it may. */
@@ -152,8 +160,11 @@ export class ProjectDoor {
   }
 }
 
-async function loadTarget({ dir, target, vars = {}, dotenv = true }: DoorOptions): Promise<TargetProject> {
-  const loaded = await loadProject({ from: dir, project: dir, dotenv });
+async function loadTarget(
+  { dir, target, vars = {}, dotenv = true }: DoorOptions,
+  how: Pick<LoadOptions, 'configOnly' | 'previous'>,
+): Promise<TargetProject> {
+  const loaded = await loadProject({ from: dir, project: dir, dotenv, ...how });
   const wanted = target === null ? { vars } : { target, vars };
   return { ...loaded, scope: targetScope(loaded.project, wanted), target: target ?? undefined, vars };
 }

@@ -51,7 +51,7 @@ export async function enqueue({ store, door }: JobContext, wanted: Wanted): Prom
 /** A look at what a job reads or writes, for a process that has the engine. */
 export async function lookAt({ door }: JobContext, row: JobRow, stream: string | null): Promise<Look> {
   requireStream(row, stream);
-  const { env } = await door.load();
+  const { env } = await door.config();
   const { definition: job } = row;
   return { projectDir: door.dir, job, env: environmentOf({ env }), stream, stateStore: door.stateStore };
 }

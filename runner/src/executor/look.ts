@@ -1,6 +1,6 @@
 import { rmSync } from 'node:fs';
 import { entryOf, type Job, messageOf, SluiceError, type SluiceErrorJson, type Stream } from '@sluice/core';
-import { planFiles } from '../repo/plan-files.ts';
+import { planFiles, planFolder } from '../repo/plan-files.ts';
 import { atDestination, type DestinationSession } from './destination.ts';
 import { expandJob } from './expand.ts';
 import { infer, preview, previewSpool } from './preview.ts';
@@ -23,6 +23,7 @@ const ANSWERS: Answers = {
   test_source: testSource,
   // The work of a large project is done beside the daemon, which has leases to keep.
   plan_files: async (asked) => planFiles(asked),
+  plan_folder: planFolder,
   preview: (asked, signal) => preview(asked, signal),
   quarantine: (asked, signal) =>
     atStreams(asked, signal, async (session, stream): Promise<SetAside> => {

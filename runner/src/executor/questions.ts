@@ -1,6 +1,6 @@
 import type { Column, Job, JsonObject, QuarantinedRow, ReplayEntry, RunWindow, SluiceErrorJson } from '@sluice/core';
 import type { Inferred } from '@sluice/core/runtime';
-import type { FilesPlanned, FilesToPlan } from '../repo/plan-files.ts';
+import type { FilesPlanned, FilesToPlan, FolderToPlan } from '../repo/plan-files.ts';
 import type { PreviewResult } from './api.ts';
 import type { Probe } from './probe.ts';
 import type { Rewound } from './rewind.ts';
@@ -20,6 +20,7 @@ export interface Questions {
   /** `sample`: rows are read and their types inferred. */
   test_source: { asked: Look & { sample: boolean }; answer: SourceFound };
   plan_files: { asked: FilesToPlan & { projectDir: string }; answer: FilesPlanned };
+  plan_folder: { asked: FolderToPlan & { projectDir: string }; answer: Omit<FilesPlanned, 'diagnostics'> };
   preview: { asked: Look & { rows: number; profile: boolean; bytesAs?: string }; answer: PreviewResult };
   quarantine: { asked: Look & { code: string | null; all: boolean; limit: number }; answer: SetAside[] };
   replay_entries: { asked: Look; answer: ReplayEntry[] };

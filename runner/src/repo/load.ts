@@ -42,6 +42,8 @@ export interface LoadOptions {
   previous?: LoadedProject;
   /** With `previous`: the only files that were written, made or removed since, relative, with `/`; left out: any may have been. */
   changed?: ReadonlySet<string>;
+  /** true: no job file is read. */
+  configOnly?: boolean;
   /** false: `.env` is not read (the daemon's environment is its own). */
   dotenv?: boolean;
   /** The environment; the process's own where left out. */
@@ -69,7 +71,8 @@ export async function loadProject(options: LoadOptions): Promise<LoadedProject> 
   const unreadable: LoadedProject['unreadable'] = [];
   const previous = options.previous?.dir === dir ? options.previous : null;
   const config = configPath ? await readConfig(join(dir, CONFIG), previous?.config ?? null) : null;
-  const files = new Set(named.length > 0 && !config ? [] : await listJobs(dir, patternsOf(config)));
+  const listed = options.configOnly !== true && (named.length === 0 || config !== null);
+  const files = new Set(listed ? await listJobs(dir, patternsOf(config)) : []);
   for (const file of named) files.add(await relativePath(dir, file));
   const jobs = await readJobs(dir, [...files].sort(), unreadable, previous?.jobs);
   const project = createProject({ config, jobs: [...jobs.values()], name: folderName(dir) });

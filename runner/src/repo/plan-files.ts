@@ -1,6 +1,16 @@
-import { type ActualSet, check, createProject, diff, type Plan, parseDocument, targetScope } from '@sluice/core';
+import {
+  type ActualSet,
+  check,
+  createProject,
+  diff,
+  type Job,
+  type Plan,
+  parseDocument,
+  targetScope,
+} from '@sluice/core';
 import { desiredOf } from './desired.ts';
 import { type FileFinding, fileFindings } from './file-findings.ts';
+import { loadProject } from './load.ts';
 
 /** A project as the texts of its files, and what is applied of it. */
 export interface FilesToPlan {
@@ -21,6 +31,27 @@ export interface FilesPlanned {
   diagnostics: FileFinding[];
 }
 
+/** A folder with a project, and what is applied of it. */
+export interface FolderToPlan extends Omit<FilesToPlan, 'files' | 'name'> {
+  dir: string;
+}
+
+/** What differs between the files of a folder and what is applied. Throws as `loadProject` and `planFiles` do. */
+export async function planFolder({
+  dir,
+  actual,
+  target,
+  vars,
+}: FolderToPlan): Promise<Omit<FilesPlanned, 'diagnostics'>> {
+  const loaded = await loadProject({ from: dir, project: dir, dotenv: false });
+  const desired = desiredOf(loaded, target ?? undefined, vars);
+  return { project: desired.project, plan: diff(desired, actual, Date.now()), jobs: desired.jobs.map(knownOf) };
+}
+
+function knownOf({ name, file, tags }: Job): FilesPlanned['jobs'][number] {
+  return { name, file, tags };
+}
+
 /** What would change if these files were the project. Throws `config/target`, `config/variable`. */
 export function planFiles({ files, actual, name, target, vars }: FilesToPlan): FilesPlanned {
   const documents = files.map(({ path, text }) => parseDocument(text, path));
@@ -30,6 +61,10 @@ export function planFiles({ files, actual, name, target, vars }: FilesToPlan): F
   const desired = desiredOf({ project, jobs, unreadable: [] }, target ?? undefined, vars);
   const scope = targetScope(project, target === null ? { vars } : { target, vars });
   const diagnostics = documents.flatMap((document) => fileFindings(document, check(document, project, scope)));
-  const known = desired.jobs.map((job) => ({ name: job.name, file: job.file, tags: job.tags }));
-  return { project: desired.project, plan: diff(desired, actual, Date.now()), jobs: known, diagnostics };
+  return {
+    project: desired.project,
+    plan: diff(desired, actual, Date.now()),
+    jobs: desired.jobs.map(knownOf),
+    diagnostics,
+  };
 }

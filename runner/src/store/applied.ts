@@ -3,6 +3,9 @@ import { type Database, jsonb } from './connection.ts';
 import { followApplied } from './jobs.ts';
 import type { Application, AppliedJob, TargetKey } from './types.ts';
 
+/** Changed jobs of one plan, after which the tables are others to the server. */
+const MANY = 500;
+
 /**
  * What is applied of a project in a target; version 0 and no jobs where nothing was. Writes nothing. `known`: what was read before,
  * given again where it is still so.
@@ -76,6 +79,8 @@ export function applyPlan(db: Database, application: Application): Promise<numbe
       );
       const names = new Set(changed.rows.map((row) => String(row.job)));
       await followApplied(client, plan, jobs, names);
+      // Until the server does it by itself, its plans are those for empty tables.
+      if (names.size > MANY) await client.query('ANALYZE applied_jobs, job_states');
       await client.query(`INSERT INTO events (project, target, type, data) VALUES ($1, $2, 'plan.applied', $3)`, [
         ...key,
         jsonb({ version, revision: application.gitRevision, author: application.author }),

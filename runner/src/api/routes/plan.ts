@@ -62,9 +62,11 @@ export function planRoutes(context: ApiContext): ApiRoute[] {
       summary: 'What differs between the checkout of the daemon and what is applied',
       answers: ANSWER,
       handle: async (call: Call) => {
-        const { plan, desired, actual } = await door.difference();
+        const { dir, namedTarget: target, vars } = door;
+        const actual = await store.actual(door.key);
+        const { plan, jobs } = await ask('plan_folder', { projectDir: dir, dir, actual, target, vars }, call.signal);
         const { access } = await door.settings();
-        return send(narrowed(plan, [...desired.jobs, ...actual.jobs], access, call.who), null, call);
+        return send(narrowed(plan, [...jobs, ...actual.jobs], access, call.who), null, call);
       },
     },
     {

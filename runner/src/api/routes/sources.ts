@@ -138,7 +138,7 @@ async function testSource(
   const { value, warnings } = body.source
     ? { value: jobOf(body.source, body.format), warnings: [] }
     : fromOrigin(body, secrets);
-  const project = await door.load();
+  const project = await door.config();
   const document = parseDocument(writeYaml(value), 'jobs/source_test.yaml');
   const { job } = compiled(withDocument(project, document), document);
   const type = job.streams[0]?.source.type ?? '';
