@@ -1,18 +1,17 @@
 import { join } from 'node:path';
-import type { FormatReader, LocalFile, RawColumn } from '../../model/component.ts';
+import type { FormatReader } from '../../model/component.ts';
 import type { JsonObject } from '../../model/json.ts';
-import { ident } from '../../model/sql.ts';
 import type { DataType } from '../../model/type.ts';
 import { keptLines } from '../shared/kept.ts';
 import { distinctNames } from '../shared/names.ts';
-import { numberedText, ownCsvSql } from '../shared/own-csv.ts';
+import { rawRowsSql } from '../shared/own-csv.ts';
 import { lineBytes } from '../shared/sample.ts';
 import { scanSql } from '../shared/scan-sql.ts';
 import { rejectsSql } from '../shared/writer.ts';
 import { asUtf8, jsonEncoding } from './encoding.ts';
 import { confirmation, mayBeQuick, type QuickFile, quickSql } from './quick.ts';
 import type { Layout } from './records.ts';
-import { isWhole, type Rewritten, rewrite } from './rewrite.ts';
+import { isWhole, rewrite } from './rewrite.ts';
 import { readSettings } from './settings.ts';
 import { type Field, layoutOf, sniffFields } from './sniff.ts';
 
@@ -118,7 +117,7 @@ export const json: FormatReader = {
       const done = await rewrite(file, reading, { fields, rows, rejects, limit: options.limit ?? null, onBytes });
       others.rows += done.rows;
       others.rejects += done.rejects;
-      parts.push(rowsSql(file, rows, done, sniffed.columns, options.rowNumbers));
+      parts.push(rawRowsSql(file, { ...done, path: rows }, sniffed.columns, options.rowNumbers));
     }
     return {
       sql: scanSql(parts, sniffed.columns, options),
@@ -144,19 +143,4 @@ function typeOf(field: Field): DataType | null {
 
 function isNested(type: DataType): boolean {
   return type.kind === 'json' || type.kind === 'list' || type.kind === 'struct';
-}
-
-function rowsSql(
-  file: LocalFile,
-  path: string,
-  written: Rewritten,
-  columns: readonly RawColumn[],
-  rowNumbers: boolean,
-): string {
-  const items = columns.map(
-    ({ name, type }, i) => `${type?.kind === 'json' ? `c${i}::JSON` : `c${i}`} AS ${ident(name)}`,
-  );
-  items.push(`${file.ordinal}::INTEGER AS "_file"`);
-  if (rowNumbers) items.push('n::BIGINT AS "_row"');
-  return `SELECT ${items.join(', ')} FROM ${ownCsvSql({ ...written, path }, numberedText(columns.length))}`;
 }

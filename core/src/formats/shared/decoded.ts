@@ -152,8 +152,7 @@ async function writeRows(
         writer.text(',');
         continue;
       }
-      const bytes = Buffer.from(value);
-      writer.value(bytes, 0, bytes.length);
+      writer.quotedText(value);
     }
     writer.text(`${++rows}\n`);
     longest = Math.max(longest, writer.size - before);

@@ -1,4 +1,5 @@
-import { literal } from '../../model/sql.ts';
+import type { LocalFile, RawColumn } from '../../model/component.ts';
+import { ident, literal } from '../../model/sql.ts';
 
 /** Bytes that a buffer has beyond its file's, so that it is never filled, and the most that short rows need. */
 const SLACK = 64 * 1024;
@@ -33,6 +34,21 @@ export function ownCsvSql(file: OwnCsv, types: Readonly<Record<string, string>>)
     `columns={${columns.join(', ')}}`,
   ];
   return `read_csv(${literal(file.path)}, ${options.join(', ')})`;
+}
+
+/** The part of a scan's SELECT for a file whose raw columns stand in such a file, in their order; those of JSON as its text. */
+export function rawRowsSql(
+  file: LocalFile,
+  written: OwnCsv,
+  columns: readonly RawColumn[],
+  rowNumbers: boolean,
+): string {
+  const items = columns.map(
+    ({ name, type }, i) => `${type?.kind === 'json' ? `c${i}::JSON` : `c${i}`} AS ${ident(name)}`,
+  );
+  items.push(`${file.ordinal}::INTEGER AS "_file"`);
+  if (rowNumbers) items.push('n::BIGINT AS "_row"');
+  return `SELECT ${items.join(', ')} FROM ${ownCsvSql(written, numberedText(columns.length))}`;
 }
 
 /** Types of `count` columns of text, c0 and on, and of the row's number behind them. */

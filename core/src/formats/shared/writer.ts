@@ -47,6 +47,28 @@ export class Writer {
     this.size = at;
   }
 
+  /** As `value`, of a text. */
+  quotedText(text: string): void {
+    // Three bytes are the most that a unit takes, and quotes are doubled.
+    this.#reserve(text.length * 3 + 3);
+    const bytes = this.#bytes;
+    let at = this.size;
+    bytes[at++] = QUOTE;
+    for (let i = 0; i < text.length; i++) {
+      const code = text.charCodeAt(i);
+      if (code > 127) {
+        const source = Buffer.from(text);
+        this.value(source, 0, source.length);
+        return;
+      }
+      if (code === QUOTE) bytes[at++] = QUOTE;
+      bytes[at++] = code;
+    }
+    bytes[at++] = QUOTE;
+    bytes[at++] = COMMA;
+    this.size = at;
+  }
+
   /** Writes what waits, where it is at least so much. */
   async flush(least: number): Promise<void> {
     if (this.size === 0 || this.size < least) return;

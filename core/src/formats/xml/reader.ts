@@ -1,75 +1,177 @@
-import { open, stat } from 'node:fs/promises';
+import { open } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { Engine, FormatReader, LocalFile, Sniffed } from '../../model/component.ts';
+import type { FormatReader, LocalFile, RawColumn } from '../../model/component.ts';
+import { SluiceError } from '../../model/error.ts';
 import type { JsonObject } from '../../model/json.ts';
 import { json } from '../json/reader.ts';
-import { FLUSH, Writer } from '../shared/writer.ts';
-import { visitRecords } from './records.ts';
+import { distinctNames } from '../shared/names.ts';
+import { type OwnCsv, rawRowsSql } from '../shared/own-csv.ts';
+import { scanSql } from '../shared/scan-sql.ts';
+import { FLUSH, KEPT_TEXT, rejectLine, rejectsSql, Writer } from '../shared/writer.ts';
+import { jsonOf, objectOf, visitRecords, type XmlRecord } from './records.ts';
 
 /** Records looked at in each of the first files, and in each one after them. */
 const FULL_SAMPLE = 20_000;
 const SHORT_SAMPLE = 1000;
 const FULL_SAMPLES = 16;
-const LINES = { layout: 'ndjson' };
+
+/** The names of attributes and children that the columns take, in their order. */
+type Dialect = JsonObject & { fields: string[] };
 
 let made = 0;
 
-/** XML 1.0. Records become lines of JSON in the spool, whose scalars are all strings, and are read as such. */
+/** XML 1.0. Records are written as text into the spool, from where the engine reads them. */
 export const xml: FormatReader = {
-  async sniff(files, settings, engine) {
-    const lines: LocalFile[] = [];
+  async sniff(files, settings) {
+    const nested = new Map<string, boolean>();
+    const evidence: string[] = [];
     for (const [i, file] of files.entries()) {
-      lines.push(await toLines(file, settings, engine, i < FULL_SAMPLES ? FULL_SAMPLE : SHORT_SAMPLE));
+      const before = nested.size;
+      const records = await sniffFields(file, settings, i < FULL_SAMPLES ? FULL_SAMPLE : SHORT_SAMPLE, nested);
+      if (i > 0 && before === nested.size) continue;
+      const added = [...nested.keys()].slice(before).join(', ');
+      evidence.push(`${file.name}: seen in ${records} records of its head: ${added || 'no field'}`);
     }
-    const sniffed = await json.sniff(lines, LINES, engine);
-    return {
-      ...untyped(sniffed),
-      evidence: sniffed.evidence.map((text) => text.replace(': a document on each line', '')),
-    };
+    const fields = [...nested.keys()];
+    const names = distinctNames(fields);
+    const columns = [...nested.values()].map((isJson, i) => ({
+      name: names[i] ?? '',
+      type: isJson ? ({ kind: 'json' } as const) : null,
+    }));
+    return { dialect: { fields }, columns, evidence };
   },
 
-  expect(sniffed, columns) {
-    return untyped(json.expect?.(sniffed, columns) ?? sniffed);
-  },
+  expect: (sniffed, columns) => json.expect?.(sniffed, columns) ?? sniffed,
 
   async scan(files, sniffed, settings, engine, options) {
-    const lines: LocalFile[] = [];
-    for (const file of files) {
-      lines.push(await toLines(file, settings, engine, options.limit ?? Number.POSITIVE_INFINITY));
+    const name = `xml-${process.pid}-${made++}`;
+    const rejects = options.skipBadRows ? join(engine.spool, `${name}.rejects.csv`) : null;
+    const aside = rejects === null ? null : new Writer(await open(rejects, 'w'));
+    const parts: string[] = [];
+    try {
+      for (const file of files) {
+        const rows = new RowWriter(file, (sniffed.dialect as Dialect).fields, sniffed.columns, aside, options.limit);
+        const written = await rows.write(settings, join(engine.spool, `${name}-${file.ordinal}.csv`), (count) =>
+          engine.readBytes?.(count),
+        );
+        parts.push(rawRowsSql(file, written, sniffed.columns, options.rowNumbers));
+      }
+      await aside?.flush(0);
+    } finally {
+      await aside?.close();
     }
-    return json.scan(lines, sniffed, LINES, engine, options);
+    const bad = rejects !== null && (aside?.written ?? 0) > 0;
+    return { sql: scanSql(parts, sniffed.columns, options), rejects: bad ? rejectsSql(rejects) : null };
   },
 
-  explain: json.explain,
+  async explain() {
+    return null;
+  },
 };
 
-/** A text of XML is a text for want of anything else. */
-function untyped(sniffed: Sniffed): Sniffed {
-  const columns = sniffed.columns.map((column) => (column.type?.kind === 'text' ? { ...column, type: null } : column));
-  return { ...sniffed, columns };
+function pathOf({ record_path: written }: JsonObject): string[] | null {
+  return typeof written === 'string' ? written.replace(/^\//, '').split('/') : null;
 }
 
-async function toLines(file: LocalFile, settings: JsonObject, engine: Engine, most: number): Promise<LocalFile> {
-  const path = join(engine.spool, `xml-${process.pid}-${made++}.ndjson`);
-  const writer = new Writer(await open(path, 'w'));
-  const { record_path: written } = settings;
-  const names = typeof written === 'string' ? written.replace(/^\//, '').split('/') : null;
+/** Enters what the first records hold: whether it is a list, or has attributes or children, in any of them. */
+async function sniffFields(
+  file: LocalFile,
+  settings: JsonObject,
+  most: number,
+  nested: Map<string, boolean>,
+): Promise<number> {
   let records = 0;
-  try {
-    await visitRecords(
-      file,
-      names,
-      (record) => {
-        writer.text(Buffer.from(`${record}\n`).toString('latin1'));
-        return ++records < most;
-      },
-      async () => {
-        await writer.flush(FLUSH);
-      },
-    );
-    await writer.flush(0);
-  } finally {
-    await writer.close();
+  const take = (record: XmlRecord): boolean => {
+    for (const [name, value] of record)
+      nested.set(name, nested.get(name) === true || (value !== null && typeof value !== 'string'));
+    return ++records < most;
+  };
+  await visitRecords(file, pathOf(settings), take, async () => undefined);
+  return records;
+}
+
+/** Writes a file's records in the form of CSV that the engine reads without fail; the record's number counts bad ones too. */
+class RowWriter {
+  readonly #file: LocalFile;
+  readonly #fields: readonly string[];
+  readonly #known: ReadonlySet<string>;
+  readonly #json: readonly boolean[];
+  readonly #aside: Writer | null;
+  readonly #most: number;
+  #records = 0;
+  #rows = 0;
+  #longest = 0;
+
+  constructor(
+    file: LocalFile,
+    fields: readonly string[],
+    columns: readonly RawColumn[],
+    aside: Writer | null,
+    most: number | undefined,
+  ) {
+    this.#file = file;
+    this.#fields = fields;
+    this.#known = new Set(fields);
+    this.#json = columns.map(({ type }) => type?.kind === 'json');
+    this.#aside = aside;
+    this.#most = most ?? Number.POSITIVE_INFINITY;
   }
-  return { ...file, path, size: (await stat(path)).size };
+
+  async write(settings: JsonObject, path: string, onBytes: (count: number) => void): Promise<OwnCsv> {
+    const rows = new Writer(await open(path, 'w'));
+    try {
+      await visitRecords(
+        this.#file,
+        pathOf(settings),
+        (record, line) => this.#take(rows, record, line),
+        async (bytes) => {
+          onBytes(bytes);
+          await rows.flush(FLUSH);
+          await this.#aside?.flush(FLUSH);
+        },
+      );
+      await rows.flush(0);
+      return { path, size: rows.written, longest: this.#longest };
+    } finally {
+      await rows.close();
+    }
+  }
+
+  #take(rows: Writer, record: XmlRecord, line: number): boolean {
+    this.#records++;
+    const unknown = this.#unknown(record);
+    if (unknown !== undefined) {
+      this.#refuse(record, line, unknown);
+      return true;
+    }
+    const before = rows.size;
+    for (const [i, field] of this.#fields.entries()) {
+      const value = record.get(field);
+      if (value === undefined || value === null) rows.text(',');
+      else rows.quotedText(typeof value === 'string' && !this.#json[i] ? value : jsonOf(value));
+    }
+    rows.text(`${this.#records}\n`);
+    this.#longest = Math.max(this.#longest, rows.size - before);
+    return ++this.#rows < this.#most;
+  }
+
+  /** A value that no column takes. */
+  #unknown(record: XmlRecord): string | undefined {
+    for (const [name, value] of record) if (value !== null && !this.#known.has(name)) return name;
+    return undefined;
+  }
+
+  #refuse(record: XmlRecord, line: number, name: string): void {
+    const shown = name.length > 100 ? `${name.slice(0, 100)}…` : name;
+    const fault = { code: 'format/columns', reason: `it has a field that the run did not see before: ${shown}` };
+    if (this.#aside) {
+      const text = objectOf(record).slice(0, KEPT_TEXT);
+      this.#aside.text(rejectLine(this.#file.ordinal, { line, start: null }, fault, text));
+      return;
+    }
+    throw new SluiceError(fault.code, 'data', `${this.#file.name}, line ${line}: ${fault.reason}`, {
+      where: { path: this.#file.name, line },
+      hint: 'Declare the column under `columns`, so that it is known before the first row is read, or set `on_bad_row: quarantine` to set such rows aside.',
+    });
+  }
 }

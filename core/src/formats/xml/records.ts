@@ -3,11 +3,38 @@ import type { LocalFile } from '../../model/component.ts';
 import { SluiceError } from '../../model/error.ts';
 import { documentText } from './text.ts';
 
+/** A value that is no plain text: an element with attributes or children, as the text of a JSON object whose scalars are strings. */
+export class Nested {
+  readonly json: string;
+
+  constructor(json: string) {
+    this.json = json;
+  }
+}
+
+/** null: said to be none. */
+type Value = string | Nested | null;
+
+/** A record's attributes, children and text by name; several children of a name are a list. */
+export type XmlRecord = Map<string, Value | Value[]>;
+
+/** A value as the text of JSON. */
+export function jsonOf(value: Value | Value[]): string {
+  if (typeof value === 'string') return JSON.stringify(value);
+  if (value === null) return 'null';
+  return value instanceof Nested ? value.json : `[${value.map(jsonOf).join(',')}]`;
+}
+
+/** A record, or an element with children, as the text of a JSON object. */
+export function objectOf(record: XmlRecord): string {
+  return `{${[...record].map(([name, value]) => `${JSON.stringify(name)}:${jsonOf(value)}`).join(',')}}`;
+}
+
 /** An element on the way from a record down. */
 interface Open {
   name: string;
-  /** Attributes and children by name; several children of a name are several texts. */
-  values: Map<string, string[]>;
+  /** Attributes and children by name. */
+  values: XmlRecord;
   text: string;
   nil: boolean;
 }
@@ -16,13 +43,13 @@ const DEEPEST = 200;
 const LONGEST_RECORD = 64 * 1024 * 1024;
 
 /**
- * Gives each record of a document as the text of a JSON object whose scalars are strings, until `take` gives false. Throws
+ * Gives each record of a document, and the line that it ends in, until `take` gives false. Throws
  * `format/xml` with the line for what is not well-formed, and `format/xml-entity`.
  */
 export async function visitRecords(
   file: LocalFile,
   path: readonly string[] | null,
-  take: (json: string) => boolean,
+  take: Take,
   between: (bytes: number) => Promise<void>,
 ): Promise<void> {
   const document = new Document(file, path, take);
@@ -34,12 +61,14 @@ export async function visitRecords(
   document.close();
 }
 
+type Take = (record: XmlRecord, line: number) => boolean;
+
 class Document {
   /** `take` wants no more. */
   ended = false;
   readonly #file: LocalFile;
   readonly #path: readonly string[] | null;
-  readonly #take: (json: string) => boolean;
+  readonly #take: Take;
   readonly #parser = new SaxesParser({ xmlns: false, position: true });
   /** Elements above the record, and how many of them lie on the path. */
   #depth = 0;
@@ -50,7 +79,7 @@ class Document {
   readonly #open: Open[] = [];
   #size = 0;
 
-  constructor(file: LocalFile, path: readonly string[] | null, take: (json: string) => boolean) {
+  constructor(file: LocalFile, path: readonly string[] | null, take: Take) {
     this.#file = file;
     this.#path = path;
     this.#take = take;
@@ -109,7 +138,7 @@ class Document {
     for (const [name, value] of Object.entries(tag.attributes)) {
       if (name === 'xmlns' || name.startsWith('xmlns:')) continue;
       if (name === 'xsi:nil') open.nil = value === 'true' || value === '1';
-      else open.values.set(`@${name}`, [this.#counted(JSON.stringify(value))]);
+      else open.values.set(`@${name}`, this.#counted(value));
     }
     this.#open.push(open);
   }
@@ -134,14 +163,15 @@ class Document {
     }
     const parent = this.#open.at(-1);
     if (parent) {
-      const values = parent.values.get(open.name);
-      const value = open.values.size > 0 ? object(open) : open.nil ? 'null' : JSON.stringify(open.text);
-      if (values) values.push(value);
-      else parent.values.set(open.name, [value]);
+      add(
+        parent.values,
+        open.name,
+        open.values.size > 0 ? new Nested(objectOf(whole(open))) : open.nil ? null : open.text,
+      );
       return;
     }
     this.#size = 0;
-    if (!this.ended) this.ended = !this.#take(object(open));
+    if (!this.ended) this.ended = !this.#take(whole(open), this.#parser.line);
   }
 
   #failure(reason: string): SluiceError {
@@ -161,12 +191,16 @@ class Document {
   }
 }
 
-function object(open: Open): string {
-  const items = [...open.values].map(([name, values]) => {
-    const [only = 'null', ...others] = values;
-    return `${JSON.stringify(name)}:${others.length > 0 ? `[${values.join(',')}]` : only}`;
-  });
+function add(values: XmlRecord, name: string, value: Value): void {
+  const before = values.get(name);
+  if (before === undefined) values.set(name, value);
+  else if (Array.isArray(before)) before.push(value);
+  else values.set(name, [before, value]);
+}
+
+/** Its own text beside its attributes and children. */
+function whole(open: Open): XmlRecord {
   const text = open.text.trim();
-  if (text !== '') items.push(`"#text":${JSON.stringify(text)}`);
-  return `{${items.join(',')}}`;
+  if (text !== '') open.values.set('#text', text);
+  return open.values;
 }
