@@ -1,4 +1,5 @@
 import { spawn } from 'node:child_process';
+import { existsSync, readdirSync, readFileSync, readlinkSync } from 'node:fs';
 import { mkdir, mkdtemp, readdir, readFile, realpath, rm, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
@@ -42,8 +43,25 @@ const vault = createServer((request, response) => {
   response.writeHead(known ? 200 : 403, { 'Content-Type': 'application/json' });
   response.end(JSON.stringify(known ? { data: { data: { token: CANARIES.vault } } } : { errors: [CANARIES.vault] }));
 });
+const titles: string[] = [];
+
+/** Command lines and titles of this project's processes, as anybody on the machine may read them. */
+function processTitles(): string[] {
+  if (!existsSync('/proc/self')) return [];
+  return readdirSync('/proc').flatMap((pid) => {
+    try {
+      if (!/^\d+$/.test(pid) || readlinkSync(`/proc/${pid}/cwd`) !== dir) return [];
+      return [readFileSync(`/proc/${pid}/cmdline`, 'utf8'), readFileSync(`/proc/${pid}/comm`, 'utf8')];
+    } catch {
+      // It has ended.
+      return [];
+    }
+  });
+}
+
 /** An API that shows what it was asked with, and fails where it is asked to. */
 const api = createServer((request, response) => {
+  titles.push(...processTitles());
   const told = `${request.headers.authorization} ${request.headers['x-cookie']} ${request.url}`;
   response.writeHead(request.url?.startsWith('/rows') ? 200 : 500, { 'Content-Type': 'application/json' });
   response.end(request.url?.startsWith('/rows') ? JSON.stringify([{ id: 1, told: '' }]) : JSON.stringify({ told }));
@@ -191,6 +209,8 @@ describe('secrets of every provider', () => {
       await sluice([...args, '--verbose']);
     expect(await sluice(['sql', 'select 1 as one', '--job', 'good', '--json'])).toMatchObject({ code: 0 });
     expect(await sluice(['state', 'export', 'state.ndjson'])).toMatchObject({ code: 0 });
+    if (existsSync('/proc/self')) expect(titles.join('\n')).toContain('executor');
+    expect(titles.join('\n')).not.toMatch(WORD);
     expect(written).toContain('***');
     expect(written).not.toMatch(WORD);
     for (const piece of ENCODED) expect(written).not.toContain(piece);
