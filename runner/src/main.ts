@@ -1,6 +1,7 @@
 import { hostname } from 'node:os';
 import { VERSION } from '@sluice/core';
 import type { Listening } from './api/listen.ts';
+import { clearStaging } from './dispatch/abandoned.ts';
 import { Dispatcher } from './dispatch/dispatch.ts';
 import { removeAddress, writeAddress } from './observe/address.ts';
 import { type DaemonLog, daemonLog } from './observe/log.ts';
@@ -88,6 +89,7 @@ export async function runDaemon(
     const reconciler = new Reconciler({
       ...{ store, key, vars, checkout, owner, host, force, clock, log },
       target: wantedTarget,
+      deleted: async (job) => clearStaging({ store, projectDir: await folder(), env: options.env }, job),
     });
     api = options.api && (await serve(options, options.api, { store, log, reconciler, exporter, signal }));
     const url = api?.url ?? null;

@@ -73,6 +73,22 @@ retries:
 `;
 }
 
+/** Two tasks, so that rows are staged before they are committed. */
+function stagedJob(): string {
+  return `name: staged
+source:
+  type: local
+  path: in/*.csv
+destination:
+  type: postgres
+  url: \${env:WAREHOUSE_URL}
+  schema: wh
+  table: staged
+compute:
+  workers: {min: 2, max: 2}
+`;
+}
+
 const env = () => ({ ...project.env, DATABASE_URL: project.db.url });
 
 async function start(...flags: string[]): Promise<DaemonProcess> {
@@ -150,6 +166,22 @@ it('stops a run, gracefully and at once, and leaves nothing behind', { timeout: 
   expect(await rows()).toBe(before);
   expect(await store.jobs.find(key, 'slow')).toMatchObject({ status: 'cancelled' });
   expect(await project.leftovers()).toEqual([]);
+});
+
+it('removes what a deleted job left staged', { timeout: 90_000 }, async () => {
+  for (const name of ['a', 'b']) await project.file(`in/${name}.csv`, 'id\n1\n2\n');
+  const staged = stagedJob();
+  const first = await project.spawn(staged, { SLUICE_FAULT: 'protocol.commit.before=stop' });
+  await until(async () => (await project.leftovers()).some((name) => name.includes('_sluice_stage')), 40_000);
+  first.child.kill('SIGKILL');
+  for (const pid of project.executors()) process.kill(pid, 'SIGKILL');
+  await first.ended;
+  await writeFile(project.path('staged.sluice.yaml'), staged);
+  await start();
+  await until(async () => (await store.jobs.find(key, 'staged')) !== null);
+  await project.remove('staged.sluice.yaml');
+  await until(async () => (await store.openIntents({ ...key, job: 'staged' })).length === 0, 40_000);
+  expect((await project.leftovers()).filter((name) => !name.startsWith('spool/'))).toEqual([]);
 });
 
 it('goes on when every connection to Postgres is cut', { timeout: 90_000 }, async () => {

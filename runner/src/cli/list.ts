@@ -1,7 +1,7 @@
 import { nextFire } from '@sluice/core';
 import type { Command } from 'commander';
+import type { JobRow } from '../store/jobs.ts';
 import { openStateStore } from '../store/store.ts';
-import type { AppliedJob } from '../store/types.ts';
 import { type CommonOptions, outputOf, withCommon } from './options.ts';
 import { openTarget } from './planned.ts';
 import { type ServerOptions, serverOf, withServer } from './server/client.ts';
@@ -9,6 +9,7 @@ import { type Cell, ROW_FORMS, renderRows } from './table.ts';
 import { print, styleFor, tell } from './terminal.ts';
 import { stateStoreOf } from './unset.ts';
 
+const MOST = 1_000_000;
 const COLUMNS = ['job', 'enabled', 'schedule', 'next', 'last_run', 'state', 'problem'] as const;
 
 export function define(command: Command): void {
@@ -23,7 +24,7 @@ async function list(options: CommonOptions & ServerOptions): Promise<void> {
   const store = await openStateStore({ projectDir: project.dir, stateStore: stateStoreOf(project) });
   try {
     const target = project.scope.target ?? 'default';
-    const jobs = await store.appliedJobs({ project: project.project.name, target });
+    const jobs = await store.jobs.list({ project: project.project.name, target, limit: MOST });
     const rows = jobs.map((job) => rowOf(job, Date.now()));
     const columns = COLUMNS.map((name) => ({ name, type: { kind: 'text' } as const, nullable: true }));
     print(renderRows({ columns, rows }, outputOf(options), styleFor(process.stdout)));
@@ -33,10 +34,11 @@ async function list(options: CommonOptions & ServerOptions): Promise<void> {
   }
 }
 
-function rowOf({ job, problem, last_run }: AppliedJob, now: number): Cell[] {
+function rowOf({ definition: job, problem, last_run, pause }: JobRow, now: number): Cell[] {
   const { schedule } = job;
   const cron = schedule ? `${schedule.cron} ${schedule.timezone}` : null;
-  const next = nextFire(job, now);
+  const next = pause ? null : nextFire(job, now);
   const at = next === null ? null : new Date(next).toISOString();
-  return [job.name, job.enabled, cron, at, last_run?.created_at ?? null, last_run?.state ?? null, problem];
+  const state = pause ? 'paused' : (last_run?.state ?? null);
+  return [job.name, job.enabled, cron, at, last_run?.created_at ?? null, state, problem];
 }

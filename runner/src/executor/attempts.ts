@@ -11,6 +11,8 @@ import { removeSpools } from './spools.ts';
  */
 export const LEASE_MS = Number(process.env.SLUICE_LEASE_MS ?? 10_000);
 const RENEW_MS = LEASE_MS / 4;
+/** Share of a wait that chance adds, so that jobs which failed together do not all come back together. */
+const JITTER = 0.2;
 /** An executor gives its first sign of life once it is loaded, which takes its time on a busy machine. */
 const STARTING_MS = 30_000;
 
@@ -103,7 +105,7 @@ class Run {
       }
       for (const { stream } of redo) done.delete(stream);
       const factor = retries.backoff === 'exponential' ? 2 ** (failures - 1) : 1;
-      const delay_ms = retries.delay_ms * factor;
+      const delay_ms = Math.round(retries.delay_ms * factor * (1 + JITTER * Math.random()));
       this.#hooks.on({ type: 'retry', attempt: attempt + 1, delay_ms, error });
       await this.#pause(delay_ms, signal);
     }

@@ -50,7 +50,17 @@ async function save(name: string, text: string): Promise<void> {
 }
 
 function follow(checkout: Checkout, owner = 'h/1', force = false): Reconciler {
-  const means = { store, key: key(), target: null, vars: {}, checkout, owner, host: 'h', force };
+  const means = {
+    store,
+    key: key(),
+    target: null,
+    vars: {},
+    checkout,
+    owner,
+    host: 'h',
+    deleted: async () => undefined,
+    force,
+  };
   const reconciler = new Reconciler({ ...means, clock: () => store.now(), log: QUIET });
   const stop = new AbortController();
   running.push({ stop, done: reconciler.run(stop.signal) });

@@ -49,7 +49,17 @@ it('applies what changed, and keeps the last good version of what is broken', as
       changed = call;
     },
   };
-  const means = { store, key: KEY, target: null, vars: {}, checkout, owner: 'h/1', host: 'h', force: false };
+  const means = {
+    store,
+    key: KEY,
+    target: null,
+    vars: {},
+    checkout,
+    owner: 'h/1',
+    host: 'h',
+    deleted: async () => undefined,
+    force: false,
+  };
   const reconciler = new Reconciler({ ...means, clock: () => store.now(), log: quiet as never });
   const stop = new AbortController();
   const running = reconciler.run(stop.signal);

@@ -1,4 +1,13 @@
-import { type ActualSet, applied, diff, isEmpty, messageOf, SluiceError, type SluiceErrorJson } from '@sluice/core';
+import {
+  type ActualSet,
+  applied,
+  diff,
+  isEmpty,
+  type Job,
+  messageOf,
+  SluiceError,
+  type SluiceErrorJson,
+} from '@sluice/core';
 import type { DaemonLog } from '../observe/log.ts';
 import { repeat, sleep } from '../observe/repeat.ts';
 import { desiredOf } from '../repo/desired.ts';
@@ -18,6 +27,8 @@ export interface ReconcileMeans {
   checkout: Checkout;
   owner: string;
   host: string;
+  /** Told of jobs that were deleted. */
+  deleted(job: Job): Promise<void>;
   /** Applies revisions that do not descend from the applied one. */
   force: boolean;
   clock(): Promise<number>;
@@ -168,6 +179,8 @@ export class Reconciler {
     if (told !== this.#told) for (const { file, message } of plan.problems) log.warn({ file }, message);
     this.#told = told;
     if (isEmpty(plan)) return revision;
+    const kept = new Set(jobs.flatMap(({ name, renamed_from }) => [name, ...renamed_from]));
+    for (const job of actual.jobs) if (!kept.has(job.name)) void this.#means.deleted(job);
     const differing = plan.changes.filter(({ action }) => action !== 'none');
     log.info({ version, revision, changes: differing.map(({ action, address }) => `${action} ${address}`) }, 'applied');
     return revision;
