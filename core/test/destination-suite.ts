@@ -5,7 +5,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { type OwnedEngine, openEngine } from '../src/engine/duckdb.ts';
 import type { EpochCommit } from '../src/model/component.ts';
 import { ADDRESSES, columns, Driver, type SystemUnderTest, type Way } from './destination-driver.ts';
-import { quarantineTests, replayTests } from './quarantine-suite.ts';
+import { committedAside, quarantineTests } from './quarantine-suite.ts';
 
 const WAYS: Way[] = [
   { how: 'load', tasks: 1 },
@@ -199,18 +199,10 @@ export function destinationSuite(
         ]);
       });
 
-      test('rows set aside are committed with the data', async () => {
-        const quarantine = `SELECT 'bad/type' AS code, 'no number' AS reason, 'in.csv' AS path, 7::BIGINT AS row_number, NULL::BIGINT AS byte_offset, '{"a":1}' AS "row"`;
-        await driver.run(way, three(1), two, { quarantine });
-        const rows = await driver.system.select(
-          `SELECT code, path, "row_number", byte_offset, "row" AS r FROM "${driver.system.schema}"."_sluice_quarantine" WHERE stream = '${driver.table}'`,
-        );
-        expect(rows).toEqual([{ code: 'bad/type', path: 'in.csv', row_number: '7', byte_offset: null, r: '{"a":1}' }]);
-      });
+      committedAside(() => driver, way);
     });
 
-    if (can.forgets !== false) quarantineTests(() => driver);
-    replayTests(() => driver);
+    quarantineTests(() => driver, can.forgets !== false);
 
     test('rows of one and of four tasks are the same', async () => {
       const sql = `SELECT range::INT AS id, 'v' || (range * 7919 % 104729) AS s FROM range(5000)`;

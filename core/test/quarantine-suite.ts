@@ -5,8 +5,20 @@ const ONE: Way = { how: 'load', tasks: 1 };
 const COLUMNS = columns({ id: 'int', s: 'text' });
 const three = (from: number) => `SELECT (range + ${from})::INT AS id, 'v' AS s FROM range(3)`;
 
+/** What every way of loading does with rows that were set aside. */
+export function committedAside(driver: () => Driver, way: Way): void {
+  test('rows set aside are committed with the data', async () => {
+    const quarantine = `SELECT 'bad/type' AS code, 'no number' AS reason, 'in.csv' AS path, 7::BIGINT AS row_number, NULL::BIGINT AS byte_offset, '{"a":1}' AS "row"`;
+    await driver().run(way, three(1), COLUMNS, { quarantine });
+    const rows = await driver().system.select(
+      `SELECT code, path, "row_number", byte_offset, "row" AS r FROM "${driver().system.schema}"."_sluice_quarantine" WHERE stream = '${driver().table}'`,
+    );
+    expect(rows).toEqual([{ code: 'bad/type', path: 'in.csv', row_number: '7', byte_offset: null, r: '{"a":1}' }]);
+  });
+}
+
 /** What every destination does with rows that a replay takes in again. */
-export function replayTests(driver: () => Driver): void {
+function replayTests(driver: () => Driver): void {
   test('rows set aside are read back and taken in again once', async () => {
     const aside = `SELECT 'type/value' AS code, 'r' AS reason, 'in.csv' AS path, i AS row_number, NULL::BIGINT AS byte_offset, '{"id":' || i || '}' AS "row" FROM range(1, 4) t(i)
       UNION ALL SELECT 'check/range', 'c', 'in.csv', 9, NULL, '{}'`;
@@ -42,7 +54,9 @@ export function replayTests(driver: () => Driver): void {
 }
 
 /** What every destination does with rows that were set aside. */
-export function quarantineTests(driver: () => Driver): void {
+export function quarantineTests(driver: () => Driver, forgets: boolean): void {
+  replayTests(driver);
+  if (!forgets) return;
   test('rows set aside go with the first commit after thirty days', async () => {
     const at = new Date();
     const aside = (code: string) =>

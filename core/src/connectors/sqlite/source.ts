@@ -143,11 +143,12 @@ class SqliteSession implements SourceSession {
       const wanted = range as unknown as RowRange | null;
       const { where, values } = this.#conditions(wanted, typeof part === 'string' ? part : null);
       const bound = typeof limit === 'number' ? ` LIMIT ${limit}` : '';
-      const rows = this.#prepare(db, `SELECT * FROM ${this.#from()}${where}${bound}`).iterate(...values);
+      const statement = this.#prepare(db, `SELECT * FROM ${this.#from()}${where}${bound}`);
       const writers = described.columns.map(writer);
       const signal = this.#ctx.signal;
       function* texts(): Generator<CsvValue[]> {
-        for (const row of rows as IterableIterator<unknown[]>) {
+        // Begun with the first row: the file cannot be closed while rows are open that nobody asked for.
+        for (const row of statement.iterate(...values) as IterableIterator<unknown[]>) {
           signal.throwIfAborted();
           yield row.map((value, i) => writers[i]?.(value) ?? null);
         }
