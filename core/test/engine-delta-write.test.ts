@@ -1,5 +1,5 @@
 import { readdirSync, realpathSync } from 'node:fs';
-import { mkdir, readdir, rm } from 'node:fs/promises';
+import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { jsonText } from '../src/model/json-sql.ts';
@@ -184,26 +184,6 @@ describe.skipIf(noDeltalake)('loads', () => {
     expect(
       readdirSync(lake('empty'), { recursive: true, encoding: 'utf8' }).filter((p) => p.endsWith('.parquet')),
     ).toEqual([]);
-  });
-
-  it('a long history is opened by its checkpoint', { timeout: 60_000 }, async () => {
-    const yaml = into('long');
-    for (let n = 0; n < 22; n++) {
-      await project.file(`long/${n}.csv`, `id\n${n}\n`);
-      await project.ok(yaml);
-    }
-    const log = join(lake('long'), '_delta_log');
-    const names = await readdir(log);
-    expect(names.filter((name) => name.includes('checkpoint')).sort()).toEqual([
-      '00000000000000000020.checkpoint.parquet',
-      '_last_checkpoint',
-    ]);
-    for (const name of names) if (/^0+(\d|1\d)\.json$/.test(name)) await rm(join(log, name));
-    const ids = Array.from({ length: 23 }, (_, n) => String(n));
-    expect((await readWithPython(lake('long'))).rows.map((row) => row.id)).toEqual(ids.slice(0, 22));
-    await project.file('long/22.csv', 'id\n22\n');
-    expect((await project.ok(yaml)).counts.rows_written).toBe(1);
-    expect((await readWithPython(lake('long'))).rows.map((row) => row.id)).toEqual(ids);
   });
 
   it('a table that another program made is added to under its own names and types', async () => {

@@ -51,7 +51,9 @@ export async function writeData(engine: Pick<Engine, 'rows'>, request: DataReque
   const parts = partitionBy.map((name) => columns.find((c) => c.name === name) ?? missing(name, columns));
   const items = columns.map((c, i) => `${held(c, i)} AS ${ident(c.name)}`);
   if (parts.length > 0) items.push(`md5(to_json([${parts.map((c) => notEmpty(c)).join(', ')}])::VARCHAR) AS ${PART}`);
-  const select = `SELECT ${items.join(', ')} FROM (${request.sql}) AS r`;
+  // The engine keeps a hundred files open: unordered rows of more partitions than that would end in many small files.
+  const order = parts.length > 0 ? ` ORDER BY ${PART}` : '';
+  const select = `SELECT ${items.join(', ')} FROM (${request.sql}) AS r${order}`;
   const written = await copy(engine, select, request, parts.length > 0).catch(async (error: unknown) => {
     throw refusedValue(error, columns) ?? (await explainInfinite(error, engine as Engine, request.sql, columns));
   });

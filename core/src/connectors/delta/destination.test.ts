@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { DuckDBInstance } from '@duckdb/node-api';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { LogView } from '../../../test/delta-log.ts';
+import { noDeltalake, readWithPython } from '../../../test/deltalake.ts';
 import { ADDRESSES, columns, Driver, type SystemUnderTest } from '../../../test/destination-driver.ts';
 import { destinationSuite } from '../../../test/destination-suite.ts';
 import { type OwnedEngine, openEngine } from '../../engine/duckdb.ts';
@@ -219,6 +220,39 @@ describe('delta alone', () => {
     expect(await session.quarantineGroups?.()).toMatchObject([{ rows: 6 }]);
     const { rows } = await session.query('SELECT count(DISTINCT run_id) FROM raw._sluice_quarantine');
     expect(rows).toEqual([[3]]);
+    await session.close();
+  });
+
+  test.skipIf(noDeltalake)('a long history is opened by its checkpoint, here and by another program', async () => {
+    for (let n = 0; n < 22; n++) await driver.run(LOAD, `SELECT ${n}::INT AS id, 'v' AS s`, two);
+    const folder = join(place(), '_delta_log');
+    const names = readdirSync(folder);
+    expect(names.filter((name) => name.includes('checkpoint')).sort()).toEqual([
+      '00000000000000000020.checkpoint.parquet',
+      '_last_checkpoint',
+    ]);
+    for (const name of names) if (/^0+(\d|1\d)\.json$/.test(name)) rmSync(join(folder, name));
+    const numbers = Array.from({ length: 23 }, (_, n) => String(n));
+    expect((await readWithPython(place())).rows.map((row) => row.id)).toEqual(numbers.slice(0, 22));
+    await driver.run(STAGE, `SELECT 22::INT AS id, 'v' AS s`, two);
+    expect((await readWithPython(place())).rows.map((row) => row.id)).toEqual(numbers);
+    // Word of a checkpoint that is not there is no end.
+    writeFileSync(join(folder, '_last_checkpoint'), '{"version":99,"size":1}');
+    const session = await driver.connect('look');
+    const { rows } = await session.query(`SELECT count(*), max(id) FROM raw."${driver.table}"`);
+    expect(rows).toEqual([[23, 22]]);
+    await session.close();
+  });
+
+  test('a file that is gone before its commit is told, and nothing is committed', async () => {
+    const session = await driver.connect('gone');
+    const opened = await session.open(ADDRESSES, []);
+    const request = { epoch: 0, task: 0, attempt: 1, columns: two, disposition: 'append' as const };
+    const token = await session.stage(request, driver.rows(three(1), two));
+    for (const name of readdirSync(place())) if (name.endsWith('.parquet')) rmSync(join(place(), name));
+    const commit = session.commit(driver.epoch('gone', opened, two), [token]);
+    await expect(commit).rejects.toMatchObject({ code: 'commit/staging-lost', kind: 'transient' });
+    expect(await session.open(ADDRESSES, [])).toMatchObject({ seq: 0, table: null });
     await session.close();
   });
 
