@@ -180,3 +180,72 @@ describe('the document', () => {
       expect((await lab.call('GET', path, { as: null })).body).toEqual({ status: 'ok' });
   });
 });
+
+/** Every route of the document as a request that its schema takes: what is refused is refused for another reason. */
+async function routes() {
+  const { body } = await lab.call('GET', '//openapi.json', { as: null });
+  const BODIES: Record<string, object> = {
+    createJob: { job_name: 'x' },
+    createToken: { name: 'x' },
+    planFiles: { files: [] },
+    applyPlan: { hash: 'x' },
+    backfillJob: { from: '2026-01-01', to: '2026-01-02' },
+    restoreCheckpoint: { to: 1 },
+  };
+  const UUID = '00000000-0000-4000-8000-000000000000';
+  const found = [];
+  for (const [path, methods] of Object.entries<Record<string, { operationId: string; description: string }>>(
+    body.paths,
+  )) {
+    for (const [method, { operationId, description }] of Object.entries(methods)) {
+      const role = /Role: (\w+)\./.exec(description)?.[1] ?? null;
+      const id = operationId === 'revokeToken' ? UUID : 'nothing';
+      const url = path.replace('{id}', id).replace('{execution}', UUID);
+      const json = BODIES[operationId] ?? (method === 'patch' ? {} : undefined);
+      found.push({
+        operationId,
+        path,
+        role,
+        url,
+        method: method.toUpperCase() as 'GET',
+        ...(json ? { body: json } : {}),
+      });
+    }
+  }
+  return found;
+}
+
+const BELOW: Record<string, string> = { operator: 'viewer', editor: 'operator', admin: 'editor' };
+
+describe('every route', () => {
+  it('wants a token and its role, and knows what is not there', async () => {
+    const all = await routes();
+    expect(all.length).toBeGreaterThan(35);
+    const wrong: unknown[] = [];
+    for (const { operationId, path, role, url, method, body } of all) {
+      const ask = async (as: string | null) => (await lab.call(method, url, { as, ...(body ? { body } : {}) })).status;
+      const expected: [string | null, number][] = [];
+      if (role !== null) expected.push([null, 401]);
+      if (role !== null && BELOW[role]) expected.push([BELOW[role], 403]);
+      // 404 is of jobs, runs and tokens that are not there.
+      if (/[{]/.test(path)) expected.push(['admin', 404]);
+      for (const [as, status] of expected) {
+        const found = await ask(as);
+        if (found !== status) wrong.push([operationId, as, found, status]);
+      }
+    }
+    expect(wrong).toEqual([]);
+  });
+
+  it('refuses a body that is not the one that its schema describes', async () => {
+    const wrong: unknown[] = [];
+    for (const { operationId, url, method } of await routes()) {
+      if (method === ('GET' as string) || ['gitHook', 'revokeToken', 'deleteJob', 'resumeJob'].includes(operationId))
+        continue;
+      if (['createSession', 'deleteSession'].includes(operationId)) continue;
+      const { status } = await lab.call(method, url, { body: { nobody_knows_this: [1] } });
+      if (status !== 422) wrong.push([operationId, status]);
+    }
+    expect(wrong).toEqual([]);
+  });
+});
