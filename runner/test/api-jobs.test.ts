@@ -248,6 +248,8 @@ describe('a job', () => {
     const busy = await lab.call('GET', '/jobs?status=running');
     const [name = ''] = names(busy);
     expect(await lab.call('DELETE', `/jobs/${name}`)).toMatchObject({ status: 409, body: { code: 'run/busy' } });
+    const compute = await lab.call('PATCH', `/jobs/${name}/compute`, { body: { max_workers: 2 } });
+    expect([compute.status, compute.body.code]).toEqual([409, 'run/busy']);
     expect(run).toBeTruthy();
     const gone = await lab.call('DELETE', '/jobs/prices', { as: 'editor' });
     expect(gone.body).toMatchObject({ job_name: 'prices', file: 'jobs/prices.yaml' });
@@ -275,6 +277,22 @@ describe('a job', () => {
       expect(await other.call('DELETE', '/jobs/a')).toMatchObject({ status: 409, body: { file: 'jobs/a.yaml' } });
       expect(existsSync(join(other.dir, 'jobs/a.yaml'))).toBe(true);
       expect((await other.call('GET', '/me')).body.read_only).toContain('api.writes');
+    } finally {
+      await other.close();
+    }
+  });
+
+  it('of a git revision is read alone', async () => {
+    const files = { 'sluice.yaml': 'version: 1\nname: fixed\n', 'jobs/a.yaml': job('a') };
+    const other = await apiLab(files, { readOnly: 'this daemon follows https://git.example/jobs.git@main' });
+    try {
+      await other.door.reconcile('test');
+      const changed = await other.call('PATCH', '/jobs/a/compute', { body: { max_workers: 2 } });
+      expect(changed).toMatchObject({ status: 409, body: { code: 'api/read-only', file: 'jobs/a.yaml' } });
+      expect(changed.body.yaml).toContain('max: 2');
+      expect(readFileSync(join(other.dir, 'jobs/a.yaml'), 'utf8')).toBe(job('a'));
+      expect((await other.call('POST', '/jobs', { body: ORIGIN })).body.detail).toContain('git.example');
+      expect((await other.call('POST', '/jobs/a/start')).status).toBe(202);
     } finally {
       await other.close();
     }

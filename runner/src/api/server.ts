@@ -111,6 +111,9 @@ function pathOf({ url }: FastifyRequest): string {
   return url.split('?', 1)[0] ?? url;
 }
 
+/** In the order in which the pages show them. */
+const TAGS = ['Jobs', 'Runs', 'Live', 'Compute', 'Sources', 'Data', 'State', 'Plan', 'Access', 'Nodes'];
+
 function documentOptions() {
   return {
     openapi: {
@@ -123,6 +126,7 @@ function documentOptions() {
         license: { name: 'Apache-2.0', identifier: 'Apache-2.0' },
       },
       servers: [{ url: '/' }],
+      tags: TAGS.map((name) => ({ name })),
       components: { securitySchemes: { token: { type: 'http' as const, scheme: 'bearer' } } },
       security: [{ token: [] }],
     },
