@@ -117,7 +117,12 @@ const expectations: Record<string, Expectation> = {
       },
     ],
   },
-  sftp: { ...invoices, server: sftpExample, missing: missing('sshd') },
+  sftp: {
+    ...invoices,
+    tables: { ...invoices.tables, receipts: { raw: 'select 3::bigint', job: 'receipts' } },
+    server: sftpExample,
+    missing: missing('sshd'),
+  },
   ftp: { ...invoices, server: ftpExample, missing: missing('vsftpd') },
   http: {
     vars: [],
@@ -137,8 +142,14 @@ const expectations: Record<string, Expectation> = {
     tables: {
       orders: { raw: 'select 3::bigint' },
       flights: { raw: `select count(*) from '${data}/flights-3m.parquet'` },
+      archive: { raw: 'select 3::bigint', job: 'archive' },
     },
     same: [
+      {
+        loaded: 'select order_id, amount from archive order by all',
+        raw: 'select * from (values (1, 10.25), (2, 20.75), (3, 30.25))',
+        job: 'archive',
+      },
       {
         loaded: 'select order_id, amount, object from orders order by all',
         raw: `select * from (values (1, 10.25, 'orders/2026-01-01/a b+c.csv'), (2, 20.75, 'orders/2026-01-01/a b+c.csv'),
