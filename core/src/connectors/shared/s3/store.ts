@@ -40,9 +40,12 @@ export class ObjectStore {
   readonly #settings: S3Settings;
   readonly #signal: AbortSignal;
   readonly #side: Side;
+  /** What every request says: the bucket, and who pays. */
+  readonly #place: { Bucket: string; RequestPayer?: 'requester' };
 
   constructor(settings: S3Settings, signal: AbortSignal, side: Side = 'destination') {
     this.bucket = bucketOf(settings, side);
+    this.#place = { Bucket: this.bucket, ...(settings.requester_pays ? { RequestPayer: 'requester' } : {}) };
     this.#settings = settings;
     this.#signal = signal;
     this.#side = side;
@@ -52,7 +55,7 @@ export class ObjectStore {
   /** The object's bytes and tag; null where there is none. For what fits into memory. */
   async get(key: string): Promise<{ bytes: Buffer; etag: string } | null> {
     return this.#orNull(key, async () => {
-      const answer = await this.#client.send(new GetObjectCommand({ Bucket: this.bucket, Key: key }), this.#options);
+      const answer = await this.#client.send(new GetObjectCommand({ ...this.#place, Key: key }), this.#options);
       return {
         bytes: Buffer.from((await answer.Body?.transformToByteArray()) ?? []),
         etag: plainTag(answer.ETag) ?? '',
@@ -63,14 +66,14 @@ export class ObjectStore {
   /** Writes an object into a file. */
   async fetch(key: string, path: string): Promise<void> {
     await this.#told(key, async () => {
-      const answer = await this.#client.send(new GetObjectCommand({ Bucket: this.bucket, Key: key }), this.#options);
+      const answer = await this.#client.send(new GetObjectCommand({ ...this.#place, Key: key }), this.#options);
       await pipeline(answer.Body as Readable, createWriteStream(path));
     });
   }
 
   async head(key: string): Promise<FoundObject | null> {
     return this.#orNull(key, async () => {
-      const answer = await this.#client.send(new HeadObjectCommand({ Bucket: this.bucket, Key: key }), this.#options);
+      const answer = await this.#client.send(new HeadObjectCommand({ ...this.#place, Key: key }), this.#options);
       const { ContentLength: size = 0, ETag, LastModified: modified = null } = answer;
       return { key, size, etag: plainTag(ETag), modified };
     });
@@ -84,7 +87,7 @@ export class ObjectStore {
   async put(key: string, body: string | Buffer, condition?: Condition): Promise<string | null> {
     const bytes = Buffer.from(body);
     const request = new PutObjectCommand({
-      Bucket: this.bucket,
+      ...this.#place,
       Key: key,
       Body: bytes,
       ...(condition === undefined
@@ -107,13 +110,21 @@ export class ObjectStore {
   /** Every object below a prefix; `flat` and `after` as in a `Listing`. */
   list(prefix: string, some: { flat?: boolean; after?: string } = {}): AsyncIterable<FoundObject> {
     const explain = (error: unknown) => this.#explain(error);
-    return listObjects({ client: this.#client, bucket: this.bucket, prefix, ...some, signal: this.#signal, explain });
+    return listObjects({
+      client: this.#client,
+      bucket: this.bucket,
+      payer: this.#place,
+      prefix,
+      ...some,
+      signal: this.#signal,
+      explain,
+    });
   }
 
   /** Removing what is not there succeeds. */
   async remove(key: string): Promise<void> {
     await this.#orNull(key, () =>
-      this.#client.send(new DeleteObjectCommand({ Bucket: this.bucket, Key: key }), this.#options),
+      this.#client.send(new DeleteObjectCommand({ ...this.#place, Key: key }), this.#options),
     );
   }
 
@@ -121,7 +132,7 @@ export class ObjectStore {
   async upload(key: string, path: string, size: number): Promise<Upload> {
     return this.#told(key, async () => {
       const begun = await this.#client.send(
-        new CreateMultipartUploadCommand({ Bucket: this.bucket, Key: key }),
+        new CreateMultipartUploadCommand({ ...this.#place, Key: key }),
         this.#options,
       );
       const upload: Upload = { key, id: begun.UploadId ?? '', size, parts: [] };
@@ -130,7 +141,7 @@ export class ObjectStore {
         const end = Math.min(size, from + bytes);
         const answer = await this.#client.send(
           new UploadPartCommand({
-            Bucket: this.bucket,
+            ...this.#place,
             Key: key,
             UploadId: upload.id,
             PartNumber: upload.parts.length + 1,
@@ -147,7 +158,7 @@ export class ObjectStore {
   /** Tries the right to write a key, which then holds nothing. */
   async tryWrite(key: string): Promise<void> {
     await this.#told(key, async () => {
-      const target = { Bucket: this.bucket, Key: key };
+      const target = { ...this.#place, Key: key };
       const { UploadId } = await this.#client.send(new CreateMultipartUploadCommand(target), this.#options);
       await this.#client.send(new AbortMultipartUploadCommand({ ...target, UploadId }), this.#options);
     });
@@ -160,7 +171,7 @@ export class ObjectStore {
       const page = await this.#orNull(upload.key, () =>
         this.#client.send(
           new ListPartsCommand({
-            Bucket: this.bucket,
+            ...this.#place,
             Key: upload.key,
             UploadId: upload.id,
             ...(marker === undefined ? {} : { PartNumberMarker: marker }),
@@ -183,7 +194,7 @@ export class ObjectStore {
     const done = await this.#orNull(key, () =>
       this.#client.send(
         new CompleteMultipartUploadCommand({
-          Bucket: this.bucket,
+          ...this.#place,
           Key: key,
           UploadId: id,
           MultipartUpload: { Parts: parts.map((tag, i) => ({ ETag: `"${tag}"`, PartNumber: i + 1 })) },
@@ -203,10 +214,7 @@ export class ObjectStore {
         if (Key === undefined || UploadId === undefined || !decode(Key).startsWith(prefix)) continue;
         const key = decode(Key);
         await this.#orNull(key, () =>
-          this.#client.send(
-            new AbortMultipartUploadCommand({ Bucket: this.bucket, Key: key, UploadId }),
-            this.#options,
-          ),
+          this.#client.send(new AbortMultipartUploadCommand({ ...this.#place, Key: key, UploadId }), this.#options),
         );
       }
       at = page.IsTruncated ? { key: page.NextKeyMarker, id: page.NextUploadIdMarker } : null;
@@ -226,7 +234,7 @@ export class ObjectStore {
     return this.#told(undefined, () =>
       this.#client.send(
         new ListMultipartUploadsCommand({
-          Bucket: this.bucket,
+          ...this.#place,
           Prefix: prefix,
           EncodingType: 'url',
           ...(key === undefined ? {} : { KeyMarker: key }),
