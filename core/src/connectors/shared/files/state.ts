@@ -13,7 +13,7 @@ export interface FileState extends Omit<StateRow, 'fence' | 'columns'> {
   format: string | null;
   /** Segments of the ledger, oldest first. */
   ledger: string[];
-  /** Rows set aside that commits took in again; left out: none. */
+  /** Rows set aside that commits took in again; left out: none. None is ever dropped: its rows would come a second time. */
   replayed?: Replayed[];
 }
 
@@ -23,9 +23,6 @@ export interface Replayed {
   run: string;
   commit: string;
 }
-
-/** Marks of runs that set nothing aside any more are of no use: the newest of so many are kept. */
-const MOST_MARKS = 10_000;
 
 export const NO_COMMIT: Omit<FileState, 'key'> = {
   seq: 0,
@@ -41,7 +38,7 @@ export const NO_COMMIT: Omit<FileState, 'key'> = {
 function replayedAfter({ replayed = [] }: FileState, { replays, commitId: commit }: EpochCommit): Replayed[] {
   if (!replays) return replayed;
   const { entry, runs } = replays;
-  return [...replayed, ...runs.map((run) => ({ entry, run, commit }))].slice(-MOST_MARKS);
+  return [...replayed, ...runs.map((run) => ({ entry, run, commit }))];
 }
 
 /** The state that an epoch's commit leaves. `whole`: its rows take the place of all others. */
