@@ -26,8 +26,14 @@ export interface TestServer {
   stop(): Promise<void>;
 }
 
+/** A server that can be stopped without warning and started again, with what it held. */
+export interface RestartableServer extends TestServer {
+  kill(): Promise<void>;
+  start(): Promise<void>;
+}
+
 /** Starts a throw-away Postgres on a free loopback port. It does not sync to disk: `settings` go over that. */
-export async function startServer(settings: Record<string, string> = {}): Promise<TestServer> {
+export async function startServer(settings: Record<string, string> = {}): Promise<RestartableServer> {
   removeStale();
   const { initdb, postgres } = await binaries();
   const asRoot = process.getuid?.() === 0;
@@ -44,13 +50,17 @@ export async function startServer(settings: Record<string, string> = {}): Promis
   });
   for (let attempt = 1; ; attempt++) {
     const port = await freePort();
-    const child = spawn(postgres, serverArguments(data, folder, port, settings), {
-      ...user,
-      cwd: folder,
-      stdio: 'ignore',
-    });
+    const begin = () =>
+      spawn(postgres, serverArguments(data, folder, port, settings), { ...user, cwd: folder, stdio: 'ignore' });
+    let child = begin();
     const url = `postgres://postgres:${PASSWORD}@127.0.0.1:${port}/postgres`;
-    if (await answers(url, child)) return { url, stop: () => stop(child, folder) };
+    if (await answers(url, child)) {
+      const start = async () => {
+        child = begin();
+        if (!(await answers(url, child))) throw new Error('the test Postgres did not come back');
+      };
+      return { url, start, kill: () => stop(child, null), stop: () => stop(child, folder) };
+    }
     await stop(child, attempt < 3 ? null : folder);
     if (attempt === 3) throw new Error('the test Postgres did not start');
   }

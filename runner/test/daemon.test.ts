@@ -3,9 +3,10 @@ import { writeFile } from 'node:fs/promises';
 import { createServer, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { afterAll, afterEach, beforeAll, expect, it } from 'vitest';
+import { startServer } from '../../core/test/postgres-server.ts';
 import { readAddress } from '../src/observe/address.ts';
 import { openStore, type Store } from '../src/store/store.ts';
-import { sluice } from './cli.ts';
+import { folderWith, sluice } from './cli.ts';
 import { type DaemonProcess, startDaemon } from './daemons.ts';
 import { type TestProject, testProject, until } from './harness.ts';
 
@@ -195,4 +196,38 @@ it('goes on when every connection to Postgres is cut', { timeout: 90_000 }, asyn
   await until(async () => (await stateOf(run).catch(() => null)) === 'succeeded', 60_000);
   expect(await rows()).toBe(before + 3);
   expect(daemon.child.exitCode).toBeNull();
+});
+
+it('goes on when Postgres is stopped and comes back', { timeout: 90_000 }, async () => {
+  const postgres = await startServer();
+  const { dir, remove } = await folderWith({
+    'sluice.yaml': 'version: 1\nname: daemon\njobs: ["*.sluice.yaml"]\n',
+    'slow.sluice.yaml': yaml((server.address() as AddressInfo).port),
+  });
+  const at = { cwd: dir, env: { WAREHOUSE_URL: postgres.url, DATABASE_URL: postgres.url } };
+  const daemon = startDaemon(at);
+  daemons.push(daemon);
+  const own = await openStore({ url: postgres.url });
+  try {
+    await daemon.started;
+    await until(async () => (await own.jobs.find(key, 'slow')) !== null);
+    holds = true;
+    const started = await sluice(['start', 'slow', '--json'], at);
+    const run = JSON.parse(started.stdout).runs[0];
+    await until(() => held.length > 0, 40_000);
+    await postgres.kill();
+    // The daemon has seen that it is away before it comes back.
+    await until(() => daemon.log.some(({ code }) => code === 'store/unreachable'));
+    await postgres.start();
+    release();
+    await until(async () => (await own.findRun(run).catch(() => null))?.state === 'succeeded', 60_000);
+    expect((await own.findRun(run))?.counts).toMatchObject({ rows_written: 3 });
+    daemon.child.kill('SIGTERM');
+    expect(await daemon.ended).toMatchObject({ code: 0 });
+  } finally {
+    daemon.child.kill('SIGKILL');
+    await own.close();
+    await postgres.stop();
+    await remove();
+  }
 });
