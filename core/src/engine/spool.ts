@@ -79,7 +79,11 @@ export async function fetchAll(work: Fetching, splits: readonly Split[]): Promis
         const some = split.archive ? null : await parts?.fetch(split, folder);
         const file = some ?? (await fetch(split));
         const plain = some || session.describe ? file : plainFile(split, file, settings.compression, folder, signal);
-        files[index] = split.entry ? { ...(await plain), entry: split.entry } : await plain;
+        files[index] = {
+          ...(await plain),
+          ...(split.entry ? { entry: split.entry } : {}),
+          ...(split.whole ? { whole: true } : {}),
+        };
       } catch (error) {
         failed = true;
         throw error;

@@ -19,6 +19,8 @@ export interface LocalFile {
   range?: ByteRange;
   /** The file is rows that were set aside: the number that they had in their source, null where several share the file. */
   row?: number | null;
+  /** All of the file is to be looked at for its columns: its head did not tell them all. */
+  whole?: true;
   /** What the format itself said of the file when it listed it; see `TableFormat`. */
   entry?: JsonObject;
 }

@@ -9,7 +9,10 @@ export interface RawColumn {
   name: string;
   /** null: the format has only text, the type is to be inferred or declared. */
   type: DataType | null;
-  /** Sources of columns, with `type` null: what the values mostly are. It stands for what is inferred from a sample elsewhere. */
+  /**
+   * With `type` null: what the values mostly are. For sources of columns it stands for what is inferred from a sample elsewhere, for
+   * formats where the sample has no value.
+   */
   guess?: DataType;
   /** Sources of columns: the system's own name of a type that the job language lacks; see `Capabilities.native`. */
   native?: string;

@@ -22,6 +22,8 @@ export interface Split {
   range?: ByteRange;
   /** Set by the engine for a file of rows that were set aside, as `LocalFile.row`. */
   row?: number | null;
+  /** Set by the engine where the file's head did not tell all columns, as `LocalFile.whole`. */
+  whole?: true;
   /** Set by the engine where the format lists its files: what it says of this one, as `LocalFile.entry`. */
   entry?: JsonObject;
 }

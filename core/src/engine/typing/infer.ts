@@ -34,6 +34,10 @@ export async function inferTypes(
       const type = column.type ?? { kind: 'text' };
       return { name: column.name, type, ambiguousDate: false, evidence: `${formatType(type)}: the format's own type` };
     }
+    if (fact.values === 0 && column.guess) {
+      const evidence = `${formatType(column.guess)}: no value in the sample, seen so behind it`;
+      return { name: column.name, type: column.guess, ambiguousDate: false, evidence };
+    }
     return inferColumn(fact);
   });
 }

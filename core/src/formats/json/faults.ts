@@ -6,8 +6,7 @@ const HINTS: Record<Fault['code'], string> = {
   'format/json': 'Correct the record, or set `on_bad_row: quarantine` to set such rows aside.',
   'format/encoding':
     'Set `encoding` where the file is not UTF-8, save it as UTF-8, or set `on_bad_row: quarantine` to set such rows aside.',
-  'format/columns':
-    'Declare the column under `columns`, so that it is known before the first row is read, or set `on_bad_row: quarantine` to set such rows aside.',
+  'format/columns': 'Declare the column under `columns`, so that it is known before the first row is read.',
 };
 
 export function faultError(file: JsonFile, record: { line: number; start: number }, fault: Fault): SluiceError {

@@ -162,7 +162,6 @@ it('is sure of plain records, also of pieces of a file, with their numbers', asy
 });
 
 it.each([
-  ['a field that the sample lacks', '{"id":1,"price":1.00,"t":"a","ok":true,"more":1}'],
   ['more digits than a double', '{"id":1,"price":99999999999999.99,"t":"a","ok":true}'],
   ['a number of another scale', '{"id":1,"price":1.5,"t":"a","ok":true}'],
   ['a text for a number', '{"id":1,"price":"1.50","t":"a","ok":true}'],
@@ -185,6 +184,13 @@ it.each([
   const head = good.slice(0, 50).join('\n');
   const quick = await both([...good, line, ...good].join('\n'), head);
   expect(quick.sure).not.toBe(true);
+});
+
+it('names a field that the sample lacks', async () => {
+  const late = '{"id":1,"price":1.00,"t":"a","ok":true,"more":1}';
+  const sniffed = await json.sniff([await fileOf(good.slice(0, 50).join('\n'))], {}, engine);
+  const input = [await fileOf([...good, late].join('\n'))];
+  await expect(rowsOf(input, sniffed, true)).rejects.toMatchObject({ code: 'format/columns', where: { line: 3001 } });
 });
 
 it('leaves bytes that are no UTF-8 to our own way', async () => {

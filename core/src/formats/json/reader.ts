@@ -13,7 +13,7 @@ import { confirmation, mayBeQuick, type QuickFile, quickSql } from './quick.ts';
 import type { Layout } from './records.ts';
 import { isWhole, rewrite } from './rewrite.ts';
 import { readSettings } from './settings.ts';
-import { type Field, layoutOf, sniffFields } from './sniff.ts';
+import { type Field, guessOf, layoutOf, sniffFields } from './sniff.ts';
 
 /** The dialect of a run: each file's layout by its ordinal, the field of each column, and the digits behind its numbers' points. */
 type Dialect = JsonObject & { files: [number, Layout][]; fields: string[]; scales: (number | null)[] };
@@ -44,19 +44,25 @@ export const json: FormatReader = {
       const file = await asUtf8(source, encoding, engine);
       const found = layout ?? (await layoutOf(file));
       const before = fields.size;
-      const sample = i < FULL_SAMPLES ? FULL_SAMPLE : SHORT_SAMPLE;
+      const head = i < FULL_SAMPLES ? FULL_SAMPLE : SHORT_SAMPLE;
+      const sample = source.whole ? Number.POSITIVE_INFINITY : head;
       const records = await sniffFields(file, { layout: found, path }, sample, fields);
       dialect.files.push([file.ordinal, found]);
       if (i > 0 && before === fields.size) continue;
       const added = [...fields.keys()].slice(before).join(', ');
-      evidence.push(`${file.name}: ${LAYOUTS[found]}; seen in ${records} records of its head: ${added || 'no field'}`);
+      evidence.push(
+        `${file.name}: ${LAYOUTS[found]}; seen in ${records} records${source.whole ? '' : ' of its head'}: ${added || 'no field'}`,
+      );
     }
     dialect.fields = [...fields.keys()];
     dialect.scales = [...fields.values()].map((field) =>
       field.strings || field.nested ? null : (field.scale ?? null),
     );
     const names = distinctNames(dialect.fields);
-    const columns = [...fields.values()].map((field, i) => ({ name: names[i] ?? field.name, type: typeOf(field) }));
+    const columns = [...fields.values()].map((field, i) => {
+      const guess = guessOf(field);
+      return { name: names[i] ?? field.name, type: typeOf(field), ...(guess ? { guess } : {}) };
+    });
     const first = files[0];
     return { dialect, columns, evidence, ...(first ? await lineBytes(first) : {}) };
   },

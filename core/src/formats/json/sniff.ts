@@ -1,4 +1,5 @@
 import type { LocalFile } from '../../model/component.ts';
+import type { DataType } from '../../model/type.ts';
 import { bomLength, readHead } from '../shared/sample.ts';
 import { faultError } from './faults.ts';
 import { type Layout, visitRecords } from './records.ts';
@@ -11,7 +12,9 @@ export interface Field {
   /** Strings, and whether one of them could be taken for a number or a boolean. */
   strings: boolean;
   numeric: boolean;
-  scalars: boolean;
+  numbers: boolean;
+  /** true and false. */
+  words: boolean;
   /** Digits behind the point, where all numbers have as many; null: they differ; undefined: no number was seen. */
   scale: number | null | undefined;
 }
@@ -75,7 +78,7 @@ function look(bytes: Buffer, from: Fields, i: number, fields: Map<string, Field>
   const name = decode(bytes, from.nameFrom[i] as number, from.nameTo[i] as number, from.nameEscaped[i] === 1);
   let field = fields.get(name);
   if (!field) {
-    field = { name, nested: false, strings: false, numeric: false, scalars: false, scale: undefined };
+    field = { name, nested: false, strings: false, numeric: false, numbers: false, words: false, scale: undefined };
     fields.set(name, field);
   }
   const start = from.from[i] as number;
@@ -85,13 +88,24 @@ function look(bytes: Buffer, from: Fields, i: number, fields: Map<string, Field>
     field.strings = true;
     if (!field.numeric) field.numeric = NUMERIC.test(bytes.toString('latin1', start + 1, (from.to[i] as number) - 1));
   } else if (byte !== 110) {
-    field.scalars = true;
+    if (byte === 116 || byte === 102) {
+      field.words = true;
+      return;
+    }
+    field.numbers = true;
     const scale = scaleOf(bytes, start, from.to[i] as number);
     field.scale = field.scale === undefined || field.scale === scale ? scale : null;
   }
 }
 
-/** Digits behind a number's point; null: it has an exponent, or is no number. */
+/** What a field's values are, for want of a sample of them; null: nothing in particular. */
+export function guessOf({ nested, strings, numbers, words, scale }: Field): DataType | null {
+  if (nested || strings || numbers === words) return null;
+  if (words) return { kind: 'boolean' };
+  return { kind: scale === 0 ? 'bigint' : 'double' };
+}
+
+/** Digits behind a number's point; null: it has an exponent. */
 function scaleOf(bytes: Buffer, from: number, to: number): number | null {
   const found = /^-?\d+(?:\.(\d+))?$/.exec(bytes.toString('latin1', from, to));
   return found ? (found[1]?.length ?? 0) : null;

@@ -49,7 +49,7 @@ export const jsonSpec = defineSpec({
   capabilities: { batch: true },
   examples: ['type: json\nrecords: data.items\n', 'type: json\nlayout: ndjson\non_bad_row: quarantine\n'],
   notes: [
-    '- Columns are the fields of the records in the first bytes of the files. A record that lacks one has NULL there, as where it is null. A record with a field that was not seen there is a bad row, so that no value is lost: declare such a column under `columns`.',
+    '- Columns are the fields of the records in the first bytes of the files. A record that lacks one has NULL there, as where it is null. Where a record has a field that was not seen there, the run looks through that file and begins anew with the column, and `schema_contract` says what the table does with it. Only a value makes a column: a field that is null everywhere makes none.',
     '- Types are inferred from the values as they are written; a column that holds lists or objects is `json`, with each value as it is written. A `list<…>` or `struct<…>` can be declared.',
     '- A column of strings is never taken for numbers or booleans; dates and times are.',
     '- Names differ by letter case, columns do not: the second of `id` and `Id` becomes `Id_2`. Of a name that a record has twice the last value counts.',

@@ -27,7 +27,8 @@ export const xml: FormatReader = {
     const evidence: string[] = [];
     for (const [i, file] of files.entries()) {
       const before = nested.size;
-      const records = await sniffFields(file, settings, i < FULL_SAMPLES ? FULL_SAMPLE : SHORT_SAMPLE, nested);
+      const head = i < FULL_SAMPLES ? FULL_SAMPLE : SHORT_SAMPLE;
+      const records = await sniffFields(file, settings, file.whole ? Number.POSITIVE_INFINITY : head, nested);
       if (i > 0 && before === nested.size) continue;
       const added = [...nested.keys()].slice(before).join(', ');
       evidence.push(`${file.name}: seen in ${records} records of its head: ${added || 'no field'}`);
@@ -164,14 +165,15 @@ class RowWriter {
   #refuse(record: XmlRecord, line: number, name: string): void {
     const shown = name.length > 100 ? `${name.slice(0, 100)}…` : name;
     const fault = { code: 'format/columns', reason: `it has a field that the run did not see before: ${shown}` };
-    if (this.#aside) {
+    // A child that is not known yet makes no record bad: the run looks for it and begins anew.
+    if (this.#aside && this.#most < Number.POSITIVE_INFINITY) {
       const text = objectOf(record).slice(0, KEPT_TEXT);
       this.#aside.text(rejectLine(this.#file.ordinal, { line, start: null }, fault, text));
       return;
     }
     throw new SluiceError(fault.code, 'data', `${this.#file.name}, line ${line}: ${fault.reason}`, {
       where: { path: this.#file.name, line },
-      hint: 'Declare the column under `columns`, so that it is known before the first row is read, or set `on_bad_row: quarantine` to set such rows aside.',
+      hint: 'Declare the column under `columns`, so that it is known before the first row is read.',
     });
   }
 }
