@@ -9,7 +9,7 @@ import { type CommonOptions, outputOf, positive, withCommon } from './options.ts
 import { openTarget } from './planned.ts';
 import type { OpenProject } from './project.ts';
 import { exitOnInterrupt } from './signals.ts';
-import { type Cell, ROW_FORMS, renderRows } from './table.ts';
+import { type Cell, ROW_FORMS, renderList } from './table.ts';
 import { print, styleFor, tell } from './terminal.ts';
 import { stateStoreOf } from './unset.ts';
 
@@ -45,8 +45,7 @@ async function show(job: string | undefined, options: NotificationsOptions): Pro
       row.next_at,
       row.error?.message ?? null,
     ]);
-    const columns = COLUMNS.map((name) => ({ name, type: { kind: 'text' } as const, nullable: true }));
-    print(renderRows({ columns, rows }, outputOf(options), styleFor(process.stdout)));
+    print(renderList(COLUMNS, rows, outputOf(options), styleFor(process.stdout)));
     if (rows.length === 0 && !options.quiet) tell('Nobody was told anything yet.');
   } finally {
     await store.close();

@@ -3,7 +3,7 @@ import type { RunRow } from '../store/types.ts';
 import { appliedJob, withControl } from './control.ts';
 import { type CommonOptions, outputOf, positive, withCommon } from './options.ts';
 import { type ServerOptions, serverOf, withServer } from './server/client.ts';
-import { type Cell, ROW_FORMS, renderRows } from './table.ts';
+import { type Cell, ROW_FORMS, renderList } from './table.ts';
 import { print, styleFor } from './terminal.ts';
 
 interface RunsOptions extends CommonOptions, ServerOptions {
@@ -26,8 +26,7 @@ function runs(name: string | undefined, options: RunsOptions): Promise<void> {
     const { store, key } = control;
     const found = await store.listRuns({ ...key, ...(name === undefined ? {} : { job: name }), limit: options.limit });
     if (name !== undefined && found.length === 0) await appliedJob(control, name);
-    const columns = COLUMNS.map((column) => ({ name: column, type: { kind: 'text' } as const, nullable: true }));
-    print(renderRows({ columns, rows: found.map(rowOf) }, outputOf(options), styleFor(process.stdout)));
+    print(renderList(COLUMNS, found.map(rowOf), outputOf(options), styleFor(process.stdout)));
   });
 }
 

@@ -29,6 +29,12 @@ export function renderRows({ columns, rows }: Rows, form: string, style: Style):
   }
 }
 
+/** A list of ours in one of ROW_FORMS: columns by their names, and nothing where there is no value. */
+export function renderList(names: readonly string[], rows: Rows['rows'], form: string, style: Style): string {
+  const columns = names.map((name) => ({ name, type: { kind: 'text' } as const, nullable: true }));
+  return form === 'text' ? textTable(names, columns, rows, style, '') : renderRows({ columns, rows }, form, style);
+}
+
 /** `(3 rows)`. */
 export function rowCount(rows: Rows['rows']): string {
   return `(${plural(rows.length, 'row')})`;
@@ -59,9 +65,15 @@ function markdown(names: readonly string[], rows: Rows['rows']): string {
 /** Longest part of a value that a text table shows. */
 const MAX_WIDTH = 60;
 
-function textTable(names: readonly string[], columns: readonly Column[], rows: Rows['rows'], style: Style): string {
+function textTable(
+  names: readonly string[],
+  columns: readonly Column[],
+  rows: Rows['rows'],
+  style: Style,
+  none = 'NULL',
+): string {
   const head = names.map((name) => cut(printableLine(name)));
-  const body = rows.map((row) => row.map((value) => (value === null ? 'NULL' : cut(printableLine(String(value))))));
+  const body = rows.map((row) => row.map((value) => (value === null ? none : cut(printableLine(String(value))))));
   const width = head.map((name, i) =>
     body.reduce((most, row) => Math.max(most, textWidth(row[i] ?? '')), Math.max(1, textWidth(name))),
   );

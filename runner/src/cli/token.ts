@@ -6,7 +6,7 @@ import { ROLES, type Role, type TokenRow } from '../store/tokens.ts';
 import { usage } from './errors.ts';
 import { type CommonOptions, outputOf, withCommon } from './options.ts';
 import { type OpenProject, openProject } from './project.ts';
-import { type Cell, ROW_FORMS, renderRows } from './table.ts';
+import { type Cell, ROW_FORMS, renderList } from './table.ts';
 import { print, styleFor, tell } from './terminal.ts';
 import { stateStoreOf } from './unset.ts';
 
@@ -56,8 +56,7 @@ async function list(options: CommonOptions): Promise<void> {
   await atStore(options, async (store, project) => {
     const found = await store.tokens.list(project.project.name);
     const rows = found.map((row): Cell[] => COLUMNS.map((name) => row[name]));
-    const columns = COLUMNS.map((name) => ({ name, type: { kind: 'text' } as const, nullable: true }));
-    print(renderRows({ columns, rows }, outputOf(options), styleFor(process.stdout)));
+    print(renderList(COLUMNS, rows, outputOf(options), styleFor(process.stdout)));
     if (found.length === 0 && !options.quiet) tell('There is none: `sluice token create NAME` makes one.');
   });
 }

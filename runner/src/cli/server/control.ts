@@ -4,7 +4,7 @@ import { exitOf, logLine } from '../control.ts';
 import { EXIT } from '../exit.ts';
 import { type CommonOptions, outputOf } from '../options.ts';
 import { listenForInterrupt } from '../signals.ts';
-import { type Cell, renderRows } from '../table.ts';
+import { type Cell, renderList } from '../table.ts';
 import { plural, print, styleFor, tell } from '../terminal.ts';
 import type { Server } from './client.ts';
 
@@ -212,8 +212,7 @@ function writeLine({ seq, timestamp: at, level: upper, message, fields }: Line, 
 }
 
 function write(names: readonly string[], rows: Cell[][], options: CommonOptions): void {
-  const columns = names.map((name) => ({ name, type: { kind: 'text' } as const, nullable: true }));
-  print(renderRows({ columns, rows }, outputOf(options), styleFor(process.stdout)));
+  print(renderList(names, rows, outputOf(options), styleFor(process.stdout)));
 }
 
 /** NAME or NAME/STREAM. */
