@@ -1,5 +1,6 @@
 import * as vscode from 'vscode';
 import type { LanguageClient } from 'vscode-languageclient/node';
+import type { DaemonCommands } from './daemon/commands.ts';
 import { newJob } from './new-job.ts';
 import type { Previews } from './preview.ts';
 import type { FoundJob, Projects } from './project.ts';
@@ -18,6 +19,7 @@ export interface Parts {
   projects: Projects;
   runs: Runs;
   previews: Previews;
+  daemon: DaemonCommands;
   log: vscode.LogOutputChannel;
   views: { jobs: JobsView; runs: Tree; connections: ConnectionsView; plan: PlanView };
 }
@@ -27,7 +29,7 @@ type Target = string | JobItem | RunItem | undefined;
 
 /** Registers every command of the palette, the views and the code lenses. */
 export function registerCommands(context: vscode.ExtensionContext, parts: Parts): void {
-  const { client, projects, runs, previews, log, views } = parts;
+  const { client, projects, runs, previews, daemon, log, views } = parts;
   const on = (name: string, run: (...args: never[]) => unknown): void => {
     context.subscriptions.push(vscode.commands.registerCommand(`sluice.${name}`, run));
   };
@@ -49,6 +51,13 @@ export function registerCommands(context: vscode.ExtensionContext, parts: Parts)
     if (range) await runs.start(project.dir, job.name, 'backfill', ['--from', range.from, '--to', range.to]);
   });
   onJob('preview', async (found) => await previews.show(found));
+  onJob('startOnDaemon', (found) => daemon.start(found));
+  onJob('stopOnDaemon', (found) => daemon.stop(found));
+  onJob('pause', (found) => daemon.pause(found));
+  onJob('resume', (found) => daemon.resume(found));
+  on('connectDaemon', () => daemon.connect(projects));
+  on('startDaemon', () => daemon.startLocal(projects));
+  on('openDaemon', () => daemon.open());
   on('stop', async (target: Target) => {
     const record = target !== undefined && typeof target === 'object' && 'run' in target ? target.run : null;
     if (record) return runs.stop(record);

@@ -2,6 +2,9 @@ import * as vscode from 'vscode';
 import type { LanguageClient } from 'vscode-languageclient/node';
 import { makeClient } from './client.ts';
 import { registerCommands } from './commands.ts';
+import { Daemons } from './daemon/api.ts';
+import { DaemonCommands } from './daemon/commands.ts';
+import { DaemonJobs } from './daemon/jobs.ts';
 import { followLanguage } from './language-id.ts';
 import { Previews } from './preview.ts';
 import { Projects } from './project.ts';
@@ -21,16 +24,20 @@ export async function activate(context: vscode.ExtensionContext): Promise<void> 
   client = made;
   const projects = new Projects(context, made);
   const runs = new Runs(context);
+  const daemons = new Daemons(context.secrets);
+  const daemonJobs = new DaemonJobs(context, daemons, projects, () => views.jobs.isVisible());
   const views = {
-    jobs: registerJobs(context, projects, runs),
+    jobs: registerJobs(context, projects, runs, daemonJobs),
     runs: registerRuns(context, projects, runs),
     connections: registerConnections(context, projects),
     plan: registerPlan(context, projects),
   };
   const log = logRuns(context, runs);
-  new Failures(context, made, projects, runs);
-  tellServer(context, made, runs);
-  registerCommands(context, { client: made, projects, runs, previews: new Previews(), log, views });
+  const failures = new Failures(context, made, projects, runs);
+  context.subscriptions.push(daemonJobs.onDidEnd(({ dir, job, errors }) => void failures.show(dir, job, errors)));
+  tellServer(context, made, { projects, runs, daemon: daemonJobs });
+  const daemon = new DaemonCommands(daemons, daemonJobs, log);
+  registerCommands(context, { client: made, projects, runs, previews: new Previews(), daemon, log, views });
   // Trust may be granted while the server starts: what it was told then is told anew.
   const grant = vscode.workspace.onDidGrantWorkspaceTrust(async () => {
     await starting;

@@ -44,20 +44,23 @@ export class Failures implements vscode.CodeActionProvider {
     );
   }
 
-  async #follow(record: RunRecord): Promise<void> {
-    const others = this.#failures.filter(({ dir, job }) => dir !== record.dir || job !== record.job);
-    const cleared = others.length < this.#failures.length;
-    this.#failures = others;
-    if (record.endedAt !== null && record.state === 'failed') {
-      const found = await this.#projects.jobNamed(record.dir, record.job);
-      for (const error of found ? record.errors : []) {
-        const uri = vscode.Uri.parse(found!.job.place.uri);
-        const place = await this.#placeOf(uri, error);
-        if (!place) continue;
-        const range = this.#client.protocol2CodeConverter.asRange(place.range);
-        this.#failures.push({ uri, job: record.job, dir: record.dir, error, range });
-      }
-    } else if (!cleared) return;
+  async #follow({ dir, job, state, endedAt, errors }: RunRecord): Promise<void> {
+    const isNew = endedAt !== null && state === 'failed';
+    if (isNew || this.#failures.some((one) => one.dir === dir && one.job === job))
+      await this.show(dir, job, isNew ? errors : []);
+  }
+
+  /** The errors of a job's last run take the place of those before. */
+  async show(dir: string, job: string, errors: readonly RunError[]): Promise<void> {
+    this.#failures = this.#failures.filter((one) => one.dir !== dir || one.job !== job);
+    const found = errors.length > 0 ? await this.#projects.jobNamed(dir, job) : null;
+    for (const error of found ? errors : []) {
+      const uri = vscode.Uri.parse(found!.job.place.uri);
+      const place = await this.#placeOf(uri, error);
+      if (!place) continue;
+      const range = this.#client.protocol2CodeConverter.asRange(place.range);
+      this.#failures.push({ uri, job, dir, error, range });
+    }
     this.#show();
   }
 

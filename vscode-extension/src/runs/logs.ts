@@ -1,5 +1,7 @@
 import * as vscode from 'vscode';
 import type { LanguageClient } from 'vscode-languageclient/node';
+import type { DaemonJobs } from '../daemon/jobs.ts';
+import type { Projects } from '../project.ts';
 import { seconds } from './record.ts';
 import type { Runs } from './runs.ts';
 
@@ -37,12 +39,20 @@ export function logRuns(context: vscode.ExtensionContext, runs: Runs): vscode.Lo
   return channel;
 }
 
-/** Tells the server how jobs ended, which its code lenses show. */
-export function tellServer(context: vscode.ExtensionContext, client: LanguageClient, runs: Runs): void {
-  context.subscriptions.push(
-    runs.onDidChange(({ dir, endedAt }) => {
-      if (endedAt === null || !client.isRunning()) return;
+/** Tells the server how jobs ended, which its code lenses show: what the daemon knows, and over it what was run here. */
+export function tellServer(
+  context: vscode.ExtensionContext,
+  client: LanguageClient,
+  { projects, runs, daemon }: { projects: Projects; runs: Runs; daemon: DaemonJobs },
+): void {
+  const tell = async (): Promise<void> => {
+    for (const { dir } of client.isRunning() ? await projects.load() : []) {
       const known: Record<string, unknown> = {};
+      for (const { job_name, last_execution: last } of daemon.all(dir)) {
+        if (!last?.finished_at) continue;
+        const duration_ms = Date.parse(last.finished_at) - Date.parse(last.created_at);
+        known[job_name] = { status: last.status, ended_at: last.finished_at, duration_ms, rows_written: null };
+      }
       for (const run of runs.list().reverse()) {
         if (run.dir !== dir || run.endedAt === null) continue;
         known[run.job] = {
@@ -52,7 +62,13 @@ export function tellServer(context: vscode.ExtensionContext, client: LanguageCli
           rows_written: run.state === 'succeeded' ? run.rowsWritten : null,
         };
       }
-      void client.sendNotification('sluice/runs', { uri: vscode.Uri.file(dir).toString(), runs: known });
+      await client.sendNotification('sluice/runs', { uri: vscode.Uri.file(dir).toString(), runs: known });
+    }
+  };
+  context.subscriptions.push(
+    runs.onDidChange(({ endedAt }) => {
+      if (endedAt !== null) void tell();
     }),
+    daemon.onDidChange(() => void tell()),
   );
 }

@@ -1,4 +1,5 @@
 import * as vscode from 'vscode';
+import { type DaemonJob, type DaemonJobs, isActive } from '../daemon/jobs.ts';
 import { type Job, openCommand, type Project, type Projects } from '../project.ts';
 import { type RunRecord, summary } from '../runs/record.ts';
 import type { Runs } from '../runs/runs.ts';
@@ -24,7 +25,12 @@ export interface JobsView extends Tree {
 }
 
 /** Jobs by folder or tag: how they are, when they fire next, and under each its streams and last runs. */
-export function registerJobs(context: vscode.ExtensionContext, projects: Projects, runs: Runs): JobsView {
+export function registerJobs(
+  context: vscode.ExtensionContext,
+  projects: Projects,
+  runs: Runs,
+  daemon: DaemonJobs,
+): JobsView {
   let wanted = '';
   let by: 'folder' | 'tag' = context.workspaceState.get('jobs.by', 'folder');
   const history = new History();
@@ -35,6 +41,9 @@ export function registerJobs(context: vscode.ExtensionContext, projects: Project
       );
       const faulty = items.filter(({ job }) => job.errors > 0).length;
       tree.badge(faulty, faulty === 1 ? '1 job has errors' : `${faulty} jobs have errors`);
+      const url = daemon.url();
+      const from = url === null ? 'from files' : `daemon ${url.replace(/^https?:\/\//, '')}`;
+      tree.describe(wanted === '' ? from : `“${wanted}”`);
       return wanted === '' ? grouped(items, by) : items.filter((item) => fits(item, wanted.toLowerCase()));
     },
     children: async (item) => {
@@ -45,10 +54,12 @@ export function registerJobs(context: vscode.ExtensionContext, projects: Project
       const last = stored.map((run): Item => ({ kind: 'run', run }));
       return [...streams, ...last, ...(note === null ? [] : [{ kind: 'note' as const, text: note }])];
     },
-    item: (item) => treeItem(item, runs),
+    item: (item) => treeItem(item, runs, daemon),
   });
   context.subscriptions.push(
     projects.onDidChange(() => tree.refresh()),
+    daemon.onDidChange(() => tree.refresh()),
+    daemon.onDidEnd(({ dir, job }) => history.forget(dir, job)),
     runs.onDidChange(({ dir, job, endedAt }) => {
       if (endedAt !== null) history.forget(dir, job);
       tree.refresh();
@@ -65,7 +76,6 @@ export function registerJobs(context: vscode.ExtensionContext, projects: Project
       const text = await vscode.window.showInputBox({ prompt, value: wanted });
       if (text === undefined) return;
       wanted = text.trim();
-      tree.describe(wanted === '' ? '' : `“${wanted}”`);
       tree.refresh();
     },
     group: () => {
@@ -95,8 +105,8 @@ function grouped(items: readonly JobItem[], by: 'folder' | 'tag'): Item[] {
   return [...groups].map(([name, inside]) => ({ kind: 'group', name, icon: by, items: inside }));
 }
 
-function treeItem(item: Item, runs: Runs): vscode.TreeItem {
-  const { None, Collapsed, Expanded } = vscode.TreeItemCollapsibleState;
+function treeItem(item: Item, runs: Runs, daemon: DaemonJobs): vscode.TreeItem {
+  const { None, Expanded } = vscode.TreeItemCollapsibleState;
   switch (item.kind) {
     case 'group': {
       const made = new vscode.TreeItem(item.name, Expanded);
@@ -104,7 +114,11 @@ function treeItem(item: Item, runs: Runs): vscode.TreeItem {
       return made;
     }
     case 'job':
-      return jobItem(item, runs.last(item.project.dir, item.job.name ?? ''), Collapsed);
+      return jobItem(
+        item,
+        runs.last(item.project.dir, item.job.name ?? ''),
+        daemon.of(item.project.dir, item.job.name),
+      );
     case 'stream': {
       const made = new vscode.TreeItem(item.stream, None);
       made.iconPath = new vscode.ThemeIcon('list-flat');
@@ -119,12 +133,22 @@ function treeItem(item: Item, runs: Runs): vscode.TreeItem {
   }
 }
 
-function jobItem(item: JobItem, run: RunRecord | undefined, state: vscode.TreeItemCollapsibleState): vscode.TreeItem {
+/** A run of this window says most; then what the daemon knows; then the file. */
+function jobItem(item: JobItem, run: RunRecord | undefined, known: DaemonJob | undefined): vscode.TreeItem {
   const { name, file, next, enabled, errors, warnings, tags, place } = item.job;
-  const made = new vscode.TreeItem(name ?? file, state);
-  const active = run !== undefined && run.endedAt === null;
-  const told = !enabled ? 'off' : run ? summary(run, Date.now()) : next === null ? '' : `next ${when(next)}`;
-  made.description = told;
+  const made = new vscode.TreeItem(name ?? file, vscode.TreeItemCollapsibleState.Collapsed);
+  const isHere = run !== undefined && run.endedAt === null;
+  made.description = !enabled
+    ? 'off'
+    : isHere
+      ? summary(run, Date.now())
+      : known
+        ? told(known)
+        : run
+          ? summary(run, Date.now())
+          : next === null
+            ? ''
+            : `next ${when(next)}`;
   const problems = [errors > 0 ? `${errors} errors` : '', warnings > 0 ? `${warnings} warnings` : ''];
   const lines = [
     file,
@@ -133,19 +157,35 @@ function jobItem(item: JobItem, run: RunRecord | undefined, state: vscode.TreeIt
     ...problems,
   ];
   made.tooltip = lines.filter(Boolean).join('\n');
-  made.iconPath = jobIcon(item.job, run, active);
-  made.contextValue = active ? 'job.active' : 'job';
+  made.iconPath = jobIcon(item.job, run, known);
+  const traits = known ? ['daemon', known.paused ? 'paused' : '', isActive(known) ? 'busy' : ''] : [];
+  made.contextValue = [isHere ? 'job.active' : 'job', ...traits.filter(Boolean)].join('.');
   made.command = openCommand(place);
   return made;
 }
 
-function jobIcon({ enabled, errors, warnings }: Job, run: RunRecord | undefined, active: boolean): vscode.ThemeIcon {
-  if (active) return new vscode.ThemeIcon('sync~spin');
+/** How a job is, as the daemon says. */
+function told({ paused, next_run, last_execution: last, status }: DaemonJob): string {
+  if (paused) return paused.until === null ? 'paused' : `paused until ${when(paused.until)}`;
+  if (last && last.finished_at === null) return last.status;
+  const parts = [last?.finished_at ? `${last.status} ${when(last.finished_at)}` : status === 'created' ? '' : status];
+  if (next_run) parts.push(`next ${when(next_run)}`);
+  return parts.filter(Boolean).join(', ');
+}
+
+function jobIcon(
+  { enabled, errors, warnings }: Job,
+  run: RunRecord | undefined,
+  known: DaemonJob | undefined,
+): vscode.ThemeIcon {
+  if ((run && run.endedAt === null) || (known && isActive(known))) return new vscode.ThemeIcon('sync~spin');
   if (errors > 0) return new vscode.ThemeIcon('error', new vscode.ThemeColor('problemsErrorIcon.foreground'));
-  if (run?.state === 'failed') return stateIcon('failed');
+  const last = known?.last_execution?.status ?? run?.state;
+  if (last === 'failed') return stateIcon('failed');
   if (warnings > 0) return new vscode.ThemeIcon('warning', new vscode.ThemeColor('problemsWarningIcon.foreground'));
   if (!enabled) return new vscode.ThemeIcon('circle-slash');
-  return run ? stateIcon(run.state) : new vscode.ThemeIcon('database');
+  if (known?.paused) return new vscode.ThemeIcon('debug-pause');
+  return last === undefined ? new vscode.ThemeIcon('database') : stateIcon(last);
 }
 
 const STATE_ICONS: Readonly<Record<string, [icon: string, color: string]>> = {

@@ -1,0 +1,109 @@
+import * as vscode from 'vscode';
+import type { FoundJob, Projects } from '../project.ts';
+import { sluiceTask } from '../runs/runs.ts';
+import { sluiceFor } from '../sluice-command.ts';
+import type { Daemons } from './api.ts';
+import type { DaemonJobs } from './jobs.ts';
+
+/** What a command asks of the daemon: does it, says what came of it, and looks again. */
+export class DaemonCommands {
+  readonly #daemons: Daemons;
+  readonly #jobs: DaemonJobs;
+  readonly #log: vscode.LogOutputChannel;
+
+  constructor(daemons: Daemons, jobs: DaemonJobs, log: vscode.LogOutputChannel) {
+    this.#daemons = daemons;
+    this.#jobs = jobs;
+    this.#log = log;
+  }
+
+  async #post<T>(dir: string, path: string, body?: object): Promise<T | null> {
+    try {
+      const answer = await this.#daemons.ask<T>(dir, 'POST', path, body);
+      if (!answer)
+        void vscode.window.showInformationMessage(
+          'Sluice: no daemon runs for this project. *Start a Local Daemon* starts one.',
+        );
+      return answer;
+    } catch (error) {
+      void vscode.window.showErrorMessage(`Sluice: ${(error as Error).message}`);
+      return null;
+    } finally {
+      void this.#jobs.look();
+    }
+  }
+
+  async start({ project, job }: FoundJob): Promise<void> {
+    const started = await this.#post<{ execution_id: string }>(project.dir, `/jobs/${job.name}/start`);
+    if (started) await this.#followLog(project.dir, job.name, started.execution_id);
+  }
+
+  async stop({ project, job }: FoundJob): Promise<void> {
+    await this.#post(project.dir, `/jobs/${job.name}/stop`);
+  }
+
+  async pause({ project, job }: FoundJob): Promise<void> {
+    const reason = await vscode.window.showInputBox({ prompt: `Why is ${job.name} paused? It stands in the history` });
+    if (reason !== undefined)
+      await this.#post(project.dir, `/jobs/${job.name}/pause`, { reason: reason.trim() || null });
+  }
+
+  async resume({ project, job }: FoundJob): Promise<void> {
+    await this.#post(project.dir, `/jobs/${job.name}/resume`);
+  }
+
+  /** The lines of a run's log as they come, in the channel that local runs write to as well. */
+  async #followLog(dir: string, job: string, execution: string): Promise<void> {
+    const path = `/jobs/${job}/logs/stream?execution=${execution}`;
+    try {
+      for await (const { type, data } of this.#daemons.follow(dir, path, AbortSignal.timeout(86_400_000))) {
+        const { level, message } = data as { level?: string; message?: string };
+        const write = this.#log[level?.toLowerCase() as 'info'] as ((text: string) => void) | undefined;
+        if (message) write?.call(this.#log, `${job}: ${message}`);
+        if (type === 'end') break;
+      }
+    } catch (error) {
+      this.#log.warn(`${job}: the log cannot be followed: ${(error as Error).message}`);
+    }
+    await this.#jobs.look();
+  }
+
+  /** Names a daemon elsewhere, or forgets it where the address is left empty. */
+  async connect(projects: Projects): Promise<void> {
+    const [project] = await projects.load();
+    if (!project) return;
+    const prompt = 'Address of the daemon, such as https://sluice.example.com (empty: the one of this folder)';
+    const url = await vscode.window.showInputBox({ prompt });
+    if (url === undefined) return;
+    if (url.trim() === '') await this.#daemons.name(project.dir, null);
+    else {
+      const token = await vscode.window.showInputBox({ prompt: 'Its token (`sluice token create`)', password: true });
+      if (!token) return;
+      await this.#daemons.name(project.dir, { url: url.trim().replace(/\/+$/, ''), token: token.trim() });
+    }
+    try {
+      const me = await this.#daemons.ask<object>(project.dir, 'GET', '/me');
+      if (me) void vscode.window.showInformationMessage('Sluice: the daemon answers.');
+    } catch (error) {
+      void vscode.window.showErrorMessage(`Sluice: the daemon does not let us in: ${(error as Error).message}`);
+    }
+    await this.#jobs.look();
+  }
+
+  async startLocal(projects: Projects): Promise<void> {
+    const [project] = await projects.load();
+    const program = project ? await sluiceFor(project.dir) : null;
+    if (!project || !program) return;
+    const args = ['daemon', '--port', '0'];
+    const task = sluiceTask(program, ['daemon'], args, project.dir);
+    task.isBackground = true;
+    await vscode.tasks.executeTask(task);
+  }
+
+  /** What the daemon serves to browsers. */
+  async open(): Promise<void> {
+    const url = this.#jobs.url();
+    if (url) await vscode.env.openExternal(vscode.Uri.parse(`${url}/docs`));
+    else void vscode.window.showInformationMessage('Sluice: no daemon runs for this project.');
+  }
+}
