@@ -25,8 +25,10 @@ interface Place {
  * Requests of our own extension: lists of what a project holds, whether a file is one of a project's, and where in a file the cause
  * of a run's error stands.
  */
-export function answerOverview({ connection, workspace }: Server): void {
+export function answerOverview(server: Server): void {
+  const { connection, workspace } = server;
   connection.onRequest('sluice/projects', async () => {
+    server.listsProjects = true;
     await workspace.loadFolders();
     const projects = await workspace.wholeProjects();
     return projects.filter((files) => !files.lone).map((files) => overviewOf(files, workspace));

@@ -38,6 +38,7 @@ export function serve(connection: Connection, own: { columnsWorker?: readonly st
     pulls: false,
     refreshes: false,
     refreshesLenses: false,
+    listsProjects: false,
     workspaceDiagnostics: false,
     columns: null,
     ready: async (uri) => await opening.get(uri),
@@ -184,7 +185,9 @@ function followFolders(server: Server, pusher: Pusher): void {
     },
   );
   connection.onDidChangeWatchedFiles(async ({ changes }) => {
-    if (await workspace.changed(changes.map(({ uri }) => uri))) pusher.all();
+    if (!(await workspace.changed(changes.map(({ uri }) => uri)))) return;
+    pusher.all();
+    if (server.listsProjects) void connection.sendNotification('sluice/changed');
   });
   // What a client knows of runs: shown by code lenses, from memory.
   connection.onNotification('sluice/runs', async ({ uri, runs }: { uri: string; runs: Record<string, never> }) => {

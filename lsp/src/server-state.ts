@@ -14,6 +14,8 @@ export interface Server {
   refreshes: boolean;
   /** The client can be told to ask for code lenses again. */
   refreshesLenses: boolean;
+  /** The client shows lists of projects: it is told when they may differ. */
+  listsProjects: boolean;
   workspaceDiagnostics: boolean;
   /** null: no columns are read. */
   columns: ColumnsReader | null;

@@ -320,6 +320,12 @@ describe('what our own extension asks for', () => {
     const { dir, uri } = folderWith({ 'sluice.yaml': 'version: 1\n', 'jobs/a.yaml': text });
     await client.start(dir);
     await client.request('sluice/projects', null);
+    writeFileSync(join(dir, 'jobs/c.yaml'), 'name: c\n');
+    const changed = client.next(({ method }) => method === 'sluice/changed');
+    client.notify('workspace/didChangeWatchedFiles', { changes: [{ uri: uri('jobs/c.yaml'), type: 1 }] });
+    await changed;
+    const [project] = await client.request('sluice/projects', null);
+    expect(project.jobs.map(({ name }: Any) => name)).toEqual(['a', 'c']);
     const error = { code: 'type/value', kind: 'data', message: '', where: { stream: 'a', column: 'n' }, hint: null };
     const place = await client.request('sluice/runError', { uri: uri('jobs/a.yaml'), error });
     expect(place.range).toEqual({ start: { line: 7, character: 10 }, end: { line: 7, character: 13 } });

@@ -41,7 +41,7 @@ export interface FoundJob {
   job: Job & { name: string };
 }
 
-/** The projects of the window, as the server reads them from files; asked for again when a file was saved. */
+/** The projects of the window, as the server reads them from files; asked for again when a file was saved or changed on disk. */
 export class Projects {
   readonly #client: LanguageClient;
   readonly #changed = new vscode.EventEmitter<void>();
@@ -56,7 +56,7 @@ export class Projects {
         if (languageId === 'sluice' || /\.ya?ml$/.test(fileName)) this.refresh();
       }),
       vscode.workspace.onDidChangeWorkspaceFolders(() => this.refresh()),
-      vscode.workspace.onDidDeleteFiles(() => this.refresh()),
+      client.onNotification('sluice/changed', () => this.refresh()),
     );
   }
 

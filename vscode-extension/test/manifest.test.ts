@@ -97,6 +97,7 @@ describe('the package', () => {
         'package',
         '--no-dependencies',
         '--allow-missing-repository',
+        '--no-rewrite-relative-links',
         '--out',
         vsix,
       ],

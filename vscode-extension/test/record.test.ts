@@ -11,7 +11,7 @@ const ended = (status: string, rows: number, failure: object | null = null): Run
     type: 'ended',
     run_id: 'r',
     status,
-    duration_ms: 1,
+    duration_ms: 3000,
     error: failure,
     streams: [{ stream: 's', counts: { rows_written: rows }, error: failure }],
   });

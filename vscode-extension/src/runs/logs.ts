@@ -58,7 +58,7 @@ export function tellServer(
         known[run.job] = {
           status: run.state,
           ended_at: new Date(run.endedAt).toISOString(),
-          duration_ms: run.endedAt - run.startedAt,
+          duration_ms: run.took ?? run.endedAt - run.startedAt,
           rows_written: run.state === 'succeeded' ? run.rowsWritten : null,
         };
       }

@@ -58,6 +58,8 @@ export interface RunRecord {
   endedAt: number | null;
   streams: Readonly<Record<string, StreamRecord>>;
   rowsWritten: number | null;
+  /** Milliseconds that it took by its own word; null: it has not ended. */
+  took: number | null;
   errors: readonly RunError[];
 }
 
@@ -71,6 +73,7 @@ export function newRecord(dir: string, job: string, now: number): RunRecord {
     endedAt: null,
     streams: {},
     rowsWritten: null,
+    took: null,
     errors: [],
   };
 }
@@ -118,13 +121,14 @@ function ended(record: RunRecord, line: Ended & { time: string }): RunRecord {
     state: record.state === 'failed' ? 'failed' : line.status,
     endedAt: Date.parse(line.time),
     rowsWritten: (record.rowsWritten ?? 0) + rows,
+    took: (record.took ?? 0) + line.duration_ms,
     errors: line.status === 'failed' ? [...record.errors, ...errors] : record.errors,
   };
 }
 
 /** `load, ~1.2M rows` while it runs; `12,408 rows, 3.2 s` after it has ended well, else how it ended. */
 export function summary(record: RunRecord, now: number): string {
-  const taken = seconds((record.endedAt ?? now) - record.startedAt);
+  const taken = seconds(record.took ?? (record.endedAt ?? now) - record.startedAt);
   if (record.state === 'stopping') return 'stopping';
   if (record.state === 'succeeded') return `${count(record.rowsWritten ?? 0)} rows, ${taken}`;
   if (record.state !== 'running') return `${record.state}, ${taken}`;
