@@ -49,7 +49,10 @@ export function pointsOf(way: Way, kind: Kind): string[] {
   if (ALL || isFirst(kind)) return points;
   // The protocol's own steps are the same for all kinds: two of them stand for it. Append passes every step of the destination;
   // in the other ways it is the last moment before and the first after the commit that differ.
-  const own = points.filter((point) => point.startsWith('destination.'));
+  const all = points.filter((point) => point.startsWith('destination.'));
+  // Over SFTP the steps are those of local folders, on another disk: the moments around what others can see stand for them.
+  const own =
+    kind === 'sftp' ? all.filter((point) => /(inside|committed|stage\.after|abort\.before)$/.test(point)) : all;
   return way.disposition === 'append' && kind !== 'delta_s3'
     ? own
     : own.filter((point) => /(load|commit)\.(inside|committed)$/.test(point));
