@@ -7,7 +7,7 @@ import { promisify } from 'node:util';
 import type { JsonObject } from '../src/model/json.ts';
 
 /** Where `.ci/run` puts its Python environment. */
-const python =
+export const python =
   process.env.SLUICE_DELTALAKE ??
   join(process.env.XDG_CACHE_HOME ?? join(homedir(), '.cache'), 'sluice-ci', 'delta', 'bin', 'python');
 const script = fileURLToPath(new URL('delta.py', import.meta.url));
