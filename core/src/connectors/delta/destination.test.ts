@@ -145,6 +145,19 @@ describe('delta alone', () => {
     await Promise.all(appends);
     expect(await ids()).toEqual(Array.from({ length: 18 }, (_, n) => n + 1));
     expect(log().versions).toHaveLength(6);
+    expect(readdirSync(join(place(), '_sluice'))).toEqual(['streams']);
+    // Tasks of one run make and leave the same folders.
+    const session = await driver.connect('side');
+    const opened = await session.open(ADDRESSES, []);
+    const stage = (task: number) =>
+      session.stage(
+        { epoch: 0, task, attempt: 1, columns: two, disposition: 'append' },
+        driver.rows(three(100 + task * 3), two),
+      );
+    const tokens = await Promise.all(Array.from({ length: 12 }, (_, task) => stage(task)));
+    await session.commit(driver.epoch('side', opened, two), tokens);
+    expect(await ids()).toHaveLength(18 + 36);
+    await session.close();
   });
 
   test('a holder that slept through a takeover cannot commit, whenever it wakes', async () => {

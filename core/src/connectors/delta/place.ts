@@ -7,6 +7,7 @@ import { SluiceError } from '../../model/error.ts';
 import type { WritableFolder } from '../../model/folder.ts';
 import { type LocalEngine, withLocalEngine } from '../shared/duck-instance.ts';
 import { DiskFolder } from '../shared/files/disk-folder.ts';
+import { inFolders } from '../shared/files/node-fs.ts';
 import { realPath } from '../shared/real-path.ts';
 import type { S3Settings } from '../shared/s3/client.ts';
 import { HOME, stagingFolder } from './staging.ts';
@@ -88,7 +89,7 @@ async function inFolder<T>(
   path: string,
   work: (engine: LocalEngine) => Promise<T>,
 ): Promise<T> {
-  await mkdir(path, { recursive: true });
+  await inFolders(() => mkdir(path, { recursive: true }));
   try {
     return await withLocalEngine({ ...(ctx.budget ?? DEFAULT_BUDGET), folder: path, signal: ctx.signal }, work);
   } finally {

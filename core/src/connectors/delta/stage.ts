@@ -9,6 +9,7 @@ import { ident, literal } from '../../model/sql.ts';
 import { parseSize } from '../../model/units.ts';
 import type { LocalEngine } from '../shared/duck-instance.ts';
 import { typed } from '../shared/duck-rows.ts';
+import { inFolders } from '../shared/files/node-fs.ts';
 import { runHash } from '../shared/names.ts';
 import { stagingLost } from '../shared/staged.ts';
 import { DELETE_MARK } from '../shared/tables.ts';
@@ -57,7 +58,7 @@ export class Stager {
       this.#place.work(rows.engine),
       `${request.epoch}-${request.task}-${randomBytes(4).toString('hex')}`,
     );
-    await mkdir(work, { recursive: true });
+    await inFolders(() => mkdir(work, { recursive: true }));
     try {
       const name = this.#name(request.task);
       const merges = request.disposition === 'merge' || this.#ctx.use.deletes !== null;

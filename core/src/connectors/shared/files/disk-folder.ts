@@ -4,7 +4,7 @@ import { basename, dirname, join } from 'node:path';
 import { SluiceError } from '../../../model/error.ts';
 import type { WritableFolder } from '../../../model/folder.ts';
 import { isMissing } from './disk.ts';
-import { orNull, syncPath } from './node-fs.ts';
+import { inFolders, orNull, syncPath } from './node-fs.ts';
 
 /** A folder of this machine. What is written appears under its name whole, by a link or a rename out of a scratch folder. */
 export class DiskFolder implements WritableFolder {
@@ -68,15 +68,17 @@ export class DiskFolder implements WritableFolder {
   async bring(local: string, path: string): Promise<void> {
     await this.#told(path, async () => {
       await syncPath(local);
-      const to = await this.#place(path);
-      await rename(local, to).catch(async (error: NodeJS.ErrnoException) => {
-        if (error.code !== 'EXDEV') throw error;
-        const near = await this.#scratchFile();
-        await copyFile(local, near);
-        await syncPath(near);
-        await rename(near, to);
+      await inFolders(async () => {
+        const to = await this.#place(path);
+        await rename(local, to).catch(async (error: NodeJS.ErrnoException) => {
+          if (error.code !== 'EXDEV') throw error;
+          const near = await this.#scratchFile();
+          await copyFile(local, near);
+          await syncPath(near);
+          await rename(near, to);
+        });
+        await syncPath(dirname(to));
       });
-      await syncPath(dirname(to));
     });
     await this.#prune(this.#scratch);
   }
@@ -122,17 +124,7 @@ export class DiskFolder implements WritableFolder {
 
   /** Runs `work` with a durable file of these bytes; it is gone afterwards. */
   async #written<T>(bytes: Buffer, work: (whole: string) => Promise<T>): Promise<T> {
-    const whole = await this.#open(bytes);
-    try {
-      return await work(whole);
-    } finally {
-      await rm(whole, { force: true });
-      await this.#prune(this.#scratch);
-    }
-  }
-
-  async #open(bytes: Buffer): Promise<string> {
-    for (let tries = 1; ; tries++) {
+    const result = await inFolders(async () => {
       const whole = await this.#scratchFile();
       try {
         const handle = await open(whole, 'wx');
@@ -142,12 +134,13 @@ export class DiskFolder implements WritableFolder {
         } finally {
           await handle.close();
         }
-        return whole;
-      } catch (error) {
-        // Another thread that was done took the empty folder away.
-        if (!isMissing(error) || tries === 10) throw error;
+        return await work(whole);
+      } finally {
+        await rm(whole, { force: true });
       }
-    }
+    });
+    await this.#prune(this.#scratch);
+    return result;
   }
 
   async #told<T>(path: string, work: () => Promise<T>): Promise<T> {
