@@ -1,4 +1,5 @@
 import { once } from 'node:events';
+import { connect } from 'node:net';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { WebSocket } from 'ws';
 import { type ApiLab, apiLab, job } from './api-lab.ts';
@@ -201,4 +202,23 @@ describe('figures and events', () => {
       break;
     }
   });
+});
+
+it('streams end when the server is stopped', async () => {
+  const other = await apiLab({ 'sluice.yaml': 'version: 1\nname: live\n', 'jobs/orders.yaml': job('orders') });
+  await other.door.reconcile('test');
+  const at = await other.api.app.listen({ host: '127.0.0.1', port: 0 });
+  const headers = { authorization: `Bearer ${other.tokens.viewer}` };
+  const response = await fetch(`${at}/api/v1/jobs/orders/events`, { headers });
+  const socket = new WebSocket(`${at.replace('http', 'ws')}/api/v1/jobs/orders/events`, { headers });
+  await once(socket, 'open');
+  const closed = once(socket, 'close');
+  // One that never asks anything holds nothing up.
+  const silent = connect(Number(new URL(at).port), '127.0.0.1');
+  await once(silent, 'connect');
+  await other.api.app.close();
+  silent.destroy();
+  expect(await response.text()).toBe(': connected\n\n');
+  await closed;
+  await other.close();
 });

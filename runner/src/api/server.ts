@@ -48,6 +48,8 @@ export interface Api {
 }
 
 const MINUTE_MS = 60_000;
+/** How long requests may take to end once the server is stopped. */
+const GRACE_MS = 2000;
 const MOST_REQUESTS = 30_000;
 const LOCAL: Identity = {
   ...{ kind: 'session', name: 'local', role: 'admin' },
@@ -66,7 +68,10 @@ export async function createApi(options: ApiOptions): Promise<Api> {
     ajv: { customOptions: { removeAdditional: false, coerceTypes: false, allErrors: true, strict: false } },
   }) as unknown as FastifyInstance;
   const closing = new AbortController();
-  app.addHook('preClose', async () => closing.abort());
+  app.addHook('preClose', async () => {
+    closing.abort();
+    setTimeout(() => hangUp(app), GRACE_MS).unref();
+  });
   const sessions = new Sessions();
   const secrets = secretStore({ store, projectDir: door.dir, env: options.env ?? process.env, ...door.key });
   const context: ApiContext = { store, door, sessions, secrets, closing: closing.signal };
@@ -88,6 +93,12 @@ export async function createApi(options: ApiOptions): Promise<Api> {
     signInPath: () => `/signin?code=${sessions.createCode(LOCAL)}`,
     localToken: () => sessions.create(LOCAL),
   };
+}
+
+/** Requests have had their time to end: a client that stays holds nothing up. */
+function hangUp(app: FastifyInstance): void {
+  app.server.closeAllConnections();
+  for (const client of app.websocketServer.clients) client.terminate();
 }
 
 function handleErrors(app: FastifyInstance): void {
