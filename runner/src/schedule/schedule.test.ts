@@ -239,6 +239,23 @@ it('runs each window once until it succeeded, whatever fails', { timeout: 120_00
   );
 });
 
+it('looks again at a job that was changed while it was looked at', async () => {
+  const key = await applied([job('j', { cron: '0 * * * *' })]);
+  const [store] = stores as [Store];
+  const [seen] = await store.due.stale(key, 10);
+  await apply(key, [job('j', { cron: '*/5 * * * *' })]);
+  const { version, definition } = seen!;
+  await store.due.set(key, [
+    {
+      ...{ job: 'j', version, handledUntil: T0, nextDue: T0 + HOUR, latenessMs: null },
+      schedule: scheduleText(definition),
+    },
+  ]);
+  await look(key, T0 + MINUTE);
+  expect(await store.jobs.find(key, 'j')).toMatchObject({ next_due: new Date(T0 + 5 * MINUTE).toISOString() });
+  expect(await store.due.stale(key, 10)).toEqual([]);
+});
+
 describe('runs that meet', () => {
   it('are skipped, queued, or cancel the one before', async () => {
     const jobs = (['skip', 'queue', 'cancel'] as const).map((overlap_policy) =>

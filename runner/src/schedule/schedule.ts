@@ -69,7 +69,14 @@ async function handle(means: ScheduleMeans, job: DueJob, place: Place, now: numb
   }
   const last = times.at.at(-1);
   const { handledUntil, nextDue, schedule } = times;
-  return { job: job.job, handledUntil, nextDue, schedule, latenessMs: last === undefined ? null : now - last };
+  return {
+    job: job.job,
+    version: job.version,
+    handledUntil,
+    nextDue,
+    schedule,
+    latenessMs: last === undefined ? null : now - last,
+  };
 }
 
 /** Puts the runs of one due time into the queue. Doing it again changes nothing. */

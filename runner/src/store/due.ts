@@ -5,6 +5,8 @@ import type { JobKey, TargetKey } from './types.ts';
 /** A job whose time has come, or whose schedule has to be read anew. Times in milliseconds. */
 export interface DueJob extends JobKey {
   definition: Job;
+  /** Version of the plan that its definition is of. */
+  version: number;
   first_applied: number;
   handled_until: number | null;
   next_due: number | null;
@@ -16,6 +18,8 @@ export interface DueJob extends JobKey {
 /** Up to when a job is dealt with, and when it is due next. Times in milliseconds. */
 export interface Handled {
   job: string;
+  /** Version of the definition that was looked at: a newer one has to be looked at again. */
+  version: number;
   handledUntil: number;
   nextDue: number | null;
   latenessMs: number | null;
@@ -55,10 +59,12 @@ export class DueTable {
     if (handled.length === 0) return;
     const time = (at: number | null) => (at === null ? null : new Date(at).toISOString());
     await this.#db.query(
-      `UPDATE job_states s SET handled_until = h.handled, next_due = h.next, stale = false,
+      `UPDATE job_states s SET handled_until = h.handled, next_due = h.next,
+         stale = coalesce((SELECT a.version > h.version FROM applied_jobs a
+           WHERE a.project = s.project AND a.target = s.target AND a.job = s.job), false),
          lateness_ms = coalesce(h.lateness, s.lateness_ms), schedule = h.schedule::json
-       FROM unnest($3::text[], $4::timestamptz[], $5::timestamptz[], $6::bigint[], $7::text[])
-         AS h (job, handled, next, lateness, schedule)
+       FROM unnest($3::text[], $4::timestamptz[], $5::timestamptz[], $6::bigint[], $7::text[], $8::int[])
+         AS h (job, handled, next, lateness, schedule, version)
        WHERE s.project = $1 AND s.target = $2 AND s.job = h.job AND s.deleted_at IS NULL`,
       [
         project,
@@ -68,13 +74,14 @@ export class DueTable {
         handled.map(({ nextDue }) => time(nextDue)),
         handled.map(({ latenessMs }) => (latenessMs === null ? null : Math.round(latenessMs))),
         handled.map(({ schedule }) => schedule),
+        handled.map(({ version }) => version),
       ],
     );
   }
 
   async #read({ project, target }: TargetKey, condition: string, values: unknown[], limit: number): Promise<DueJob[]> {
     const { rows } = await this.#db.query(
-      `SELECT s.job, a.definition, s.first_applied, s.handled_until, s.next_due, s.schedule::text AS schedule,
+      `SELECT s.job, a.definition, a.version, s.first_applied, s.handled_until, s.next_due, s.schedule::text AS schedule,
          coalesce(s.paused_until > clock_timestamp(), false) AS paused
        FROM job_states s JOIN applied_jobs a USING (project, target, job)
        WHERE s.project = $1 AND s.target = $2 AND ${condition} LIMIT $3`,
@@ -85,6 +92,7 @@ export class DueTable {
       target,
       job: String(row.job),
       definition: row.definition as Job,
+      version: Number(row.version),
       first_applied: (row.first_applied as Date).getTime(),
       handled_until: millis(row.handled_until),
       next_due: millis(row.next_due),
