@@ -1,4 +1,6 @@
 import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+import { createServer, request } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import {
@@ -245,6 +247,29 @@ describe.skipIf(noMoto)(noMoto ?? 'a server', () => {
       await driver.run(LOAD, three(1), two);
       const csv = new Driver(system({ format: 'csv' }), engine, driver.table, folder);
       await expect(csv.run(LOAD, three(1), two)).rejects.toMatchObject({ code: 'destination/format-changed' });
+    });
+
+    test('a store that heeds no conditions is refused before anything is written', async () => {
+      const deaf = createServer((from, to) => {
+        const { 'if-match': _, 'if-none-match': __, ...headers } = from.headers;
+        const on = request(`${server.url}${from.url}`, { method: from.method, headers }, (answer) => {
+          to.writeHead(answer.statusCode ?? 500, answer.headers);
+          answer.pipe(to);
+        });
+        from.pipe(on);
+      });
+      await new Promise<void>((resolve) => deaf.listen(0, '127.0.0.1', resolve));
+      const { port } = deaf.address() as AddressInfo;
+      const one = new Driver(system({ endpoint: `http://127.0.0.1:${port}` }), engine, driver.table, folder);
+      await expect(one.run(LOAD, three(1), two)).rejects.toMatchObject({
+        code: 'destination/no-conditions',
+        kind: 'config',
+      });
+      expect(
+        (await keys('out/')).filter((key) => key.includes(`${driver.table}.`) || key.includes(`${driver.table}/`)),
+      ).toEqual([]);
+      deaf.closeAllConnections();
+      await new Promise((resolve) => deaf.close(resolve));
     });
 
     test('values make folders, sizes make files, and large files come in parts', async () => {
