@@ -10,13 +10,16 @@ const QUERY_TIMEOUT_MS = 60_000;
 /** Without these a connection whose other end vanished keeps its advisory locks for hours. */
 const KEEPALIVE = '-c tcp_keepalives_idle=30 -c tcp_keepalives_interval=10 -c tcp_keepalives_count=3';
 
+/** A process that is stopped in a transaction gives back what it holds before long: others wait to take over from it. */
+const ABANDONED = '-c idle_in_transaction_session_timeout=5s';
+
 /** Settings of every connection to the state store: our schema, UTC, and the URL's own options before ours. */
 export function connectionConfig(url: string): pg.ClientConfig {
   const { connectionString, options } = withoutOptions(url);
   return {
     connectionString,
     application_name: 'sluice',
-    options: `${options} -c search_path=${SCHEMA} -c timezone=UTC ${KEEPALIVE}`.trim(),
+    options: `${options} -c search_path=${SCHEMA} -c timezone=UTC ${KEEPALIVE} ${ABANDONED}`.trim(),
     connectionTimeoutMillis: 10_000,
     keepAlive: true,
   };
@@ -62,6 +65,9 @@ export class Database {
       throw unreachable(this.url, error);
     });
     let broken = false;
+    // A connection that ends between two statements is told of by the next one.
+    const ignore = () => undefined;
+    client.on('error', ignore);
     try {
       await client.query('BEGIN');
       const result = await work(client);
@@ -72,6 +78,7 @@ export class Database {
       if (!broken) await client.query('ROLLBACK').catch(() => undefined);
       throw this.#told(error);
     } finally {
+      client.off('error', ignore);
       client.release(broken);
     }
   }
@@ -119,7 +126,11 @@ function placeOf(url: string): string {
 
 /** Errors of the network or of a server that goes down, as opposed to errors of a statement. */
 export function connectionLost(error: unknown): boolean {
-  if (/^(08|57P0|53300|ECONN|EPIPE|ETIMEDOUT|ENOTFOUND|EAI_AGAIN|ENOENT|EHOSTUNREACH|ENETUNREACH)/.test(codeOf(error)))
+  if (
+    /^(08|25P03|57P0|53300|ECONN|EPIPE|ETIMEDOUT|ENOTFOUND|EAI_AGAIN|ENOENT|EHOSTUNREACH|ENETUNREACH)/.test(
+      codeOf(error),
+    )
+  )
     return true;
   return (
     error instanceof Error &&

@@ -42,6 +42,8 @@ export function exportState(
 ): Promise<Exported> {
   return db.transaction(async (client) => {
     await client.query('SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY');
+    // Whoever takes the lines may be slow.
+    await client.query('SET LOCAL idle_in_transaction_session_timeout = 0');
     const header: Header = { sluice_state: 1, schema: schemaVersion(), project, exported_at: new Date().toISOString() };
     await write(JSON.stringify(header));
     let rows = 0;
@@ -76,6 +78,7 @@ export function exportState(
  */
 export function importState(db: Database, lines: AsyncIterable<string>): Promise<Imported> {
   return db.transaction(async (client) => {
+    await client.query('SET LOCAL idle_in_transaction_session_timeout = 0');
     const loader = new Loader(client, await tablesOf(client));
     let header: Header | null = null;
     let ended = false;

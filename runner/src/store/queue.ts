@@ -184,11 +184,18 @@ export class RunQueue {
   reap(): Promise<string[]> {
     return this.#db.transaction(async (client) => {
       const { rows } = await client.query(
-        `SELECT l.run, l.owner, l.place, l.expires_at < clock_timestamp() AS expired
-         FROM leases l WHERE l.expires_at < clock_timestamp() OR l.place = $1 FOR UPDATE SKIP LOCKED`,
+        `SELECT run, owner, place, expires_at < clock_timestamp() AS expired FROM leases
+         WHERE expires_at < clock_timestamp() OR place = $1`,
         [processPlace()],
       );
-      const dead = rows.filter((row) => row.expired || isGone(row as { owner: string; place: string | null }));
+      const lost = rows.filter((row) => row.expired || isGone(row as { owner: string; place: string | null }));
+      // Only these are locked: whoever stops in the middle would keep the others from being given up.
+      const { rows: dead } = await client.query(
+        `SELECT l.run FROM leases l JOIN unnest($1::uuid[], $2::text[], $3::boolean[]) AS d (run, owner, expired)
+           ON d.run = l.run AND d.owner = l.owner
+         WHERE NOT d.expired OR l.expires_at < clock_timestamp() FOR UPDATE OF l SKIP LOCKED`,
+        [lost.map(({ run }) => run), lost.map(({ owner }) => owner), lost.map(({ expired }) => expired)],
+      );
       for (const { run } of dead) await giveUp(client, String(run));
       return dead.map(({ run }) => String(run));
     });
