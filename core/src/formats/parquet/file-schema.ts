@@ -12,6 +12,7 @@ import { plainPath } from '../shared/path.ts';
 export type FileSchema = JsonObject & { columns: { raw: string; name: string; engine: string }[] };
 
 const MAGIC = 'PAR1';
+const WIDEST_DECIMAL = 38;
 
 /** Reads a file's footer. Throws `format/unreadable` that says what the file is instead. */
 export async function fileSchema(file: LocalFile, engine: Engine): Promise<FileSchema> {
@@ -27,10 +28,37 @@ export async function fileSchema(file: LocalFile, engine: Engine): Promise<FileS
       name: names[i] ?? '',
       engine: String(row.column_type),
     }));
+    await refuseWideDecimals(file, path, columns, engine);
     return { columns };
   } catch (error) {
+    if (error instanceof SluiceError) throw error;
     throw unreadable(file, firstLine(error as Error), error);
   }
+}
+
+/** The engine takes a decimal of more than 38 digits for a double and reads its bytes wrongly: such a file is not read at all. */
+async function refuseWideDecimals(
+  file: LocalFile,
+  path: string,
+  columns: FileSchema['columns'],
+  engine: Engine,
+): Promise<void> {
+  if (!columns.some((column) => column.engine.includes('DOUBLE'))) return;
+  const [wide] = await engine.rows(
+    `SELECT name, precision, scale FROM parquet_schema(${literal(path)}) WHERE converted_type = 'DECIMAL' AND precision > ${WIDEST_DECIMAL}`,
+  );
+  if (!wide) return;
+  const column = String(wide.name);
+  const type = `decimal(${wide.precision},${wide.scale})`;
+  throw new SluiceError(
+    'format/unreadable',
+    'data',
+    `${file.name} cannot be read as Parquet: ${column} is ${type}, and decimals have at most ${WIDEST_DECIMAL} digits`,
+    {
+      where: { path: file.name, column },
+      hint: 'Write the column with fewer digits or as text, or leave the file out with `exclude`.',
+    },
+  );
 }
 
 export function typeOf(column: { engine: string }): DataType {

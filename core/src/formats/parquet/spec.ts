@@ -16,5 +16,6 @@ export const parquetSpec = defineSpec({
     '- A timestamp that is adjusted to UTC is a timestamptz, any other one a timestamp; neither depends on the zone of the machine. INT96 is a timestamp.',
     '- Timestamps are kept to the microsecond; a value with digits beyond it fails the run.',
     '- Unsigned and 128-bit integers become the next wider integer or a decimal, enums text, maps JSON.',
+    '- A file that has a decimal of more than 38 digits fails the run.',
   ].join('\n'),
 });

@@ -61,6 +61,11 @@ export async function visitRecords(
   document.close();
 }
 
+/** The element that holds the records; a path of one name is that of a record that is the root. */
+function holder(path: readonly string[]): string {
+  return path.slice(0, Math.max(1, path.length - 1)).join('/');
+}
+
 type Take = (record: XmlRecord, line: number) => boolean;
 
 class Document {
@@ -105,7 +110,7 @@ class Document {
     // An empty file holds no records.
     if (this.#empty) return;
     this.#parser.close();
-    if (!this.#found) throw this.#failure(`it has no element ${(this.#path ?? []).slice(0, -1).join('/')}`);
+    if (!this.#found) throw this.#failure(`it has no element ${holder(this.#path ?? [])}`);
   }
 
   #opened(tag: SaxesTagPlain): void {
@@ -115,7 +120,8 @@ class Document {
     else {
       if (this.#depth === this.#onPath && this.#matches(tag.name, this.#depth)) this.#onPath++;
       this.#depth++;
-      this.#found ||= this.#onPath === (this.#path?.length ?? 2) - 1;
+      // Nothing holds a record that is the root itself: only the record is found.
+      this.#found ||= this.#onPath > 0 && this.#onPath === (this.#path?.length ?? 2) - 1;
     }
   }
 
