@@ -1,4 +1,6 @@
+import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { previewStream } from '../src/runtime.ts';
 import { type EngineProject, engineProject } from './engine.ts';
 import { type TestDatabase, testDatabase } from './postgres.ts';
 
@@ -36,6 +38,20 @@ ${parts.format ?? ''}${parts.top ?? ''}destination:
 
 const columns = (...list: [string, string][]) =>
   `columns:\n${list.map(([name, type]) => `  - name: ${name}\n    type: ${type}\n`).join('')}`;
+
+/** A preview of a job without references. */
+async function shown(yaml: string) {
+  const [stream] = project.compile(yaml).streams;
+  if (!stream) throw new Error('The job has no stream.');
+  const limits = { rows: 10, memory: 200_000_000, threads: 1, signal: new AbortController().signal };
+  return previewStream({
+    stream,
+    projectDir: project.dir,
+    spool: join(project.dir, 'preview'),
+    ...limits,
+    log: () => {},
+  });
+}
 
 describe('numbers', () => {
   it('beyond 2^53 beside a fraction keep every digit', async () => {
@@ -118,6 +134,19 @@ describe('records', () => {
     await project.ok(yaml);
     expect(await project.rows(yaml, 'SELECT "__proto__", id FROM proto')).toEqual([['{"isAdmin":true}', '1']]);
     expect(({} as { isAdmin?: boolean }).isAdmin).toBeUndefined();
+    expect((await shown(yaml)).rows).toEqual([['{"isAdmin":true}', '1']]);
+  });
+
+  it('show infinite and early dates as a table does', async () => {
+    await project.file('far/a.ndjson', '{"id":1}\n');
+    const day = "      - name: d\n        expression: DATE 'infinity'\n";
+    const list = '      - name: l\n        expression: "[DATE \'-infinity\']"\n';
+    const time = "      - name: t\n        expression: TIMESTAMP '0044-03-15 (BC) 10:00:00'\n";
+    const yaml = job('far', { top: `transform:\n  - derive:\n${day}${list}${time}  - drop: [id]\n` });
+    await project.ok(yaml);
+    const { rows } = await project.table(yaml, 'SELECT d, l, t FROM far');
+    expect(rows).toEqual([['infinity', '["-infinity"]', '0044-03-15 (BC) 10:00:00']]);
+    expect((await shown(yaml)).rows).toEqual(rows);
   });
 
   it('that are bad are set aside with their place', async () => {

@@ -1,6 +1,6 @@
 import type { DuckDBConnection, DuckDBInstance } from '@duckdb/node-api';
 import { openInstance } from '../connectors/shared/duck-instance.ts';
-import { type PlainValue, streamRows } from '../connectors/shared/duck-rows.ts';
+import { type Cell, type PlainValue, plainRows, streamRows } from '../connectors/shared/duck-rows.ts';
 import type { Engine } from '../model/component.ts';
 import { fromDuckType } from '../model/duck.ts';
 import { literal } from '../model/sql.ts';
@@ -60,7 +60,9 @@ class DuckEngine implements OwnedEngine {
 
   async rows(sql: string): Promise<Record<string, string | number | boolean | null>[]> {
     const reader = await this.#connection.runAndReadAll(sql);
-    return reader.getRowObjectsJson() as Record<string, string | number | boolean | null>[];
+    const names = reader.deduplicatedColumnNames();
+    // The driver's own objects are filled by assignment, which loses a column named `__proto__`.
+    return (await plainRows(reader)).map((row) => Object.fromEntries(names.map((name, i) => [name, row[i] as Cell])));
   }
 
   stream(sql: string): AsyncIterable<PlainValue[][]> {

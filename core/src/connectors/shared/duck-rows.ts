@@ -1,4 +1,4 @@
-import type { DuckDBConnection } from '@duckdb/node-api';
+import type { DuckDBConnection, DuckDBResultReader, DuckDBValue, Json } from '@duckdb/node-api';
 import { fromDuckType, toDuckType } from '../../model/duck.ts';
 import { ident } from '../../model/sql.ts';
 import type { Column, DataType } from '../../model/type.ts';
@@ -15,35 +15,40 @@ export async function readRows(
   const columns = reader
     .deduplicatedColumnNames()
     .map((name, i) => ({ name, type: types[i] ?? { kind: 'text' as const } }));
-  // What the driver writes for infinite dates is a day like any other, and what it writes for bytes cannot be read back.
-  const special = types.some((type) => SPECIAL.has(type.kind)) ? reader.getRows() : null;
-  const rows = reader.getRowsJson().map((row, n) =>
-    row.map((value, i) => {
-      const type = types[i] ?? { kind: 'text' };
-      const own = SPECIAL.has(type.kind) ? specialText(special?.[n]?.[i]) : null;
-      return own ?? toCell(value, type);
-    }),
+  const rows = (await plainRows(reader)).map((row) =>
+    row.map((value, i) => toCell(value, types[i] ?? { kind: 'text' })),
   );
   return { columns, rows };
 }
 
-const SPECIAL: ReadonlySet<DataType['kind']> = new Set(['date', 'timestamp', 'timestamptz', 'binary']);
+/** The rows of a result as JSON values, whole numbers beyond 32 bits and decimals as text. */
+export async function plainRows(reader: DuckDBResultReader): Promise<Json[][]> {
+  const { JsonDuckDBValueConverter } = await import('@duckdb/node-api');
+  return reader.convertRows<Json>(
+    (value, type, inner) => specialText(value) ?? JsonDuckDBValueConverter(value, type, inner),
+  );
+}
 
-/** The text of a value that is infinite or bytes; null for any other. */
-function specialText(value: unknown): string | null {
+/**
+ * The text of an infinite date or of bytes, also inside lists and structs; null for any other value. What the driver writes for
+ * an infinite date is a day like any other, and what it writes for bytes cannot be read back.
+ */
+function specialText(value: DuckDBValue): string | null {
   if (value === null || typeof value !== 'object') return null;
-  if ('bytes' in value) return `\\x${Buffer.from(value.bytes as Uint8Array).toString('hex')}`;
-  if (!('isFinite' in value) || value.isFinite) return null;
-  const amount = 'days' in value ? value.days : (value as { micros?: bigint }).micros;
-  return Number(amount ?? 0) > 0 ? 'infinity' : '-infinity';
+  if ('bytes' in value) return `\\x${Buffer.from(value.bytes).toString('hex')}`;
+  if (!('days' in value && 'isFinite' in value) || value.isFinite) return null;
+  return value.days > 0 ? 'infinity' : '-infinity';
 }
 
 function toCell(value: unknown, type: DataType): Cell {
   if (value === null || value === undefined) return null;
   if (typeof value === 'object') return JSON.stringify(value);
   if (type.kind === 'bigint') return Number.isSafeInteger(Number(value)) ? Number(value) : String(value);
-  if (type.kind === 'timestamp') return String(value).replace(' ', 'T');
-  if (type.kind === 'timestamptz') return String(value).replace(' ', 'T').replace(/\+00$/, 'Z');
+  if (type.kind === 'timestamp') return String(value).replace(/^(\S+) (?=\d)/, '$1T');
+  if (type.kind === 'timestamptz')
+    return String(value)
+      .replace(/^(\S+) (?=\d)/, '$1T')
+      .replace(/\+00$/, 'Z');
   return value as Cell;
 }
 
