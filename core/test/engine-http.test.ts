@@ -163,6 +163,9 @@ describe('http against a server', () => {
       server.handler = (_seen, response) => json(response, { data: [] });
       expect((await project.ok(job('path: r\nrecords: data\npagination: {type: page}'))).outcome?.empty).toBe(true);
       expect((await project.ok(job('path: r\nrecords: data'))).outcome?.empty).toBe(true);
+      server.handler = (_seen, response) => json(response, { data: null });
+      expect((await project.ok(job('path: r\nrecords: data\npagination: {type: page}'))).outcome?.empty).toBe(true);
+      expect((await project.ok(job('path: r\nrecords: data'))).outcome?.empty).toBe(true);
       const { error } = await project.run(job('path: r\nrecords: items'));
       expect(error?.code).toBe('source/records');
       expect(error?.hint).toContain('data');

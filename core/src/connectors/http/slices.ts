@@ -33,6 +33,10 @@ export class JsonBytes {
     return this.bytes[from] === 91;
   }
 
+  isNull([from, to]: Slice): boolean {
+    return to - from === 4 && this.bytes.toString('latin1', from, to) === 'null';
+  }
+
   isObject([from]: Slice): boolean {
     return this.bytes[from] === 123;
   }

@@ -103,6 +103,7 @@ class HttpSession implements SourceSession {
       return false;
     }
     if (found === null) throw this.#noRecords(ask.label, bytes);
+    if (records !== undefined && bytes.isNull(found)) return true;
     return bytes.isList(found) && bytes.elements(found).next().done === true;
   }
 
@@ -160,8 +161,10 @@ class HttpSession implements SourceSession {
     const bytes = new JsonBytes(body);
     const whole = bytes.whole();
     const list = bytes.at(whole, this.#settings.records?.split('.') ?? []);
-    if (list === null || !bytes.isList(list)) throw this.#noRecords(label, bytes);
-    const slices = [...bytes.elements(list)];
+    // Some servers write a list without elements as null.
+    const none = this.#settings.records !== undefined && list !== null && bytes.isNull(list);
+    if (list === null || !(none || bytes.isList(list))) throw this.#noRecords(label, bytes);
+    const slices = none ? [] : [...bytes.elements(list)];
     return { page: { ...base, json: { bytes, whole }, rows: slices.length }, slices };
   }
 

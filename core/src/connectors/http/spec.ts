@@ -183,7 +183,7 @@ export const sourceSpec = defineSpec({
       records: {
         ...jsonPath,
         description:
-          'Names that lead to the list of records. Left out: the page is the list, or lines of records (NDJSON) where the server or `format` says so.',
+          'Names that lead to the list of records; null there is a list without records. Left out: the page is the list, or lines of records (NDJSON) where the server or `format` says so.',
         examples: ['data.items'],
       },
       cursor_param: {

@@ -6,6 +6,7 @@ const DEEPEST = 200;
 /** Items of an array that may take no bytes: else a few bytes could stand for any number of them. */
 const MOST_ITEMS = 16 * 1024 * 1024;
 const DAY_MS = 86_400_000;
+const UUID = /^[0-9a-f]{8}(-?)[0-9a-f]{4}\1[0-9a-f]{4}\1[0-9a-f]{4}\1[0-9a-f]{12}$/i;
 
 /** Reads a value as the text that the engine casts to the column's type; null is NULL. */
 export function readText(bytes: Bytes, node: Node): string | null {
@@ -44,7 +45,7 @@ function readScalar(bytes: Bytes, node: Exclude<Node, Nested>): string {
     case 'double':
       return float(bytes.take(8).readDoubleLE());
     case 'string':
-      return bytes.text();
+      return node.logical?.name === 'uuid' ? uuid(bytes.text()) : bytes.text();
     case 'enum': {
       const symbol = node.symbols[bytes.count()];
       if (symbol === undefined) throw new Broken('a value is none of its enum');
@@ -55,6 +56,11 @@ function readScalar(bytes: Bytes, node: Exclude<Node, Nested>): string {
     case 'fixed':
       return binary(bytes.take(node.size), node.logical);
   }
+}
+
+function uuid(text: string): string {
+  if (!UUID.test(text)) throw new Broken('a value is no uuid');
+  return text;
 }
 
 function float(value: number): string {
