@@ -108,8 +108,15 @@ export function badRow(stream: Stream, reject: string, path: string, row: number
   const what = code === 'type/null' ? 'is empty, and nullable is false' : 'does not fit its declared type';
   return new SluiceError(code, 'data', `${path}, row ${row}: ${column} ${what}`, {
     where: { stream: stream.name, path, row, column },
-    hint: `Correct the value, or set \`on_bad_row: quarantine\` to set such rows aside${rule?.format ? ` (the pattern is ${rule.format})` : ''}.`,
+    hint: `Correct the value, or set \`on_bad_row: quarantine\` to set such rows aside${code === 'type/value' ? patternOf(rule) : ''}.`,
   });
+}
+
+/** Dates and times are read as ISO 8601 where no pattern is declared, which those who see them written otherwise have to be told. */
+function patternOf(rule: Stream['columns'][number] | undefined): string {
+  if (rule?.format) return ` (the pattern is ${rule.format})`;
+  const timed = ['date', 'time', 'timestamp', 'timestamptz'].includes(rule?.type?.kind ?? '');
+  return timed ? '; where it is not written as ISO 8601, give the column a `format` such as "%d/%m/%Y"' : '';
 }
 
 /** Rows of landed parts that passed, with their hidden columns. */
