@@ -113,6 +113,30 @@ it.each([
   expect((await project.ok(yaml)).counts.rows_written).toBe(0);
 });
 
+it.each([
+  ['timestamptz', '2024-05-01', '2024-05-02', "'infinity'"],
+  ['date', '2024-05-01', '2024-05-02', "'infinity'"],
+  ['double', '1', '2', "'nan'"],
+])('an infinite value of a %s is loaded once and hides no later row', async (type, first, later, never) => {
+  const name = `never_${type}`;
+  const fill = async (rows: string) => {
+    const { DuckDBInstance } = await import('@duckdb/node-api');
+    const instance = await DuckDBInstance.create(':memory:');
+    const connection = await instance.connect();
+    const typed = `SELECT id, CAST(v AS ${type}) AS upd FROM (VALUES ${rows}) t(id, v)`;
+    await connection.run(`COPY (${typed}) TO '${project.dir}/${name}.parquet'`);
+    connection.closeSync();
+    instance.closeSync();
+  };
+  const yaml = job(name).replace('.csv', '.parquet').replace('    primary_key: true\n', '');
+  await fill(`(1, '${first}'), (2, ${never})`);
+  await project.ok(yaml);
+  await fill(`(1, '${first}'), (2, ${never}), (3, '${later}')`);
+  await project.ok(yaml);
+  await project.ok(yaml);
+  expect(await project.rows(yaml, `SELECT id FROM ${name} ORDER BY id`)).toEqual([['1'], ['2'], ['3']]);
+});
+
 it('an initial_value that is no value of the column is refused', async () => {
   const yaml = job('bad_start', { cursor: 'column: upd\n  initial_value: soon' });
   await project.file('bad_start.csv', 'id,upd\n1,2024-05-01\n');

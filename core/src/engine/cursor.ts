@@ -54,7 +54,9 @@ export function cursorFilter(input: CursorInput): string {
 export async function nextCursor(engine: Engine, sql: string, input: CursorInput): Promise<CursorState | null> {
   const { column, rule, state } = input;
   const name = ident(column.name);
-  const [row] = await engine.rows(`SELECT ${exactText(`max(${name})`, column.type)} AS value FROM (${sql})`);
+  const [row] = await engine.rows(
+    `SELECT ${exactText(greatest(name, column.type), column.type)} AS value FROM (${sql})`,
+  );
   const found = row?.value == null ? null : String(row.value);
   const value = await greater(engine, found, state?.value ?? null, column.type);
   if (value === null) return null;
@@ -77,6 +79,12 @@ export async function nextCursor(engine: Engine, sql: string, input: CursorInput
   );
 }
 
+/** The greatest value. What is infinite or no number counts only where nothing else is: no later value would pass it. */
+function greatest(name: string, { kind }: DataType): string {
+  if (kind !== 'date' && kind !== 'timestamp' && kind !== 'timestamptz' && kind !== 'double') return `max(${name})`;
+  return `coalesce(max(${name}) FILTER (isfinite(${name})), max(${name}))`;
+}
+
 async function greater(engine: Engine, a: string | null, b: string | null, type: DataType): Promise<string | null> {
   if (a === null || b === null) return a ?? b;
   const duck = toDuckType(type);
@@ -88,12 +96,16 @@ async function greater(engine: Engine, a: string | null, b: string | null, type:
 export function exactText(expression: string, type: DataType): string {
   switch (type.kind) {
     case 'timestamptz':
-      return `strftime(${expression} AT TIME ZONE 'UTC', '%Y-%m-%dT%H:%M:%S.%f') || 'Z'`;
+      return finite(expression, `strftime(${expression} AT TIME ZONE 'UTC', '%Y-%m-%dT%H:%M:%S.%f') || 'Z'`);
     case 'timestamp':
-      return `strftime(${expression}, '%Y-%m-%dT%H:%M:%S.%f')`;
+      return finite(expression, `strftime(${expression}, '%Y-%m-%dT%H:%M:%S.%f')`);
     default:
       return `CAST(${expression} AS VARCHAR)`;
   }
+}
+
+function finite(expression: string, text: string): string {
+  return `CASE WHEN isfinite(${expression}) THEN ${text} ELSE CAST(${expression} AS VARCHAR) END`;
 }
 
 export function lookback(bound: string, type: DataType, ms: number): string {
