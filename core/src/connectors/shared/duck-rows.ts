@@ -23,7 +23,8 @@ export async function readRows(
 
 /** The rows of a result as JSON values, whole numbers beyond 32 bits and decimals as text. */
 export async function plainRows(reader: DuckDBResultReader): Promise<Json[][]> {
-  const { JsonDuckDBValueConverter } = await import('@duckdb/node-api');
+  // Bundled, the driver's module has its names under `default` alone.
+  const { JsonDuckDBValueConverter } = (await import('@duckdb/node-api')).default;
   return reader.convertRows<Json>(
     (value, type, inner) => specialText(value) ?? JsonDuckDBValueConverter(value, type, inner),
   );
