@@ -6,6 +6,7 @@ import { fileURLToPath } from 'node:url';
 import { DuckDBInstance } from '@duckdb/node-api';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import {
+  databasesExample,
   type ExampleServer,
   ftpExample,
   gdriveExample,
@@ -15,6 +16,7 @@ import {
   sftpExample,
   warehouseExample,
 } from '../../core/test/example-servers.ts';
+import { noMariaDb } from '../../core/test/mariadb.ts';
 import { noMoto } from '../../core/test/moto.ts';
 import { type TestDatabase, testDatabase } from '../../core/test/postgres.ts';
 import { missing } from '../../core/test/processes.ts';
@@ -57,8 +59,25 @@ const crmTables: Expectation['tables'] = {
 
 const invoices: Pick<Expectation, 'vars' | 'tables' | 'same'> = {
   vars: [],
-  tables: { invoices: { raw: 'select 3::bigint' } },
+  tables: {
+    invoices: { raw: 'select 3::bigint' },
+    catalog: { raw: 'select 2' },
+    deliveries: { raw: 'select 2' },
+    stock: { raw: 'select 2' },
+  },
   same: [
+    {
+      loaded: 'select article, price from catalog order by all',
+      raw: "select * from (values ('000017', 12.50), ('000018', 0.99)) order by all",
+    },
+    {
+      loaded: 'select delivery, weight from deliveries order by all',
+      raw: "select * from (values ('0001', 0.10), ('0002', 99999999999999.99)) order by all",
+    },
+    {
+      loaded: 'select article, pieces from stock order by all',
+      raw: "select * from (values ('000017', 12), ('000018', 0)) order by all",
+    },
     {
       loaded: 'select invoice_no, total::decimal(10,2) as total, file from invoices order by invoice_no',
       raw: `select * from (values ('0007', 1234.50::decimal(10,2), 'out/2025/invoices-1231.csv'),
@@ -105,7 +124,11 @@ const expectations: Record<string, Expectation> = {
   gdrive: {
     vars: [],
     server: gdriveExample,
-    tables: { budget: { raw: 'select 2::bigint', again: true }, uploads: { raw: 'select 2::bigint' } },
+    tables: {
+      budget: { raw: 'select 2::bigint', again: true },
+      uploads: { raw: 'select 2::bigint' },
+      answers: { raw: 'select 1' },
+    },
     same: [
       {
         loaded: 'select cost_center, amount::double as amount from budget order by all',
@@ -127,8 +150,16 @@ const expectations: Record<string, Expectation> = {
   http: {
     vars: [],
     server: httpExample,
-    tables: { orders: { raw: 'select 5::bigint' }, rates: { raw: 'select 2::bigint' } },
+    tables: {
+      orders: { raw: 'select 5::bigint' },
+      rates: { raw: 'select 2::bigint' },
+      catalog: { raw: 'select 2' },
+    },
     same: [
+      {
+        loaded: 'select article, price from catalog order by all',
+        raw: "select * from (values ('000017', 12.50), ('000018', 0.99)) order by all",
+      },
       {
         loaded: 'select id, amount, updated_at::varchar as at from orders order by id',
         raw: `select '0' || i, (i * 1.25)::double, '2026-01-0' || i || ' 10:00:00+00' from range(1, 6) t(i) order by i`,
@@ -143,8 +174,23 @@ const expectations: Record<string, Expectation> = {
       orders: { raw: 'select 3::bigint' },
       flights: { raw: `select count(*) from '${data}/flights-3m.parquet'` },
       archive: { raw: 'select 3::bigint', job: 'archive' },
+      clicks: { raw: 'select 2' },
+      readings: { raw: 'select 2' },
+      sales: { raw: 'select 3' },
     },
     same: [
+      {
+        loaded: 'select id::varchar as id, page from clicks order by all',
+        raw: "select * from (values ('12345678901234567890', '/'), ('2', '/prices')) order by all",
+      },
+      {
+        loaded: 'select sensor, epoch_ms(at) as at, celsius from readings order by all',
+        raw: "select * from (values ('0007', 1767254400250, 21.50), ('0008', 1767254460000, null)) order by all",
+      },
+      {
+        loaded: 'select sale_id, amount from sales order by all',
+        raw: 'select * from (values (1, 10.50), (2, 24.00), (3, 0.99)) order by all',
+      },
       {
         loaded: 'select order_id, amount from archive order by all',
         raw: 'select * from (values (1, 10.25), (2, 20.75), (3, 30.25))',
@@ -188,9 +234,27 @@ const expectations: Record<string, Expectation> = {
       },
     ],
   },
+  databases: {
+    vars: [],
+    server: databasesExample,
+    missing: noMariaDb,
+    tables: { products: { raw: 'select 3' }, receipts: { raw: 'select 2', again: true } },
+    same: [
+      {
+        loaded: 'select product_id, title, price, epoch_us(changed_at) as us from products order by all',
+        raw: `select * from (values (1, 'Größe M', 10.50, 1767254400000001), (2, 'Coat', null, 1767346200500000),
+              (4000000000, 'Hat', 0.99, 1767346200500000)) order by all`,
+      },
+      {
+        loaded: 'select receipt_no, total from receipts order by all',
+        raw: "select * from (values ('0001', 19.75), ('0002', 3.00)) order by all",
+      },
+    ],
+  },
   'messy-files': {
     vars: [],
     tables: {
+      sensors: { raw: 'select 2' },
       orders: { raw: 'select 5::bigint' },
       events: { raw: 'select 3::bigint' },
       readings: { raw: 'select 4::bigint' },
