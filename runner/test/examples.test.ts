@@ -184,7 +184,7 @@ const expectations: Record<string, Expectation> = {
         raw: "select * from (values ('12345678901234567890', '/'), ('2', '/prices')) order by all",
       },
       {
-        loaded: 'select sensor, epoch_ms(at) as at, celsius from readings order by all',
+        loaded: 'select sensor, epoch_ms(readings."at") as ms, celsius from readings order by all',
         raw: "select * from (values ('0007', 1767254400250, 21.50), ('0008', 1767254460000, null)) order by all",
       },
       {
