@@ -9,6 +9,7 @@ export default defineConfig({
       'core/src/**/*.test.ts',
       'core/test/**/*.test.ts',
       'runner/src/**/*.test.ts',
+      'runner/dashboard/*.test.ts',
       'runner/test/**/*.test.ts',
       'lsp/**/*.test.ts',
       'vscode-extension/test/**/*.test.ts',

@@ -46,6 +46,19 @@ await Promise.all([
     outfile: 'vscode-extension/dist/server.mjs',
     entryPoints: ['lsp/src/server.ts'],
   }),
+  // What the extension shows of a job's figures: a page of its own, without a network.
+  build({
+    bundle: true,
+    platform: 'browser',
+    target: 'es2022',
+    format: 'iife',
+    jsx: 'automatic',
+    define: { 'process.env.NODE_ENV': '"production"' },
+    minify: true,
+    logLevel: 'warning',
+    outdir: 'vscode-extension/dist',
+    entryPoints: { metrics: 'runner/dashboard/main.tsx' },
+  }),
   cp('runner/src/store/migrations', 'runner/dist/migrations', { recursive: true }),
   // The pages that show the OpenAPI document are served from here, so that they need no network.
   cp('node_modules/swagger-ui-dist/swagger-ui-bundle.js', 'runner/dist/docs/swagger-ui-bundle.js'),

@@ -1,6 +1,7 @@
 import * as vscode from 'vscode';
 import type { LanguageClient } from 'vscode-languageclient/node';
 import type { DaemonCommands } from './daemon/commands.ts';
+import type { MetricsPanels } from './metrics/panels.ts';
 import { newJob } from './new-job.ts';
 import type { Previews } from './preview.ts';
 import type { FoundJob, Projects } from './project.ts';
@@ -19,6 +20,7 @@ export interface Parts {
   projects: Projects;
   runs: Runs;
   previews: Previews;
+  metrics: MetricsPanels;
   daemon: DaemonCommands;
   log: vscode.LogOutputChannel;
   views: { jobs: JobsView; runs: Tree; connections: ConnectionsView; plan: PlanView };
@@ -29,7 +31,7 @@ type Target = string | JobItem | RunItem | undefined;
 
 /** Registers every command of the palette, the views and the code lenses. */
 export function registerCommands(context: vscode.ExtensionContext, parts: Parts): void {
-  const { client, projects, runs, previews, daemon, log, views } = parts;
+  const { client, projects, runs, previews, metrics, daemon, log, views } = parts;
   const on = (name: string, run: (...args: never[]) => unknown): void => {
     context.subscriptions.push(vscode.commands.registerCommand(`sluice.${name}`, run));
   };
@@ -54,6 +56,7 @@ export function registerCommands(context: vscode.ExtensionContext, parts: Parts)
   onJob('startOnDaemon', (found) => daemon.start(found));
   onJob('stopOnDaemon', (found) => daemon.stop(found));
   onJob('pause', (found) => daemon.pause(found));
+  onJob('showMetrics', (found) => metrics.show(found));
   onJob('resume', (found) => daemon.resume(found));
   on('connectDaemon', () => daemon.connect(projects));
   on('startDaemon', () => daemon.startLocal(projects));

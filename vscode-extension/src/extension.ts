@@ -6,6 +6,7 @@ import { Daemons } from './daemon/api.ts';
 import { DaemonCommands } from './daemon/commands.ts';
 import { DaemonJobs } from './daemon/jobs.ts';
 import { followLanguage } from './language-id.ts';
+import { MetricsPanels } from './metrics/panels.ts';
 import { Previews } from './preview.ts';
 import { Projects } from './project.ts';
 import { Failures } from './runs/failures.ts';
@@ -37,7 +38,8 @@ export async function activate(context: vscode.ExtensionContext): Promise<void> 
   context.subscriptions.push(daemonJobs.onDidEnd(({ dir, job, errors }) => void failures.show(dir, job, errors)));
   tellServer(context, made, { projects, runs, daemon: daemonJobs });
   const daemon = new DaemonCommands(daemons, daemonJobs, log);
-  registerCommands(context, { client: made, projects, runs, previews: new Previews(), daemon, log, views });
+  const panels = { previews: new Previews(), metrics: new MetricsPanels(context, daemons) };
+  registerCommands(context, { client: made, projects, runs, ...panels, daemon, log, views });
   // Trust may be granted while the server starts: what it was told then is told anew.
   const grant = vscode.workspace.onDidGrantWorkspaceTrust(async () => {
     await starting;

@@ -8,6 +8,14 @@ export interface DaemonAddress {
   token: string;
 }
 
+/** What a live stream hands out. */
+export interface LiveEvent {
+  /** A reader that was cut off gives it as `after`. */
+  id: string;
+  type: string;
+  data: unknown;
+}
+
 /** What a person gave for a daemon elsewhere, under the folder of the project. */
 const SECRET = 'sluice.daemon:';
 
@@ -38,7 +46,7 @@ export class Daemons {
   }
 
   /** Events of a live stream until it ends, or `signal` does; none where there is no daemon. */
-  async *follow(dir: string, path: string, signal: AbortSignal): AsyncGenerator<{ type: string; data: unknown }> {
+  async *follow(dir: string, path: string, signal: AbortSignal): AsyncGenerator<LiveEvent> {
     const address = await this.addressOf(dir);
     if (!address) return;
     const answer = await fetch(`${address.url}/api/v1${path}`, { headers: headersOf(address), signal });
@@ -52,7 +60,8 @@ export class Daemons {
       for (const event of events) {
         const field = (name: string): string | undefined => new RegExp(`^${name}: (.*)$`, 'm').exec(event)?.[1];
         const data = field('data');
-        if (data !== undefined) yield { type: field('event') ?? 'message', data: JSON.parse(data) };
+        if (data !== undefined)
+          yield { id: field('id') ?? '', type: field('event') ?? 'message', data: JSON.parse(data) };
       }
     }
   }

@@ -11,7 +11,7 @@ export interface Execution {
   created_at: string;
   started_at: string | null;
   finished_at: string | null;
-  counts: { rows_written?: number } | null;
+  counts: { rows_read?: number; rows_written?: number; rows_rejected?: number; bytes_read?: number } | null;
   error: RunError | null;
 }
 

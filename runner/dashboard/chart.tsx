@@ -1,0 +1,74 @@
+import { useEffect, useRef } from 'react';
+import uPlot from 'uplot';
+import { type Line, WINDOW_MS } from './series.ts';
+
+const HEIGHT = 130;
+
+interface ChartProps {
+  title: string;
+  /** The newest value in words. */
+  now: string;
+  line: Line;
+  text(value: number): string;
+  /** Anything that changes with the colours of the page. */
+  theme: string;
+}
+
+/** One live chart. It is drawn anew when the colours change, since a canvas knows no style sheet. */
+export function Chart({ title, now, line, text, theme }: ChartProps) {
+  const place = useRef<HTMLDivElement>(null);
+  const plot = useRef<uPlot | null>(null);
+  const words = useRef(text);
+  const newest = useRef(line);
+  words.current = text;
+  newest.current = line;
+
+  // The theme is what the colours are read from.
+  useEffect(() => {
+    const parent = place.current;
+    if (!parent) return;
+    const made = new uPlot(
+      optionsFor(parent, (value) => words.current(value)),
+      newest.current,
+      parent,
+    );
+    plot.current = made;
+    const sizes = new ResizeObserver(() => made.setSize({ width: parent.clientWidth, height: HEIGHT }));
+    sizes.observe(parent);
+    return () => {
+      sizes.disconnect();
+      made.destroy();
+    };
+  }, [theme]);
+
+  useEffect(() => plot.current?.setData(line), [line]);
+
+  return (
+    <section className="chart" aria-label={`${title}: ${now}`}>
+      <h2>
+        {title} <output>{now}</output>
+      </h2>
+      <div ref={place} />
+    </section>
+  );
+}
+
+function optionsFor(parent: HTMLElement, text: (value: number) => string): uPlot.Options {
+  const style = getComputedStyle(parent);
+  const color = (name: string): string => style.getPropertyValue(name).trim();
+  const axis = { stroke: color('--dim'), grid: { stroke: color('--rule'), width: 1 }, ticks: { show: false } };
+  return {
+    ...{ width: parent.clientWidth || 300, height: HEIGHT },
+    legend: { show: false },
+    cursor: { drag: { x: false, y: false } },
+    scales: {
+      x: { range: (_plot, _min, max) => [(max ?? 0) - WINDOW_MS / 1000, max ?? 0] },
+      y: { range: (_plot, _min, max) => [0, max > 0 ? max * 1.1 : 1] },
+    },
+    axes: [
+      { ...axis, values: (_plot, at) => at.map((seconds) => new Date(seconds * 1000).toLocaleTimeString()), space: 90 },
+      { ...axis, values: (_plot, at) => at.map(text), size: 70, space: 30 },
+    ],
+    series: [{}, { stroke: color('--line'), fill: color('--fill'), width: 1.5, spanGaps: false }],
+  };
+}

@@ -1,0 +1,121 @@
+import { useEffect, useMemo, useReducer, useState } from 'react';
+import { Chart } from './chart.tsx';
+import type { RunFacts, Sample, ToPanel } from './protocol.ts';
+import { bytesPerSecond, heard, lineOf, NOTHING } from './series.ts';
+import { bytesText, countText, durationText, totals } from './words.ts';
+
+interface Figure {
+  title: string;
+  value(sample: Sample, before: Sample | null): number | null;
+  text(value: number | null): string;
+}
+
+const perSecond = (text: string, value: number | null): string => (value === null ? text : `${text}/s`);
+
+const FIGURES: readonly Figure[] = [
+  {
+    title: 'Rows a second',
+    value: ({ rowsPerSecond }) => rowsPerSecond,
+    text: (value) => perSecond(countText(value), value),
+  },
+  { title: 'Bytes a second', value: bytesPerSecond, text: (value) => perSecond(bytesText(value), value) },
+  { title: 'Rows rejected', value: ({ rejected }) => rejected, text: countText },
+  { title: 'Memory', value: ({ memory }) => memory, text: bytesText },
+  { title: 'Workers', value: ({ workers }) => workers, text: countText },
+];
+
+/** The figures of one job's newest run, and its last runs. */
+export function Panel({ job, ready }: { job: string; ready(): void }) {
+  const [state, hear] = useReducer(heard, NOTHING);
+  const theme = useTheme();
+  useEffect(() => {
+    const listen = ({ data }: MessageEvent<ToPanel>): void => hear(data);
+    window.addEventListener('message', listen);
+    ready();
+    return () => window.removeEventListener('message', listen);
+  }, [ready]);
+  const { reach, runs, run, samples } = state;
+  const shown = runs.find(({ id }) => id === run) ?? runs[0];
+  const lines = useMemo(() => FIGURES.map(({ value }) => lineOf(samples, value)), [samples]);
+  const isAway = reach !== null && !reach.reached;
+  return (
+    <main>
+      <h1>{job}</h1>
+      {isAway && <p className="away">Not connected: {reach.why ?? 'no daemon runs for this project'}. Tried again.</p>}
+      {shown ? <Summary run={shown} last={samples.at(-1)} /> : <p className="dim">{waiting(reach)}</p>}
+      <div className="charts">
+        {FIGURES.map(({ title, text }, i) => {
+          const line = lines[i] ?? [[], []];
+          return (
+            <Chart key={title} title={title} now={text(line[1].at(-1) ?? null)} line={line} text={text} theme={theme} />
+          );
+        })}
+      </div>
+      {runs.length > 0 && <Runs runs={runs} />}
+    </main>
+  );
+}
+
+function waiting(reach: { reached: boolean } | null): string {
+  if (reach === null) return 'Asking the daemon…';
+  return reach.reached ? 'The job has not run yet.' : '';
+}
+
+function Summary({ run, last }: { run: RunFacts; last: Sample | undefined }) {
+  return (
+    <>
+      <p className="totals">
+        <b className={`state ${run.status}`}>{run.status}</b>
+        {totals(run, last).map(([label, text]) => (
+          <span key={label}>
+            <span className="dim">{label}</span> <output>{text}</output>
+          </span>
+        ))}
+      </p>
+      {run.error && <p className="away">{run.error}</p>}
+    </>
+  );
+}
+
+function Runs({ runs }: { runs: readonly RunFacts[] }) {
+  return (
+    <table>
+      <caption>Last runs</caption>
+      <thead>
+        <tr>
+          {['began', 'state', 'read', 'written', 'rejected', 'bytes', 'took'].map((name) => (
+            <th key={name}>{name}</th>
+          ))}
+        </tr>
+      </thead>
+      <tbody>
+        {runs.map(({ id, startedAt, createdAt, status, rows, written, rejected, bytes, finishedAt }) => (
+          <tr key={id}>
+            <td>{new Date(startedAt ?? createdAt).toLocaleString()}</td>
+            <td className={`state ${status}`}>{status}</td>
+            {[countText(rows), countText(written), countText(rejected), bytesText(bytes)].map((text, i) => (
+              <td key={i}>{text}</td>
+            ))}
+            <td>{durationText(startedAt, finishedAt)}</td>
+          </tr>
+        ))}
+      </tbody>
+    </table>
+  );
+}
+
+function themeNow(): string {
+  return `${document.body.className} ${document.documentElement.getAttribute('style') ?? ''}`;
+}
+
+/** Changes when the editor's colours do. */
+function useTheme(): string {
+  const [theme, set] = useState(themeNow);
+  useEffect(() => {
+    const changes = new MutationObserver(() => set(themeNow()));
+    for (const node of [document.body, document.documentElement])
+      changes.observe(node, { attributes: true, attributeFilter: ['class', 'style'] });
+    return () => changes.disconnect();
+  }, []);
+  return theme;
+}
