@@ -2,7 +2,11 @@ import { useEffect, useRef } from 'react';
 import uPlot from 'uplot';
 import { type Line, WINDOW_MS } from './series.ts';
 
-const HEIGHT = 130;
+const HEIGHT = 120;
+/** The least that a chart spans, in seconds: a run that has just begun is no dot at its end. */
+const LEAST_S = 20;
+/** Steps of a scale: there is no half a row. */
+const WHOLE = Array.from({ length: 16 }, (_, power) => [1, 2, 5].map((step) => step * 10 ** power)).flat();
 
 interface ChartProps {
   title: string;
@@ -53,22 +57,39 @@ export function Chart({ title, now, line, text, theme }: ChartProps) {
   );
 }
 
+/** A value between two gaps is no line: it is drawn as a point. */
+const LONE: uPlot.Series.Points = {
+  show: true,
+  size: 4,
+  filter: ({ data }, series) => {
+    const values = data[series] ?? [];
+    const known = (i: number): boolean => typeof values[i] === 'number';
+    return Array.from(values.keys()).filter((i) => known(i) && !known(i - 1) && !known(i + 1));
+  },
+};
+
 function optionsFor(parent: HTMLElement, text: (value: number) => string): uPlot.Options {
   const style = getComputedStyle(parent);
   const color = (name: string): string => style.getPropertyValue(name).trim();
   const axis = { stroke: color('--dim'), grid: { stroke: color('--rule'), width: 1 }, ticks: { show: false } };
   return {
     ...{ width: parent.clientWidth || 300, height: HEIGHT },
+    padding: [8, 24, 0, 0],
     legend: { show: false },
     cursor: { drag: { x: false, y: false } },
     scales: {
-      x: { range: (_plot, _min, max) => [(max ?? 0) - WINDOW_MS / 1000, max ?? 0] },
+      x: { range: (_plot, min, max) => [Math.max(Math.min(min, max - LEAST_S), max - WINDOW_MS / 1000), max] },
       y: { range: (_plot, _min, max) => [0, max > 0 ? max * 1.1 : 1] },
     },
     axes: [
-      { ...axis, values: (_plot, at) => at.map((seconds) => new Date(seconds * 1000).toLocaleTimeString()), space: 90 },
-      { ...axis, values: (_plot, at) => at.map(text), size: 70, space: 30 },
+      {
+        ...axis,
+        values: (_plot, at) => at.map((seconds) => new Date(seconds * 1000).toLocaleTimeString('en-GB')),
+        space: 90,
+        size: 28,
+      },
+      { ...axis, values: (_plot, at) => at.map(text), size: 70, space: 30, incrs: WHOLE },
     ],
-    series: [{}, { stroke: color('--line'), fill: color('--fill'), width: 1.5, spanGaps: false }],
+    series: [{}, { stroke: color('--line'), fill: color('--fill'), width: 1.5, spanGaps: false, points: LONE }],
   };
 }

@@ -37,23 +37,35 @@ export function Panel({ job, ready }: { job: string; ready(): void }) {
   const { reach, runs, run, samples } = state;
   const shown = runs.find(({ id }) => id === run) ?? runs[0];
   const lines = useMemo(() => FIGURES.map(({ value }) => lineOf(samples, value)), [samples]);
-  const isAway = reach !== null && !reach.reached;
   return (
     <main>
       <h1>{job}</h1>
-      {isAway && <p className="away">Not connected: {reach.why ?? 'no daemon runs for this project'}. Tried again.</p>}
+      {reach && !reach.reached && <p className="away">{noFigures(reach.why)}</p>}
       {shown ? <Summary run={shown} last={samples.at(-1)} /> : <p className="dim">{waiting(reach)}</p>}
-      <div className="charts">
-        {FIGURES.map(({ title, text }, i) => {
-          const line = lines[i] ?? [[], []];
-          return (
-            <Chart key={title} title={title} now={text(line[1].at(-1) ?? null)} line={line} text={text} theme={theme} />
-          );
-        })}
-      </div>
+      {samples.length > 0 && (
+        <div className="charts">
+          {FIGURES.map(({ title, text }, i) => {
+            const line = lines[i] ?? [[], []];
+            return (
+              <Chart
+                key={title}
+                title={title}
+                now={text(line[1].at(-1) ?? null)}
+                line={line}
+                text={text}
+                theme={theme}
+              />
+            );
+          })}
+        </div>
+      )}
       {runs.length > 0 && <Runs runs={runs} />}
     </main>
   );
+}
+
+function noFigures(why: string | null): string {
+  return `No figures now: ${(why ?? 'no daemon runs for this project').replace(/\.$/, '')}. It is asked again every few seconds.`;
 }
 
 function waiting(reach: { reached: boolean } | null): string {

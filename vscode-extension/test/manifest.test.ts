@@ -109,6 +109,8 @@ describe('the package', () => {
       'package.json',
       'dist/extension.cjs',
       'dist/server.mjs',
+      'dist/metrics.js',
+      'dist/metrics.css',
       'syntaxes/sluice.tmLanguage.json',
       'media/walkthrough/open.md',
       'readme.md',
