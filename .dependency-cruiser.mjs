@@ -49,9 +49,9 @@ export default {
     ),
     rule(
       'extension-starts-lsp',
-      'The extension imports types only.',
+      'The extension imports types only: those of what it posts to its page.',
       { path: '^vscode-extension/src' },
-      { path: '^(core|runner|lsp)/', dependencyTypesNot: ['type-only'] },
+      { path: '^(core|runner|lsp)/', pathNot: '^runner/dashboard/protocol\\.ts$' },
     ),
     rule(
       'secrets-late',

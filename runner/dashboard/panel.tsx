@@ -91,28 +91,32 @@ function Summary({ run, last }: { run: RunFacts; last: Sample | undefined }) {
 
 function Runs({ runs }: { runs: readonly RunFacts[] }) {
   return (
-    <table>
-      <caption>Last runs</caption>
-      <thead>
-        <tr>
-          {['began', 'state', 'read', 'written', 'rejected', 'bytes', 'took'].map((name) => (
-            <th key={name}>{name}</th>
-          ))}
-        </tr>
-      </thead>
-      <tbody>
-        {runs.map(({ id, startedAt, createdAt, status, rows, written, rejected, bytes, finishedAt }) => (
-          <tr key={id}>
-            <td>{new Date(startedAt ?? createdAt).toLocaleString()}</td>
-            <td className={`state ${status}`}>{status}</td>
-            {[countText(rows), countText(written), countText(rejected), bytesText(bytes)].map((text, i) => (
-              <td key={i}>{text}</td>
+    <div className="runs">
+      <table>
+        <caption>Last runs</caption>
+        <thead>
+          <tr>
+            {['began', 'state', 'read', 'written', 'rejected', 'bytes', 'took'].map((name) => (
+              <th key={name}>{name}</th>
             ))}
-            <td>{durationText(startedAt, finishedAt)}</td>
           </tr>
-        ))}
-      </tbody>
-    </table>
+        </thead>
+        <tbody>
+          {runs.map(({ id, startedAt, createdAt, status, rows, written, rejected, bytes, finishedAt }) => (
+            <tr key={id}>
+              <td>
+                {new Date(startedAt ?? createdAt).toLocaleString('en-GB', { dateStyle: 'short', timeStyle: 'medium' })}
+              </td>
+              <td className={`state ${status}`}>{status}</td>
+              {[countText(rows), countText(written), countText(rejected), bytesText(bytes)].map((text, i) => (
+                <td key={i}>{text}</td>
+              ))}
+              <td>{durationText(startedAt, finishedAt)}</td>
+            </tr>
+          ))}
+        </tbody>
+      </table>
+    </div>
   );
 }
 
