@@ -159,6 +159,18 @@ describe('http against a server', () => {
       expect(error).toMatchObject({ code: 'source/pagination' });
     });
 
+    it('an empty document between pages is a broken answer, not the end', async () => {
+      let asked = 0;
+      server.handler = ({ query }, response) => {
+        const page = Number(query.page ?? 1);
+        if (page === 2 && asked++ === 0) response.writeHead(200, { 'content-type': 'application/json' }).end();
+        else json(response, { data: page < 4 ? [{ id: page }] : [] });
+      };
+      const yaml = job('path: r\nrecords: data\npagination: {type: page, param: page}');
+      expect((await project.ok(yaml)).counts.rows_written).toBe(3);
+      expect(asked).toBe(2);
+    });
+
     it('nothing new is no failure', async () => {
       server.handler = (_seen, response) => json(response, { data: [] });
       expect((await project.ok(job('path: r\nrecords: data\npagination: {type: page}'))).outcome?.empty).toBe(true);

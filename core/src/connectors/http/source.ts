@@ -145,7 +145,8 @@ class HttpSession implements SourceSession {
     const body = await collect(answer.body, MAX_PAGE);
     const { link } = answer.headers;
     const base = { number, url: answer.url, link: Array.isArray(link) ? link.join(', ') : link, body };
-    if (answer.status === 204 || body.length === 0) return { page: { ...base, json: null, rows: 0 }, slices: [] };
+    const isNothing = answer.status === 204 || (body.length === 0 && !this.#wantsJson(answer));
+    if (isNothing) return { page: { ...base, json: null, rows: 0 }, slices: [] };
     if (this.#isLines(answer)) {
       const count = body
         .toString('latin1')
@@ -153,7 +154,7 @@ class HttpSession implements SourceSession {
         .filter((line) => line.trim() !== '').length;
       return { page: { ...base, json: null, rows: count }, slices: [], lines: true };
     }
-    if (!looksLikeJson(body)) {
+    if (body.length > 0 && !looksLikeJson(body)) {
       // A page of another format has a line of names, and rows behind it.
       const lines = body.toString('latin1').trimEnd().split('\n').length;
       return { page: { ...base, json: null, rows: Math.max(0, lines - 1) }, slices: [] };
@@ -172,6 +173,12 @@ class HttpSession implements SourceSession {
   #lineFormat(): LocalFile['format'] {
     const { records } = this.#settings;
     return { ...NDJSON, settings: { ...NDJSON.settings, ...(records === undefined ? {} : { records }) } };
+  }
+
+  /** A document of JSON is never empty: a server that sends none where it says one was cut short. */
+  #wantsJson(answer: Answer): boolean {
+    if (this.#isLines(answer)) return false;
+    return this.#settings.records !== undefined || /\bjson\b/i.test(answer.headers['content-type'] ?? '');
   }
 
   /** By the job's word, else by the server's. */
