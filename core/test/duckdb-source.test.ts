@@ -62,7 +62,8 @@ describe('source duckdb', () => {
     await project.ok(yaml);
     const { columns } = await project.table(yaml, 'SELECT * FROM own');
     expect(columns.map(({ name }) => name)).toEqual(['_file_2', '_row_2', 'sluice_raw', 'id']);
-    expect(await project.rows(yaml, 'SELECT * FROM own')).toEqual([['a', 'b', 'c', 1]]);
+    expect(await project.rows(yaml, 'SELECT * FROM own')).toEqual([['a', 'b', 'c', '1']]);
+    await sql('DROP TABLE own');
   });
 
   it('keeps infinity, NaN, years before 1, empty texts and odd names', async () => {
