@@ -3,6 +3,8 @@ import uPlot from 'uplot';
 import { type Line, WINDOW_MS } from './series.ts';
 
 const HEIGHT = 120;
+/** Room that a moment takes, in pixels. */
+const LABEL = 90;
 /** The least that a chart spans, in seconds: a run that has just begun is no dot at its end. */
 const LEAST_S = 20;
 /** Steps of a scale: there is no half a row. */
@@ -68,6 +70,12 @@ const LONE: uPlot.Series.Points = {
   },
 };
 
+/** Moments that are named: as many as there is room for, none so near to an edge that it would be cut off. */
+function moments(plot: uPlot, _axis: number, from: number, to: number): number[] {
+  const count = Math.max(1, Math.floor(plot.bbox.width / devicePixelRatio / LABEL));
+  return Array.from({ length: count }, (_, i) => Math.round(from + ((i + 0.5) / count) * (to - from)));
+}
+
 function optionsFor(parent: HTMLElement, text: (value: number) => string): uPlot.Options {
   const style = getComputedStyle(parent);
   const color = (name: string): string => style.getPropertyValue(name).trim();
@@ -85,7 +93,7 @@ function optionsFor(parent: HTMLElement, text: (value: number) => string): uPlot
       {
         ...axis,
         values: (_plot, at) => at.map((seconds) => new Date(seconds * 1000).toLocaleTimeString('en-GB')),
-        space: 90,
+        splits: moments,
         size: 28,
       },
       { ...axis, values: (_plot, at) => at.map(text), size: 70, space: 30, incrs: WHOLE },

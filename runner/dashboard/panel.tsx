@@ -2,7 +2,7 @@ import { useEffect, useMemo, useReducer, useState } from 'react';
 import { Chart } from './chart.tsx';
 import type { RunFacts, Sample, ToPanel } from './protocol.ts';
 import { bytesPerSecond, heard, lineOf, NOTHING } from './series.ts';
-import { bytesText, countText, durationText, totals } from './words.ts';
+import { bytesText, countText, durationText, momentText, totals } from './words.ts';
 
 interface Figure {
   title: string;
@@ -37,6 +37,7 @@ export function Panel({ job, ready }: { job: string; ready(): void }) {
   const { reach, runs, run, samples } = state;
   const shown = runs.find(({ id }) => id === run) ?? runs[0];
   const lines = useMemo(() => FIGURES.map(({ value }) => lineOf(samples, value)), [samples]);
+  const over = runs.filter(({ finishedAt }) => finishedAt !== null);
   return (
     <main>
       <h1>{job}</h1>
@@ -59,7 +60,7 @@ export function Panel({ job, ready }: { job: string; ready(): void }) {
           })}
         </div>
       )}
-      {runs.length > 0 && <Runs runs={runs} />}
+      {over.length > 0 && <Runs runs={over} />}
     </main>
   );
 }
@@ -104,9 +105,7 @@ function Runs({ runs }: { runs: readonly RunFacts[] }) {
         <tbody>
           {runs.map(({ id, startedAt, createdAt, status, rows, written, rejected, bytes, finishedAt }) => (
             <tr key={id}>
-              <td>
-                {new Date(startedAt ?? createdAt).toLocaleString('en-GB', { dateStyle: 'short', timeStyle: 'medium' })}
-              </td>
+              <td>{momentText(new Date(startedAt ?? createdAt), new Date())}</td>
               <td className={`state ${status}`}>{status}</td>
               {[countText(rows), countText(written), countText(rejected), bytesText(bytes)].map((text, i) => (
                 <td key={i}>{text}</td>

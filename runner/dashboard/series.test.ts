@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { RunFacts, Sample } from './protocol.ts';
 import { bytesPerSecond, heard, lineOf, NOTHING, WINDOW_MS } from './series.ts';
-import { bytesText, countText, durationText, totals } from './words.ts';
+import { bytesText, countText, durationText, momentText, totals } from './words.ts';
 
 const NONE = { rows: null, rowsPerSecond: null, bytes: null, rejected: null, memory: null, workers: null };
 const at = (seconds: number, more: Partial<Sample> = {}): Sample => ({ ...NONE, at: seconds * 1000, ...more });
@@ -66,6 +66,12 @@ describe('words', () => {
     expect([countText(null), bytesText(null), durationText(null, null)]).toEqual(Array(3).fill('not known'));
     expect([countText(0), bytesText(0)]).toEqual(['0', '0 B']);
     expect(Object.fromEntries(totals(run, undefined))['rows rejected']).toBe('not known');
+  });
+
+  it('leave out the day of what was today', () => {
+    const at = new Date(2026, 0, 2, 3, 4, 5);
+    expect(momentText(at, new Date(2026, 0, 2, 23))).toBe('03:04:05');
+    expect(momentText(at, new Date(2026, 0, 3))).toBe('2026-01-02 03:04:05');
   });
 
   it('take the counts of a run that is over before those of its last sample', () => {

@@ -27,6 +27,13 @@ export function durationText(from: string | null, to: string | number | null): s
     : `${Math.floor(minutes / 60)} h ${minutes % 60} min`;
 }
 
+/** A moment as it is spoken of `now`: the day is said of other days alone. */
+export function momentText(at: Date, now: Date): string {
+  const time = at.toLocaleTimeString('en-GB');
+  const day = `${at.getFullYear()}-${String(at.getMonth() + 1).padStart(2, '0')}-${String(at.getDate()).padStart(2, '0')}`;
+  return at.toDateString() === now.toDateString() ? time : `${day} ${time}`;
+}
+
 /** How a run stands, each as a label and its text. Once it is over its own counts are the truth, before that the newest sample. */
 export function totals(run: RunFacts, last: Sample | undefined): [label: string, text: string][] {
   return [

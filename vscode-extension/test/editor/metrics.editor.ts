@@ -89,13 +89,10 @@ describe('the metrics of a job', () => {
     await totals.filter({ hasText: 'rows rejected not known' }).waitFor();
     api.release('two');
     await totals.filter({ hasText: 'rows read 2,000' }).waitFor();
-    expect(await panel.locator('.chart h2').allTextContents()).toEqual([
-      expect.stringMatching(/^Rows a second [\d,.]+\/s$/),
-      expect.stringMatching(/^Bytes a second [\d,.]+ k?B\/s$/),
-      'Rows rejected not known',
-      expect.stringMatching(/^Memory [\d.]+ MB$/),
-      expect.stringMatching(/^Workers \d$/),
-    ]);
+    const titles = panel.locator('.chart h2');
+    for (const text of [/^Rows a second [\d,.]+\/s$/, /^Bytes a second [\d.]+ k?B\/s$/, /^Memory [\d.]+ MB$/])
+      await titles.filter({ hasText: text }).waitFor();
+    for (const text of [/^Rows rejected not known$/, /^Workers \d$/]) await titles.filter({ hasText: text }).waitFor();
     await editor.shot('metrics-running');
     api.release('three');
     await totals.filter({ hasText: 'succeeded' }).filter({ hasText: 'rows written 3,000' }).waitFor();
