@@ -20,8 +20,9 @@ it.each([1, 3])('destinations are told what the run may use, by %i tasks and by 
   });
   const name = `budget_${tasks}`;
   for (let i = 0; i < tasks; i++) await project.file(`${name}/${i}.csv`, 'id\n1\n');
+  // A step that counts rows keeps the tasks apart: without one the engine's own threads load them all.
   await project.ok(
-    `name: ${name}\nsource:\n  type: local\n  path: ${name}/*.csv\ncompute:\n  memory: 600MB\n  workers:\n    min: ${tasks}\n    max: ${tasks}\n`,
+    `name: ${name}\nsource:\n  type: local\n  path: ${name}/*.csv\ntransform:\n  - filter: id > 0\ncompute:\n  memory: 600MB\n  workers:\n    min: ${tasks}\n    max: ${tasks}\n`,
     { cores: 6 },
   );
   spy.mockRestore();
