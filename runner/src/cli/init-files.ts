@@ -73,8 +73,10 @@ const ORDERS = `order_id,customer,zip,ordered_on,status,amount
 1010,Jun Watanabe,98109,2026-01-18,shipped,88.00
 `;
 
+/** The extension's language for job files; the schemas are for editors that know YAML alone. */
 const SETTINGS = `${JSON.stringify(
   {
+    'files.associations': { 'sluice.yaml': 'sluice', '**/jobs/**/*.{yaml,yml}': 'sluice', '*.sluice.yaml': 'sluice' },
     'yaml.schemas': {
       '.vscode/sluice-project.schema.json': 'sluice.yaml',
       '.vscode/sluice-job.schema.json': ['jobs/**/*.yaml', 'jobs/**/*.yml', '**/*.sluice.yaml'],
