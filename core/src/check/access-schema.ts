@@ -1,5 +1,6 @@
 import type { Schema } from '../spec/schema.ts';
 import { RUNTIME_SCHEMAS } from './host.ts';
+import { jobMatch } from './match-schema.ts';
 import { object } from './object-schema.ts';
 
 /** From the least to the most. */
@@ -56,23 +57,7 @@ const oidc: Schema = object(
 RUNTIME_SCHEMAS.add(oidc);
 
 const rule: Schema = object('Narrows who may do what with the jobs that it matches.', {
-  match: {
-    ...object('Which jobs. Left out: all of them.', {
-      path: {
-        type: 'array',
-        items: { type: 'string', 'x-kind': 'glob' },
-        'x-shorthand': '',
-        description: 'Patterns of the job file, from the project folder.',
-      },
-      tags: {
-        type: 'array',
-        items: { type: 'string' },
-        'x-shorthand': '',
-        description: 'Jobs that carry all of these.',
-      },
-    }),
-    minProperties: 1,
-  },
+  match: jobMatch,
   view: { ...who, description: 'Who sees the job at all; for others it does not exist. Left out: not narrowed.' },
   run: { ...who, description: 'Who starts, stops, pauses, backfills and replays it. Left out: not narrowed.' },
   edit: { ...who, description: 'Who changes and deletes it through the API. Left out: not narrowed.' },

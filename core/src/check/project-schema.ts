@@ -5,6 +5,7 @@ import { channels } from './channel-schema.ts';
 import { connectionSchema } from './component-schemas.ts';
 import { PARTIAL_SCHEMAS, RUNTIME_SCHEMAS } from './host.ts';
 import { jobSchema, limits } from './job-schema.ts';
+import { jobMatch } from './match-schema.ts';
 import { secrets } from './secrets-schema.ts';
 
 const variable: Schema = {
@@ -120,26 +121,7 @@ export const projectSchema: Schema = {
         additionalProperties: false,
         required: ['set'],
         properties: {
-          match: {
-            type: 'object',
-            additionalProperties: false,
-            minProperties: 1,
-            description: 'Which jobs. Left out: all of them.',
-            properties: {
-              path: {
-                type: 'array',
-                items: { type: 'string', 'x-kind': 'glob' },
-                'x-shorthand': '',
-                description: 'Patterns of the job file, from the project folder.',
-              },
-              tags: {
-                type: 'array',
-                items: { type: 'string' },
-                'x-shorthand': '',
-                description: 'Jobs that carry all of these.',
-              },
-            },
-          },
+          match: jobMatch,
           set,
         },
       },

@@ -61,13 +61,12 @@ export function applyPlan(db: Database, application: Application): Promise<numbe
         const row = known.get(name);
         return row?.job_hash !== hash || row.file !== file;
       });
-      const changed = await client.query(
+      await client.query(
         `INSERT INTO applied_jobs (project, target, job, file, job_hash, definition, version)
          SELECT $1, $2, d.job, d.file, d.hash, d.definition::json, $3
          FROM unnest($4::text[], $5::text[], $6::text[], $7::text[]) AS d (job, file, hash, definition)
          ON CONFLICT (project, target, job) DO UPDATE
-         SET file = excluded.file, job_hash = excluded.job_hash, definition = excluded.definition, version = excluded.version
-         RETURNING job`,
+         SET file = excluded.file, job_hash = excluded.job_hash, definition = excluded.definition, version = excluded.version`,
         [
           ...key,
           version,
@@ -77,7 +76,7 @@ export function applyPlan(db: Database, application: Application): Promise<numbe
           differing.map((job) => JSON.stringify(job)),
         ],
       );
-      const names = new Set(changed.rows.map((row) => String(row.job)));
+      const names = new Set(differing.map((job) => job.name));
       await followApplied(client, plan, jobs, names);
       // Until the server does it by itself, its plans are those for empty tables.
       if (names.size > MANY) await client.query('ANALYZE applied_jobs, job_states');

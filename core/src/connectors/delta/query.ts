@@ -1,4 +1,4 @@
-import { type DuckDBConnection, StatementType } from '@duckdb/node-api';
+import type { DuckDBConnection } from '@duckdb/node-api';
 import type { Snapshot } from '../../delta/actions.ts';
 import { tableSql } from '../../delta/scan.ts';
 import { columnsOf } from '../../delta/types.ts';
@@ -6,9 +6,8 @@ import { toDuckType } from '../../model/duck.ts';
 import type { FileIdentity, StreamKey } from '../../model/run.ts';
 import { ident, literal, literalList } from '../../model/sql.ts';
 import type { Column } from '../../model/type.ts';
-import { openInstance } from '../shared/duck-instance.ts';
-import { type Cell, readRows } from '../shared/duck-rows.ts';
-import { queryFailed } from '../shared/errors.ts';
+import { closeAccess, openInstance } from '../shared/duck-instance.ts';
+import { type Cell, readSelect } from '../shared/duck-rows.ts';
 import { FILES, QUARANTINE, STATE, type TableShape } from '../shared/tables.ts';
 import { asideSql } from './aside.ts';
 import type { Place } from './place.ts';
@@ -41,25 +40,13 @@ export async function queryTable(query: TableToQuery, sql: string): Promise<{ co
       const paths = await layOut(query, connection, folder);
       await connection.run(`SET allowed_paths = ${literalList(paths)}`);
       await connection.run(`SET allowed_directories = [${literal(folder)}]`);
-      await connection.run('SET enable_external_access = false');
-      await connection.run('SET lock_configuration = true');
-      return await select(connection, sql);
+      await closeAccess(connection);
+      return await readSelect(connection, sql);
     } finally {
       connection.closeSync();
       instance.closeSync();
     }
   });
-}
-
-async function select(connection: DuckDBConnection, sql: string): Promise<{ columns: Column[]; rows: Cell[][] }> {
-  try {
-    const statements = await connection.extractStatements(sql);
-    const statement = statements.count === 1 ? await statements.prepare(0) : null;
-    if (statement?.statementType !== StatementType.SELECT) throw new Error('One SELECT is expected.');
-    return await readRows(connection, sql);
-  } catch (error) {
-    throw queryFailed(error);
-  }
 }
 
 /** Makes the views; returns the files that they read. */

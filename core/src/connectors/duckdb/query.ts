@@ -1,7 +1,7 @@
 import { access } from 'node:fs/promises';
 import { SluiceError } from '../../model/error.ts';
 import type { Column } from '../../model/type.ts';
-import { openInstance } from '../shared/duck-instance.ts';
+import { closeAccess, openInstance } from '../shared/duck-instance.ts';
 import { type Cell, readRows } from '../shared/duck-rows.ts';
 import { queryFailed } from '../shared/errors.ts';
 import { type Budget, explainOpen } from './file.ts';
@@ -21,8 +21,7 @@ export async function queryFile(
     throw explainOpen(error, path);
   });
   try {
-    await connection.run('SET enable_external_access = false');
-    await connection.run('SET lock_configuration = true');
+    await closeAccess(connection);
     return await readRows(connection, sql).catch((error) => {
       throw queryFailed(error);
     });

@@ -19,7 +19,7 @@ import { fromDuckType, toDuckType } from '../../model/duck.ts';
 import { SluiceError } from '../../model/error.ts';
 import { ident, literal } from '../../model/sql.ts';
 import { columnAt } from '../shared/columns.ts';
-import { openInstance } from '../shared/duck-instance.ts';
+import { closeAccess, openInstance } from '../shared/duck-instance.ts';
 import { ofSource } from '../shared/errors.ts';
 import { bracketed, tableName, tableOrQuery, tableParts } from '../shared/table-name.ts';
 import { explainOpen } from './file.ts';
@@ -185,8 +185,7 @@ async function reading<T>(
       await connection.run(`SET temp_directory = ${literal(join(folder, 'tmp'))}`);
       await connection.run(`SET allowed_directories = [${folders.map(literal).join(', ')}]`);
     }
-    await connection.run('SET enable_external_access = false');
-    await connection.run('SET lock_configuration = true');
+    await closeAccess(connection);
     return await work(connection);
   } catch (error) {
     throw explained(error);

@@ -30,6 +30,12 @@ export async function openInstance(
   return { instance, connection };
 }
 
+/** From here on the session reaches no file, network or extension beyond what was allowed before, and nothing can change that. */
+export async function closeAccess(connection: DuckDBConnection): Promise<void> {
+  await connection.run('SET enable_external_access = false');
+  await connection.run('SET lock_configuration = true');
+}
+
 /** An instance in memory for one piece of work, with a folder for its files. */
 export interface LocalEngine {
   rows(sql: string): Promise<Record<string, string | number | boolean | null>[]>;

@@ -1,7 +1,14 @@
-import type { DuckDBConnection, DuckDBResultReader, DuckDBValue, Json } from '@duckdb/node-api';
+import {
+  type DuckDBConnection,
+  type DuckDBResultReader,
+  type DuckDBValue,
+  type Json,
+  StatementType,
+} from '@duckdb/node-api';
 import { fromDuckType, toDuckType } from '../../model/duck.ts';
 import { ident } from '../../model/sql.ts';
 import type { Column, DataType } from '../../model/type.ts';
+import { queryFailed } from './errors.ts';
 
 export type Cell = string | number | boolean | null;
 
@@ -19,6 +26,21 @@ export async function readRows(
     row.map((value, i) => toCell(value, types[i] ?? { kind: 'text' })),
   );
   return { columns, rows };
+}
+
+/** The same for one SELECT and nothing else. Throws destination/query-failed with the engine's words. */
+export async function readSelect(
+  connection: DuckDBConnection,
+  sql: string,
+): Promise<{ columns: Column[]; rows: Cell[][] }> {
+  try {
+    const statements = await connection.extractStatements(sql);
+    const statement = statements.count === 1 ? await statements.prepare(0) : null;
+    if (statement?.statementType !== StatementType.SELECT) throw new Error('One SELECT is expected.');
+    return await readRows(connection, sql);
+  } catch (error) {
+    throw queryFailed(error);
+  }
 }
 
 /** The rows of a result as JSON values, whole numbers beyond 32 bits and decimals as text. */

@@ -1,15 +1,13 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { type DuckDBConnection, StatementType } from '@duckdb/node-api';
 import type { DestinationSession, FormatWriter } from '../../../model/component.ts';
 import { toDuckType } from '../../../model/duck.ts';
 import type { FileIdentity, StreamKey } from '../../../model/run.ts';
 import { ident, literal, literalList } from '../../../model/sql.ts';
 import { type Column, formatType } from '../../../model/type.ts';
-import { openInstance } from '../duck-instance.ts';
-import { type Cell, readRows } from '../duck-rows.ts';
-import { queryFailed } from '../errors.ts';
+import { closeAccess, openInstance } from '../duck-instance.ts';
+import { type Cell, readSelect } from '../duck-rows.ts';
 import { goesOn, type ReadDoor } from '../quarantine.ts';
 import type { FileState } from './state.ts';
 
@@ -47,24 +45,12 @@ export async function queryFiles(files: FilesToQuery, sql: string): Promise<{ co
     const { data, aside } = await tablesOf(files, scratch);
     for (const statement of [...data, ...aside, ...(await ownTables(files))]) await connection.run(statement);
     await connection.run(`SET allowed_directories = [${literal(files.place)}, ${literal(scratch)}]`);
-    await connection.run('SET enable_external_access = false');
-    await connection.run('SET lock_configuration = true');
-    return await select(connection, sql);
+    await closeAccess(connection);
+    return await readSelect(connection, sql);
   } finally {
     connection.closeSync();
     instance.closeSync();
     await rm(scratch, { recursive: true, force: true });
-  }
-}
-
-async function select(connection: DuckDBConnection, sql: string): Promise<{ columns: Column[]; rows: Cell[][] }> {
-  try {
-    const statements = await connection.extractStatements(sql);
-    const statement = statements.count === 1 ? await statements.prepare(0) : null;
-    if (statement?.statementType !== StatementType.SELECT) throw new Error('One SELECT is expected.');
-    return await readRows(connection, sql);
-  } catch (error) {
-    throw queryFailed(error);
   }
 }
 
