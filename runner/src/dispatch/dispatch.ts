@@ -5,7 +5,7 @@ import { executeRun, LEASE_MS } from '../executor/attempts.ts';
 import { spoolName } from '../executor/spools.ts';
 import type { DaemonLog } from '../observe/log.ts';
 import { repeat, sleep } from '../observe/repeat.ts';
-import type { Claimed } from '../store/queue.ts';
+import type { Claimed } from '../store/claim.ts';
 import type { Store } from '../store/store.ts';
 import type { TargetKey } from '../store/types.ts';
 import { RunRecorder } from './recorder.ts';

@@ -4,9 +4,10 @@ import { zeroCounts } from '@sluice/core';
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type TestDatabase, testDatabase } from '../../../core/test/postgres.ts';
+import type { ClaimWish } from './claim.ts';
 import { Database } from './connection.ts';
 import { makeDays, purgeDays } from './days.ts';
-import type { ClaimWish, EnqueueRequest } from './queue.ts';
+import type { EnqueueRequest } from './queue.ts';
 import { openStore, type Store } from './store.ts';
 
 let db: TestDatabase;

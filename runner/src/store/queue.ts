@@ -1,21 +1,8 @@
-import { type ReplayEntry, SluiceError, zeroCounts } from '@sluice/core';
-import type pg from 'pg';
+import { type Claimed, type ClaimWish, claimNext, groupsOf, type RunOptions } from './claim.ts';
 import { type Database, jsonb } from './connection.ts';
-import { processPlace } from './place.ts';
-import { deadRuns, endAttempts, isGone, jobLock, type LeaseKey, OWN_LEASE, placeOf, splitOwner } from './runs.ts';
-import type { Claim, Counts, Job, JobKey, RunKind, RunRow, RunState, SluiceErrorJson, TargetKey } from './types.ts';
-
-/** What a run is asked for beside its job. */
-export interface RunOptions {
-  /** One stream of the job; left out: all. */
-  stream?: string;
-  full_refresh?: boolean;
-  /** As `RunRequest.window`: values of a cursor need not be times. */
-  window?: { from: string; to: string; again: boolean };
-  windowed_only?: boolean;
-  /** Kind `replay`: where the rows that were set aside go in again. */
-  replay?: ReplayEntry;
-}
+import { handOver, reap, stoppedError } from './lost.ts';
+import type { LeaseKey } from './runs.ts';
+import type { Job, JobKey, RunKind, RunState, TargetKey } from './types.ts';
 
 export interface EnqueueRequest extends TargetKey {
   /** The compiled job with symbols. */
@@ -40,29 +27,6 @@ export interface EnqueueRequest extends TargetKey {
   state?: 'queued' | 'skipped';
 }
 
-export interface ClaimWish extends TargetKey {
-  owner: string;
-  host: string;
-  leaseMs: number;
-  /** Memory that is still free on this node. */
-  memory: number;
-  /** How many runs of a group (`tag:x`, `connection:x`) may be alive at a time, over all nodes. */
-  limits: Readonly<Record<string, number>>;
-}
-
-/** A run that was taken from the queue: what an executor needs of it. */
-export interface Claimed extends Claim {
-  row: RunRow;
-  job: Job;
-  options: RunOptions;
-  /** Number that its next attempt has, from 1. */
-  attempt: number;
-  /** Attempts that failed by themselves; those that were handed over are not among them. */
-  failures: number;
-  /** Streams that an earlier attempt committed, with what they wrote. */
-  done: { stream: string; counts: Counts }[];
-}
-
 export interface WaitingRun extends JobKey {
   id: string;
   depends_on: string[];
@@ -80,10 +44,6 @@ export interface AliveRun {
   window_start: string | null;
   window_end: string | null;
 }
-
-/** A run that kills its daemons is not handed on for ever. */
-const MOST_HANDOVERS = 10;
-const CANDIDATES = 20;
 
 /** Runs that wait for a daemon, and how daemons take them, lose them and hand them on. */
 export class RunQueue {
@@ -128,28 +88,9 @@ export class RunQueue {
     return rows[0] ? String(rows[0].id) : null;
   }
 
-  /**
-   * Takes the next run that may begin: ready, due, of no job that is paused (runs by hand go on) or running, that fits the node's
-   * memory, its host and the limits. null: there is none. A job's runs begin in the order of their due times and windows; one that had
-   * begun already comes first, since the next commit of its job would hide whether it had committed.
-   */
+  /** As `claimNext`. */
   claimNext(wish: ClaimWish): Promise<Claimed | null> {
-    return this.#db.transaction(async (client) => {
-      // Two that count at once would both find room.
-      if (Object.keys(wish.limits).length > 0) {
-        await client.query('SELECT pg_advisory_xact_lock(hashtextextended($1, 3))', [
-          JSON.stringify([wish.project, wish.target]),
-        ]);
-      }
-      const full = await fullGroups(client, wish);
-      for (const { id, job } of await candidates(client, wish, full)) {
-        const key = { project: wish.project, target: wish.target, job: String(job) };
-        if (!(await jobLock(client, key, true))) continue;
-        const claimed = await take(client, { ...wish, ...key }, String(id));
-        if (claimed) return claimed;
-      }
-      return null;
-    });
+    return claimNext(this.#db, wish);
   }
 
   /** Runs of this owner that somebody wants stopped. */
@@ -180,39 +121,14 @@ export class RunQueue {
     return (rows[0]?.state as RunState | undefined) ?? null;
   }
 
-  /** Gives up runs of the queue whose lease has expired or whose owner is seen to be gone: back into the queue. */
+  /** As `reap`. */
   reap(): Promise<string[]> {
-    return this.#db.transaction(async (client) => {
-      const { rows } = await client.query(
-        `SELECT run, owner, place, expires_at < clock_timestamp() AS expired FROM leases
-         WHERE expires_at < clock_timestamp() OR place = $1`,
-        [processPlace()],
-      );
-      const lost = rows.filter((row) => row.expired || isGone(row as { owner: string; place: string | null }));
-      // Only these are locked: whoever stops in the middle would keep the others from being given up.
-      const { rows: dead } = await client.query(
-        `SELECT l.run FROM leases l JOIN unnest($1::uuid[], $2::text[], $3::boolean[]) AS d (run, owner, expired)
-           ON d.run = l.run AND d.owner = l.owner
-         WHERE NOT d.expired OR l.expires_at < clock_timestamp() FOR UPDATE OF l SKIP LOCKED`,
-        [lost.map(({ run }) => run), lost.map(({ owner }) => owner), lost.map(({ expired }) => expired)],
-      );
-      for (const { run } of dead) await giveUp(client, String(run));
-      return dead.map(({ run }) => String(run));
-    });
+    return reap(this.#db);
   }
 
-  /** Hands a run of this owner back, so that another daemon goes on with it. false: it was lost already. */
-  handOver({ run, owner, attempt }: LeaseKey): Promise<boolean> {
-    return this.#db.transaction(async (client) => {
-      const { rowCount } = await client.query(`SELECT 1 FROM leases WHERE ${OWN_LEASE} FOR UPDATE`, [
-        run,
-        owner,
-        attempt ?? null,
-      ]);
-      if (rowCount === 0) return false;
-      await giveUp(client, run, 0);
-      return true;
-    });
+  /** As `handOver`. */
+  handOver(lease: LeaseKey): Promise<boolean> {
+    return handOver(this.#db, lease);
   }
 
   /** Runs that wait for others, the oldest first. */
@@ -292,106 +208,6 @@ export class RunQueue {
     );
     return { queued: rows[0]?.queued ?? 0, ready: rows[0]?.ready ?? 0, oldest_ms: Math.max(0, rows[0]?.oldest ?? 0) };
   }
-}
-
-/** By which limits count a job: its tags and the connections that it uses. */
-export function groupsOf(job: Job): string[] {
-  const connections = job.streams.flatMap(({ source, destination }) => [source.connection, destination.connection]);
-  const names = connections.filter((name) => name !== null).map((name) => `connection:${name}`);
-  return [...new Set([...job.tags.map((tag) => `tag:${tag}`), ...names])];
-}
-
-async function fullGroups(client: pg.PoolClient, { project, target, limits }: ClaimWish): Promise<string[]> {
-  const names = Object.keys(limits);
-  if (names.length === 0) return [];
-  const { rows } = await client.query(
-    `SELECT name, (SELECT count(*) FROM runs WHERE project = $1 AND target = $2 AND state IN ('running', 'committing')
-       AND groups @> ARRAY[name])::int AS n FROM unnest($3::text[]) AS name`,
-    [project, target, names],
-  );
-  return rows.filter(({ name, n }) => n >= (limits[name] ?? Number.POSITIVE_INFINITY)).map(({ name }) => String(name));
-}
-
-async function candidates(client: pg.PoolClient, wish: ClaimWish, full: readonly string[]) {
-  const { rows } = await client.query(
-    `SELECT r.id, r.job FROM runs r
-     WHERE r.project = $1 AND r.target = $2 AND r.state = 'queued' AND r.ready AND r.not_before <= clock_timestamp()
-       AND (r.host_wanted IS NULL OR r.host_wanted = $3) AND r.memory_bytes <= $4 AND NOT r.groups && $5::text[]
-       AND NOT EXISTS (SELECT 1 FROM leases l WHERE l.project = $1 AND l.target = $2 AND l.job = r.job)
-       AND NOT EXISTS (SELECT 1 FROM runs o WHERE o.project = $1 AND o.target = $2 AND o.job = r.job AND o.state = 'queued'
-         AND o.attempt > 0 AND o.id <> r.id)
-       AND (r.attempt > 0 OR r.kind NOT IN ('scheduled', 'backfill') OR NOT EXISTS (
-         SELECT 1 FROM job_states s WHERE s.project = $1 AND s.target = $2 AND s.job = r.job
-           AND s.paused_at IS NOT NULL AND s.paused_until > clock_timestamp()))
-     ORDER BY r.attempt = 0, r.kind = 'backfill', r.not_before, r.due_at, r.window_start, r.created_at LIMIT ${CANDIDATES}
-     FOR UPDATE OF r SKIP LOCKED`,
-    [wish.project, wish.target, wish.host, Math.floor(wish.memory), full],
-  );
-  return rows;
-}
-
-async function take(client: pg.PoolClient, wish: ClaimWish & JobKey, run: string): Promise<Claimed | null> {
-  const key = [wish.project, wish.target, wish.job];
-  const lease = await client.query(
-    `INSERT INTO leases (project, target, job, run, owner, place, expires_at, attempt)
-     SELECT $1, $2, $3, id, $5, $6, clock_timestamp() + $7 * interval '1 millisecond', attempt + 1 FROM runs WHERE id = $4
-     ON CONFLICT DO NOTHING`,
-    [...key, run, wish.owner, placeOf(wish.owner), wish.leaseMs],
-  );
-  if (lease.rowCount === 0) return null;
-  const [, pid] = splitOwner(wish.owner);
-  const { rows } = await client.query(
-    `UPDATE runs SET state = 'running', owner = $2, host = $3, pid = $4, attempt = attempt + 1, waiting_for = NULL,
-       started_at = coalesce(started_at, clock_timestamp()) WHERE id = $1 RETURNING *`,
-    [run, wish.owner, wish.host, pid],
-  );
-  const { definition, options, ...row } = rows[0] as Record<string, unknown>;
-  const failed = await client.query(
-    `SELECT count(*)::int AS n FROM run_attempts WHERE run = $1 AND error IS NOT NULL AND error->>'code' NOT IN ('run/lease-lost', 'run/cancelled')`,
-    [run],
-  );
-  const done = await client.query(`SELECT stream, counts FROM run_streams WHERE run = $1 AND state = 'succeeded'`, [
-    run,
-  ]);
-  return {
-    run,
-    deadRuns: await deadRuns(client, wish, run),
-    row: Object.fromEntries(
-      Object.entries(row).map(([name, value]) => [name, iso(value) ?? value]),
-    ) as unknown as RunRow,
-    job: definition as Job,
-    options: (options ?? {}) as RunOptions,
-    attempt: Number(row.attempt),
-    failures: Number(failed.rows[0]?.n ?? 0),
-    done: done.rows.map(({ stream, counts }) => ({ stream, counts: { ...zeroCounts(), ...counts } })),
-  };
-}
-
-/**
- * Its owner is gone: a run of the queue goes back there as long as it was not handed on too often and nobody wants it stopped;
- * any other has failed.
- */
-async function giveUp(client: pg.PoolClient, run: string, counted = 1): Promise<void> {
-  const lost = new SluiceError('run/lease-lost', 'transient', 'The process of this run ended without a word').toJSON();
-  await client.query('DELETE FROM leases WHERE run = $1', [run]);
-  await endAttempts(client, run, lost);
-  const again = await client.query(
-    `UPDATE runs SET state = 'queued', owner = NULL, host = NULL, pid = NULL, handovers = handovers + $2
-     WHERE id = $1 AND state IN ('running', 'committing') AND queued_at IS NOT NULL AND stop_requested_at IS NULL
-       AND handovers < ${MOST_HANDOVERS}`,
-    [run, counted],
-  );
-  if (again.rowCount === 1) return;
-  await client.query(
-    `UPDATE runs SET state = CASE WHEN stop_requested_at IS NULL THEN 'failed' ELSE 'cancelled' END,
-       error = CASE WHEN stop_requested_at IS NULL THEN $2::jsonb ELSE $3::jsonb END, finished_at = now()
-     WHERE id = $1 AND state IN ('running', 'committing')`,
-    [run, jsonb(lost), jsonb(stoppedError(null))],
-  );
-}
-
-function stoppedError(by: string | null): SluiceErrorJson {
-  return new SluiceError('run/cancelled', 'terminal', `The run was stopped${by === null ? '' : ` by ${by}`}`).toJSON();
 }
 
 function iso(value: unknown): string | null {
