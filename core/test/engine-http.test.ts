@@ -320,6 +320,19 @@ describe('http against a server', () => {
       expect(JSON.stringify(other.seen[0])).not.toMatch(/S3cr|authorization|tenant/i);
     });
 
+    it('the host that gave no answer is named: of a redirect, of a token', async () => {
+      server.handler = (_seen, response) => void response.writeHead(302, { location: 'http://127.0.0.1:1/c' }).end();
+      const token =
+        'auth: {type: oauth2_client_credentials, token_url: "http://127.0.0.1:2/t", client_id: a, client_secret: "${env:SECRET}"}';
+      for (const [source, host] of [
+        ['path: a', '127.0.0.1:1'],
+        [`path: a\n${token}`, '127.0.0.1:2'],
+      ] as const) {
+        const { error } = await project.run(job(source));
+        expect(error).toMatchObject({ code: 'source/refused', message: `${host} refuses connections` });
+      }
+    });
+
     it('tokens are fetched, kept, and replaced where they are refused', async () => {
       let made = 0;
       server.handler = ({ path, headers, query }, response) => {

@@ -116,9 +116,9 @@ export class HttpClient {
 
   #explain(error: unknown, label: string): SluiceError {
     if (error instanceof BrokenBody || error instanceof BrokenJson || isLost(error)) {
-      const reason = messageOf(error);
+      const reason = messageOf(error instanceof Unanswered ? error.cause : error);
       if (!(error instanceof BrokenBody) && !(error instanceof BrokenJson)) {
-        const known = networkError(error, this.base.host);
+        const known = networkError(error, hostOf(error, this.base));
         if (known && known.code !== 'source/lost') return known;
       }
       return new SluiceError('source/broken', 'transient', `${label}: the answer broke off or is damaged (${reason})`, {
@@ -126,9 +126,10 @@ export class HttpClient {
         cause: error,
       });
     }
-    const known = networkError(error, this.base.host);
+    const known = networkError(error, hostOf(error, this.base));
     if (known) return known;
-    return new SluiceError('source/failed', 'terminal', `${label} failed: ${this.redact(String(error))}`, {
+    const said = this.redact(String(error instanceof Unanswered ? error.cause : error));
+    return new SluiceError('source/failed', 'terminal', `${label} failed: ${said}`, {
       cause: error,
     });
   }
@@ -179,7 +180,7 @@ export class HttpClient {
       request.setTimeout(SILENCE_MS, () => {
         request.destroy(Object.assign(new Error(`no answer for ${SILENCE_MS / 1000} s`), { code: 'ETIMEDOUT' }));
       });
-      request.on('error', reject);
+      request.on('error', (error) => reject(new Unanswered(url.host, error)));
       request.end(body);
     });
   }
@@ -222,6 +223,20 @@ export class HttpClient {
   close(): void {
     for (const agent of Object.values(this.#agents)) agent.destroy();
   }
+}
+
+/** A request without an answer, and the host that gave none: a redirect or a token's request leads to another than `base_url`. */
+class Unanswered extends Error {
+  readonly host: string;
+
+  constructor(host: string, cause: Error) {
+    super(cause.message, { cause });
+    this.host = host;
+  }
+}
+
+function hostOf(error: unknown, base: URL): string {
+  return error instanceof Unanswered ? error.host : base.host;
 }
 
 function baseOf(settings: HttpSettings): URL {
