@@ -305,6 +305,12 @@ describe('http against a server', () => {
   });
 
   describe('who asks', () => {
+    it('the query of base_url goes with every path', async () => {
+      server.handler = (_seen, response) => json(response, rows(1));
+      await project.ok(job('path: r?a=2\nparams: {c: 4}').replace(server.url, `${server.url}/v1?a=1&b=3`));
+      expect(server.seen[0]).toMatchObject({ path: '/v1/r', query: { a: '2', b: '3', c: '4' } });
+    });
+
     it('a redirect to another host carries no credentials', async () => {
       server.handler = ({ path }, response) => {
         response.writeHead(302, { location: path === '/a' ? '/b' : `${other.url}/c` }).end();

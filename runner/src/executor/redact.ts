@@ -1,8 +1,12 @@
 import type { Json, JsonObject, Stream } from '@sluice/core';
 import { destinations, sources } from '@sluice/core/specs';
-import { knownSecrets } from '../secrets/known.ts';
+import { knownSecrets, SECRET_NAME } from '../secrets/known.ts';
 
 const MASK = '***';
+/** Lengths of values that are also looked for where lines break inside them. */
+const [LEAST_WRAPPED, MOST_WRAPPED] = [6, 200];
+/** A line of a key, or a value inside a document of credentials, that is long enough to be told from words. */
+const LEAST_PART = 16;
 
 /** Takes secret values out of texts: each in its plain, URL-encoded and base64 form. */
 export type Redact = (text: string) => string;
@@ -24,9 +28,19 @@ export function redactorOf(job: {
 export function redactorOfValues(given: Iterable<string>): Redact {
   const values = new Set(given);
   for (const secret of knownSecrets()) addSecret(secret, values);
-  const forms = [...values].filter((v) => v.length >= 3).flatMap(encodings);
-  const ordered = [...new Set(forms)].sort((a, b) => b.length - a.length);
-  return (text) => ordered.reduce((result, value) => result.replaceAll(value, MASK), text);
+  const long = [...values].filter((v) => v.length >= 3);
+  const ordered = [...new Set(long.flatMap(encodings))].sort((a, b) => b.length - a.length);
+  const wrapped = long.filter((v) => v.length >= LEAST_WRAPPED && v.length <= MOST_WRAPPED).map(acrossLines);
+  return (text) => {
+    const plain = ordered.reduce((result, value) => result.replaceAll(value, MASK), text);
+    return /\n|\\n/.test(plain) ? wrapped.reduce((result, value) => result.replace(value, MASK), plain) : plain;
+  };
+}
+
+/** A value that a text of fixed width broke into lines, as it is or in JSON. */
+function acrossLines(value: string): RegExp {
+  const letters = [...value].map((letter) => letter.replace(/[\\^$.*+?()[\]{}|/-]/, '\\$&'));
+  return new RegExp(letters.join(String.raw`(?:[ \t]*(?:\r?\n|\\r\\n|\\n)[ \t]*)?`), 'g');
 }
 
 function collect(settings: JsonObject, secrets: readonly string[], into: Set<string>): void {
@@ -36,12 +50,41 @@ function collect(settings: JsonObject, secrets: readonly string[], into: Set<str
   }
 }
 
+/** A secret and what is one inside it: the password of an address, the lines of a key, the keys of a JSON document. */
 function addSecret(value: string, into: Set<string>): void {
   into.add(value);
-  const password = /^[a-z][\w+:.-]*?:\/\/[^@/]*?:([^@]*)@/i.exec(value)?.[1];
-  if (password) {
+  for (const password of passwordsIn(value)) {
     into.add(password);
     into.add(decode(password));
+  }
+  const lines = value.split(/\r?\n/);
+  if (lines.length > 1)
+    for (const line of lines) if (line.length >= LEAST_PART && !line.startsWith('-----')) into.add(line);
+  if (/^\s*\{/.test(value)) for (const part of keysIn(value)) if (part !== value) addSecret(part, into);
+}
+
+/** The password of an address: before its first or its last `@`, in its query or among settings with `;`, or of `user/password@host`. */
+function passwordsIn(value: string): string[] {
+  const found = PASSWORDS.flatMap((pattern) => [...value.matchAll(pattern)].map((match) => match[1] ?? match[2] ?? ''));
+  return found.filter((text) => text !== '');
+}
+
+const PASSWORDS = [
+  /^[a-z][\w+:.-]*?:\/\/[^@/]*?:([^@]*)@/gi,
+  /^[a-z][\w+:.-]*?:\/\/[^:@/]*:(.+)@/gi,
+  /^(?:jdbc:oracle:thin:)?[^\s/:@]+\/([^\s/]+)@/gi,
+  /[?&;](?:password|passwd|pwd|[\w-]*(?:secret|token|key))=(?:\{([^}]*)\}|([^&;#]*))/gi,
+];
+
+/** Texts of a JSON document of credentials that are secrets by their names. */
+function keysIn(document: string): string[] {
+  try {
+    const fields = Object.entries(JSON.parse(document) as Record<string, Json>);
+    return fields.flatMap(([name, value]) =>
+      typeof value === 'string' && value.length >= LEAST_PART && SECRET_NAME.test(name) ? [value] : [],
+    );
+  } catch {
+    return [];
   }
 }
 
@@ -64,11 +107,13 @@ function encodings(given: string): string[] {
   const escaped = [encodeURIComponent(value), encodeURI(value), new URLSearchParams({ v: value }).toString().slice(2)];
   const strict = escaped.map((text) => text.replace(/[!'()*]/g, (char) => `%${char.charCodeAt(0).toString(16)}`));
   const urls = [...escaped, ...strict];
+  const hex = Buffer.from(value).toString('hex');
   return [
     value,
     ...urls.flatMap((text) => [text, withDigits(text, 'upper'), withDigits(text, 'lower')]),
     ...[0, 1, 2].flatMap((before) => base64Inside(value, before)),
     JSON.stringify(value).slice(1, -1),
+    ...(value.length < LEAST_WRAPPED ? [] : [hex, hex.toUpperCase()]),
   ];
 }
 

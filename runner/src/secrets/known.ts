@@ -14,7 +14,8 @@ export function knownSecrets(): Iterable<string> {
   return values;
 }
 
-const SECRET_NAME = /key|token|secret|passw|pwd|credential|auth/i;
+/** Names of variables and fields whose values are secrets. */
+export const SECRET_NAME = /key|token|secret|passw|pwd|credential|auth/i;
 /** Shorter ones are words such as `basic`, which texts have of their own. */
 const SHORTEST = 8;
 

@@ -60,6 +60,7 @@ export class HttpClient {
     const whole = /^[a-z][a-z0-9+.-]*:\/\//i.test(path);
     const url = whole ? new URL(path) : new URL(path.replace(/^\/+/, ''), this.base);
     if (path === '') url.pathname = this.base.pathname.replace(/\/$/, '') || '/';
+    else if (!whole) withQuery(url, this.base);
     if (this.trusts(url)) return url;
     throw new SluiceError('source/settings', 'config', `\`path\` leads to another host: ${url.host}`, {
       hint: 'Write a connection with that host as its `base_url`.',
@@ -237,6 +238,12 @@ class Unanswered extends Error {
 
 function hostOf(error: unknown, base: URL): string {
   return error instanceof Unanswered ? error.host : base.host;
+}
+
+/** What stands in the query of `base_url` belongs to every path below it; a path's own parameters of that name win. */
+function withQuery(url: URL, base: URL): void {
+  const own = new Set(url.searchParams.keys());
+  for (const [name, value] of base.searchParams) if (!own.has(name)) url.searchParams.append(name, value);
 }
 
 function baseOf(settings: HttpSettings): URL {

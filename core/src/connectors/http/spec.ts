@@ -144,7 +144,7 @@ const httpConnection = schema({
       type: 'string',
       'x-kind': 'url',
       minLength: 1,
-      description: 'Address that paths start from, without user and password.',
+      description: 'Address that paths start from, without user and password. Its query, if any, goes with every path.',
       examples: ['https://api.example.com/v2'],
     },
     headers,
