@@ -1,9 +1,11 @@
 import { hashJson } from '../compile/canonical.ts';
 import type { Job, Stream } from '../model/job.ts';
 import type { Json, JsonObject } from '../model/json.ts';
-import { firesText, jobEffects, kept, streamEffects } from './effects.ts';
+import { kept } from './effect.ts';
+import { afterLoadEffects, firesText, jobEffects, streamEffects } from './effects.ts';
 import { fieldChanges, type Shown } from './fields.ts';
 import { withoutSecrets } from './hide.ts';
+import { tableName } from './table-effects.ts';
 import type { ActualSet, Change, DesiredSet, Effect, FieldChange, Plan } from './types.ts';
 
 /**
@@ -96,18 +98,29 @@ function match(desired: DesiredSet, actual: ActualSet): Matched {
 
 function createOf(job: Job, now: number): Change[] {
   const streams = job.streams.filter((stream) => stream.name !== job.name);
-  const own: Effect[] = [kept(`next fires: ${firesText(job, now)}`)];
-  const first = kept('the first run loads everything');
+  const own: Effect[] = [kept('schedule', `next fires: ${firesText(job, now)}`)];
+  const first = kept('load', 'the first run loads everything');
   if (streams.length < job.streams.length) own.push(first);
   const change = (address: string, effects: Effect[]): Change => {
     return { address, action: 'create', file: job.file, fields: [], effects, reason: `${job.file} is new` };
   };
-  return [change(job.name, own), ...streams.map((stream) => change(addressOf(job, stream), [first]))];
+  const made = job.streams.find((stream) => stream.name === job.name);
+  if (made) own.push(...fills(made));
+  return [change(job.name, own), ...streams.map((stream) => change(addressOf(job, stream), [first, ...fills(stream)]))];
+}
+
+/** Which table a stream fills that comes, and what it does at its source. */
+function fills(stream: Stream): Effect[] {
+  const { destination, tables } = stream;
+  const text = tables
+    ? `fills a table for each one that matches ${tables.pattern}`
+    : `fills ${tableName(destination)} (${destination.write_disposition}), made where it is not there`;
+  return [kept('table', text), ...afterLoadEffects(null, stream)];
 }
 
 function deleteOf(job: Job): Change[] {
   const streams = job.streams.filter((stream) => stream.name !== job.name);
-  const stays = kept('runs no more; its table and checkpoint stay');
+  const stays = kept('load', 'runs no more; its table and checkpoint stay');
   const change = (address: string): Change => {
     const reason = `no file declares the job ${job.name} any more`;
     return { address, action: 'delete', file: job.file, fields: [], effects: [stays], reason };
@@ -143,7 +156,7 @@ function updateOf(old: Job, job: Job, now: number): Change[] {
     changes.push({
       ...none(addressOf(job, stream), job.file, `${job.file} has no stream ${stream.name} any more`),
       action: 'delete',
-      effects: [kept('loaded no more; its table and checkpoint stay')],
+      effects: [kept('load', 'loaded no more; its table and checkpoint stay')],
     });
   }
   return joined(own, changes);
@@ -175,17 +188,25 @@ function jobChange(old: Job, job: Job, shown: { old: Job; now: Job }, now: numbe
   const renamed = old.name !== job.name;
   if (renamed)
     effects.unshift(
-      kept(`renamed from ${old.name}: the next run carries its checkpoint over; earlier runs stay under the old name`),
+      kept(
+        'load',
+        `renamed from ${old.name}: the next run carries its checkpoint over; earlier runs stay under the old name`,
+      ),
     );
   const reason = renamed ? `renamed_from in ${job.file} names ${old.name}` : `${job.file} changed`;
-  return { address: job.name, action: 'update', file: job.file, fields, effects, reason };
+  const change: Change = { address: job.name, action: 'update', file: job.file, fields, effects, reason };
+  return renamed ? { ...change, renamed_from: old.name } : change;
 }
 
 function streamChange(job: Job, before: Stream | undefined, stream: Stream): Change {
   const address = addressOf(job, stream);
   if (before) return none(address, job.file, 'nothing changed');
   const reason = `${job.file} has a new stream ${stream.name}`;
-  return { ...none(address, job.file, reason), action: 'create', effects: [kept('its first run loads everything')] };
+  return {
+    ...none(address, job.file, reason),
+    action: 'create',
+    effects: [kept('load', 'its first run loads everything'), ...fills(stream)],
+  };
 }
 
 type StreamOf = [job: Job, stream: Stream, shown: Stream | undefined];

@@ -1,7 +1,11 @@
+import { canonicalJson } from '../compile/canonical.ts';
 import type { Job, Schedule, Stream } from '../model/job.ts';
+import { isJsonObject, type Json } from '../model/json.ts';
 import { parseCron } from '../schedule/cron.ts';
 import { nextFires, scheduleBounds } from '../schedule/fires.ts';
 import { addressesOf } from './addresses.ts';
+import { kept, lost } from './effect.ts';
+import { tableEffects } from './table-effects.ts';
 import type { Effect } from './types.ts';
 
 const FIRES = 3;
@@ -28,45 +32,77 @@ function upcoming(schedule: Schedule, now: number, n: number): number[] {
 /** What a changed job means beside its streams. */
 export function jobEffects(old: Job, job: Job, now: number): Effect[] {
   const [before, after] = [firesText(old, now), firesText(job, now)];
-  return before === after ? [] : [kept(`rescheduled: next fires ${before} → ${after}`)];
+  return before === after ? [] : [kept('schedule', `rescheduled: next fires ${before} → ${after}`)];
 }
 
-/** What a changed stream means for what is loaded already. */
+/** What a changed stream means for what is loaded already, as far as the files tell. */
 export function streamEffects(old: Stream, stream: Stream): Effect[] {
-  const effects: Effect[] = [reloadEffect(old, stream)];
-  const [before, after] = [old.destination, stream.destination];
-  const replaces = after.write_disposition === 'replace';
-  if (replaces && before.write_disposition !== 'replace') {
-    effects.push(lost('every load now replaces the rows of the table'));
+  return [...loadEffects(old, stream), ...tableEffects(old, stream)];
+}
+
+function loadEffects(old: Stream, stream: Stream): Effect[] {
+  if (old.enabled !== stream.enabled) {
+    const message = stream.enabled
+      ? 'loaded again from the next run on'
+      : 'loaded no more; its table and checkpoint stay';
+    if (!stream.enabled) return [kept('load', message)];
+    return [kept('load', message), reloadEffect(old, stream)];
   }
-  if (after.deletes?.mode === 'hard' && before.deletes?.mode !== 'hard') {
-    effects.push(lost('rows that the source marks as deleted are now deleted from the table'));
-  }
-  if (stream.source.settings.after_load === 'delete' && old.source.settings.after_load !== 'delete') {
-    effects.push(lost('files are now deleted at the source after they were committed'));
-  }
-  return effects;
+  const reload = reloadEffect(old, stream);
+  const effects = [reload, ...fileEffects(old, stream, keepsPlace(old, stream))];
+  return [...effects, ...afterLoadEffects(old, stream)];
+}
+
+/** What becomes of files at the source, where that is another than before. `old` null: the stream is new. */
+export function afterLoadEffects(old: Stream | null, stream: Stream): Effect[] {
+  const [before, after] = [old, stream].map((one) => one?.source.settings.after_load ?? null);
+  if (canonicalJson(before ?? null) === canonicalJson(after ?? null) || !isJsonObject(after)) return [];
+  if ('delete' in after) return [lost('files', 'files are deleted at the source once they are committed')];
+  return 'move' in after ? [kept('files', `files go to ${after.move} at the source once they are committed`)] : [];
+}
+
+/** Whether the next run goes on where the last one ended. */
+export function keepsPlace(old: Stream, stream: Stream): boolean {
+  return changedAddresses(old, stream).length === 0;
+}
+
+function changedAddresses(old: Stream, stream: Stream): ('source' | 'incremental' | 'destination')[] {
+  const [before, after] = [addressesOf(old), addressesOf(stream)];
+  return (['source', 'incremental', 'destination'] as const).filter((part) => before[part] !== after[part]);
 }
 
 function reloadEffect(old: Stream, stream: Stream): Effect {
-  const [before, after] = [addressesOf(old), addressesOf(stream)];
-  const parts = (['source', 'incremental', 'destination'] as const).filter((part) => before[part] !== after[part]);
-  if (parts.length === 0) return kept(stream.incremental.type === 'none' ? 'every run loads all' : 'cursor kept');
+  const parts = changedAddresses(old, stream);
+  if (parts.length === 0)
+    return kept('load', stream.incremental.type === 'none' ? 'every run loads all' : 'cursor kept');
   if (parts.includes('destination')) {
-    return kept('another destination: the next run loads everything into it; the table before stays as it is');
+    const message = 'another destination: the next run loads everything into it; the table before stays as it is';
+    return kept('load', message);
   }
   const why = `another ${parts.join(' and ')}`;
   const reload = `${why}: cursor reset, the next run is a full load`;
-  if (stream.destination.write_disposition === 'replace') return lost(`${reload} that replaces the rows of the table`);
-  if (stream.destination.write_disposition === 'merge') return kept(`${reload}, merged into the table by its key`);
-  return kept(`${reload}, added to the rows that the table has`);
+  const { write_disposition: how } = stream.destination;
+  if (how === 'replace') return lost('load', `${reload} that replaces the rows of the table`);
+  if (how === 'merge') return kept('load', `${reload}, merged into the table by its key`);
+  return kept('load', `${reload}, added to the rows that the table has`);
 }
 
-/** An effect that applying the old files again takes back. */
-export function kept(message: string): Effect {
-  return { message, destructive: false };
-}
-
-function lost(message: string): Effect {
-  return { message, destructive: true };
+/** What another pattern or another reading means for files, of which those that were loaded stay so. */
+function fileEffects(old: Stream, stream: Stream, keeps: boolean): Effect[] {
+  if (!keeps || stream.incremental.type !== 'files') return [];
+  const differs = (key: string) =>
+    canonicalJson(old.source.settings[key] ?? null) !== canonicalJson(stream.source.settings[key] ?? null);
+  const effects: Effect[] = [];
+  if (['path', 'exclude'].some(differs)) {
+    effects.push(
+      kept('files', 'files that match now and were not loaded yet are loaded; those that were are not read again'),
+    );
+  }
+  const reads = (one: Stream) => canonicalJson({ format: one.format, columns: one.columns } as unknown as Json);
+  if (reads(old) !== reads(stream)) {
+    effects.push(
+      kept('files', 'files that were loaded are not read again (`sluice run --full-refresh` reads them all)'),
+    );
+  }
+  return effects;
 }

@@ -63,7 +63,9 @@ function summary({ changes, problems }: Plan | PartPlan): string {
   const [create, update, remove] = [count('create'), count('update'), count('delete')];
   const broken = problems.length === 0 ? '' : `; ${problems.length} broken`;
   if (create + update + remove === 0) return `no changes${broken}`;
-  return `${create} to create, ${update} to update, ${remove} to delete${broken}`;
+  const losses = changes.flatMap(({ effects }) => effects.filter(({ destructive }) => destructive)).length;
+  const lost = losses === 0 ? '' : `; ${losses} destructive`;
+  return `${create} to create, ${update} to update, ${remove} to delete${broken}${lost}`;
 }
 
 function fieldCells(fields: readonly FieldChange[]): string {

@@ -35,7 +35,15 @@ export interface FieldChange {
   new: Json;
 }
 
+/**
+ * What an effect is about: when the job fires, what a load starts from, which files are read, what is done to the table, what becomes
+ * of rows that it has, runs that go on or wait, and what could not be looked at.
+ */
+export const EFFECT_KINDS = ['schedule', 'load', 'files', 'table', 'rows', 'runs', 'unseen'] as const;
+export type EffectKind = (typeof EFFECT_KINDS)[number];
+
 export interface Effect {
+  kind: EffectKind;
   message: string;
   /** What is lost cannot be brought back by applying the old files again. */
   destructive: boolean;
@@ -51,6 +59,8 @@ export interface Change {
   effects: Effect[];
   /** Why, in one line. */
   reason: string;
+  /** Name that the job had before; left out: the same. */
+  renamed_from?: string;
 }
 
 /** The difference between the project's files and what was applied, as a value. */

@@ -36,7 +36,7 @@ export async function withPlan(
   const store = await openStateStore({ projectDir: project.dir, stateStore: stateStoreOf(project) });
   try {
     const actual = await store.actual(desired);
-    await work({ project, store, desired, actual, plan: diff(desired, actual, Date.now()) });
+    await work({ project, store, desired, actual, plan: await store.withState(diff(desired, actual, Date.now())) });
   } finally {
     await store.close();
   }

@@ -1,4 +1,4 @@
-import { type ActualSet, SluiceError } from '@sluice/core';
+import { type ActualSet, changedJobs, type Plan, SluiceError, withState } from '@sluice/core';
 import * as applied from './applied.ts';
 import { AuditTable } from './audit.ts';
 import { BackfillTable } from './backfills.ts';
@@ -19,6 +19,7 @@ import { MetricTable } from './metrics.ts';
 import { migrate } from './migrate.ts';
 import { NodeTable } from './nodes.ts';
 import { NoticeTable } from './notices.ts';
+import { knownState } from './plan-state.ts';
 import { RunQueue } from './queue.ts';
 import * as runs from './runs.ts';
 import { SecretTable } from './secrets.ts';
@@ -184,6 +185,11 @@ export class Store {
 
   actual(key: TargetKey, known?: ActualSet): Promise<ActualSet> {
     return applied.actual(this.#db, key, known);
+  }
+
+  /** A plan with what it means for runs that go on or wait, for pauses, and for what was committed before. */
+  async withState(plan: Plan): Promise<Plan> {
+    return withState(plan, await knownState(this.#db, plan, changedJobs(plan)));
   }
 
   applyPlan(application: Application): Promise<number> {

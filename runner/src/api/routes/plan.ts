@@ -1,6 +1,7 @@
 import {
   type Access,
   destructiveEffects,
+  EFFECT_KINDS,
   isEmpty,
   type Job,
   type Plan,
@@ -28,16 +29,23 @@ const PLAN = object(
     empty: flag('Nothing would change.'),
     destructive: flag('Applying it loses what cannot be brought back.'),
     changes: list(
-      object({
-        address: text('`job`, or `job/stream`.'),
-        action: { type: 'string', enum: ['create', 'update', 'delete', 'none'] },
-        file: text(),
-        fields: list(
-          object({ path: text(), old: any('null: there was none. Secrets are `***`.'), new: any('As `old`.') }),
-        ),
-        effects: list(object({ message: text(), destructive: flag() })),
-        reason: text(),
-      }),
+      object(
+        {
+          address: text('`job`, or `job/stream`.'),
+          action: { type: 'string', enum: ['create', 'update', 'delete', 'none'] },
+          file: text(),
+          fields: list(
+            object({ path: text(), old: any('null: there was none. Secrets are `***`.'), new: any('As `old`.') }),
+          ),
+          effects: list(
+            object({ kind: { type: 'string', enum: [...EFFECT_KINDS] }, message: text(), destructive: flag() }),
+            'What applying it means: for due times, loads, files, the table and its rows, and runs.',
+          ),
+          reason: text(),
+          renamed_from: text('Name that the job had before.'),
+        },
+        ['renamed_from'],
+      ),
     ),
     problems: list(object({ file: text(), names: list(text()), message: text() }), 'Files that give no job.'),
     warnings: list(text()),
@@ -66,7 +74,8 @@ export function planRoutes(context: ApiContext): ApiRoute[] {
         const actual = await store.actual(door.key);
         const { plan, jobs } = await ask('plan_folder', { projectDir: dir, dir, actual, target, vars }, call.signal);
         const { access } = await door.settings();
-        return send(narrowed(plan, [...jobs, ...actual.jobs], access, call.who), null, call);
+        const whole = await store.withState(plan);
+        return send(narrowed(whole, [...jobs, ...actual.jobs], access, call.who), null, call);
       },
     },
     {
@@ -111,7 +120,7 @@ export function planRoutes(context: ApiContext): ApiRoute[] {
           );
         }
         const { access } = await door.settings();
-        const shown = narrowed(plan, [...jobs, ...actual.jobs], access, call.who);
+        const shown = narrowed(await store.withState(plan), [...jobs, ...actual.jobs], access, call.who);
         const seen = diagnostics.filter(({ file }) => !isHidden(file, jobs, access, call.who));
         return send(shown, seen, call);
       },
