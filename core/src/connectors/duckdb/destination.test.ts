@@ -12,10 +12,10 @@ import {
 } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { DuckDBInstance } from '@duckdb/node-api';
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { afterAll, describe, expect, test } from 'vitest';
 import { crash } from '../../../test/crash.ts';
 import { ADDRESSES, columns, Driver, type SystemUnderTest } from '../../../test/destination-driver.ts';
+import { destinationFixture, LOAD, lookInto, STAGE, three, two } from '../../../test/destination-fixture.ts';
 import { destinationSuite } from '../../../test/destination-suite.ts';
 import { cage, type OwnedEngine, openEngine } from '../../engine/duckdb.ts';
 import { duckdb } from './destination.ts';
@@ -25,45 +25,14 @@ const folder = mkdtempSync(join(tmpdir(), 'sluice-duckdb-'));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 const path = join(folder, 'w.duckdb');
 
-async function select(sql: string): Promise<Record<string, string | null>[]> {
-  return selectFrom(path, sql);
-}
-
-async function selectFrom(file: string, sql: string): Promise<Record<string, string | null>[]> {
-  const instance = await DuckDBInstance.create(file);
-  const connection = await instance.connect();
-  try {
-    await connection.run("SET TimeZone = 'UTC'");
-    const rows = (await connection.runAndReadAll(sql)).getRowObjectsJson();
-    const text = (value: unknown) =>
-      value === null ? null : typeof value === 'object' ? JSON.stringify(value) : String(value);
-    return rows.map((row) => Object.fromEntries(Object.entries(row).map(([name, value]) => [name, text(value)])));
-  } finally {
-    connection.closeSync();
-    instance.closeSync();
-  }
-}
+const select = (sql: string) => lookInto(path, sql);
 
 const system = (): SystemUnderTest => ({ destination: duckdb, settings: { path }, schema: 'raw', select });
 
 destinationSuite('duckdb', system);
 
 describe('duckdb alone', () => {
-  const two = columns({ id: 'int', s: 'text' });
-  const three = (from: number) => `SELECT (range + ${from})::INT AS id, 'v' || (range + ${from}) AS s FROM range(3)`;
-  const LOAD = { how: 'load', tasks: 1 } as const;
-  const STAGE = { how: 'stage', tasks: 4 } as const;
-  let engine: OwnedEngine;
-  let driver: Driver;
-  let count = 0;
-  beforeAll(async () => {
-    mkdirSync(join(folder, 'spool'));
-    engine = await openEngine({ spool: join(folder, 'spool'), threads: 2, memory: 500_000_000 });
-  });
-  afterAll(() => engine.close());
-  beforeEach(() => {
-    driver = new Driver(system(), engine, `x${++count}`, folder);
-  });
+  const lab = destinationFixture(() => system());
 
   test('the lock is the real path of the file, also through links and before the file is there', async () => {
     const real = join(realpathSync(folder), 'real');
@@ -100,7 +69,7 @@ describe('duckdb alone', () => {
     const texts = Object.keys(types).map((name) => `CAST("${name}" AS VARCHAR) AS "${name}"`);
     const results = [];
     for (const way of [LOAD, STAGE]) {
-      const one = new Driver(system(), engine, `x${++count}`, folder);
+      const one = lab.next();
       await one.run(way, sql, columns(types));
       results.push(await one.select(texts.join(', ')));
       const opened = await (await one.connect('look')).inspect();
@@ -132,11 +101,11 @@ describe('duckdb alone', () => {
       stdio: ['pipe', 'pipe', 'inherit'],
     });
     await once(child.stdout, 'data');
-    const one = new Driver({ ...system(), settings: { path: held } }, engine, 't', folder);
+    const one = lab.over({ ...system(), settings: { path: held } }, 't');
     const session = await one.connect('r');
     for (const attempt of [
       () => session.open(ADDRESSES, []),
-      () => session.attach(engine),
+      () => session.attach(lab.engine),
       () => session.query('SELECT 1'),
     ])
       await expect(attempt()).rejects.toMatchObject({
@@ -150,18 +119,18 @@ describe('duckdb alone', () => {
   });
 
   test('a caged engine can attach, load, stage and detach', async () => {
-    const session = await driver.connect('caged');
+    const session = await lab.driver.connect('caged');
     const opened = await session.open(ADDRESSES, []);
     const spool = mkdtempSync(join(folder, 'caged-'));
     const caged = await openEngine({ spool, threads: 1, memory: 200_000_000 });
     await cage(caged, { files: session.files, folders: session.folders });
-    const rows = { ...driver.rows(three(1), two), engine: caged };
+    const rows = { ...lab.driver.rows(three(1), two), engine: caged };
     const token = await session.stage({ epoch: 1, task: 0, attempt: 1, columns: two, disposition: 'append' }, rows);
     expect(token.rows).toBe(3);
-    await session.load(driver.epoch('caged', opened, two), rows);
+    await session.load(lab.driver.epoch('caged', opened, two), rows);
     await expect(caged.run(`ATTACH '${join(folder, 'other.duckdb')}' AS o`)).rejects.toThrow(/Permission/);
     caged.close();
-    expect(await driver.select()).toHaveLength(3);
+    expect(await lab.driver.select()).toHaveLength(3);
     await session.abort('caged');
   });
 
@@ -171,21 +140,21 @@ describe('duckdb alone', () => {
     const sql = (from: number, mark: string) =>
       `SELECT (range + ${from})::INT AS id, 'g' || range % 7 AS g, '${mark}' || md5(range::VARCHAR) AS s FROM range(20000)`;
     const tight: OwnedEngine = {
-      run: (q) => engine.run(q),
-      rows: (q) => engine.rows(q),
-      changed: (q) => engine.changed(q),
-      stream: (q) => engine.stream(q),
-      describe: (q) => engine.describe(q),
-      interrupt: () => engine.interrupt(),
+      run: (q) => lab.engine.run(q),
+      rows: (q) => lab.engine.rows(q),
+      changed: (q) => lab.engine.changed(q),
+      stream: (q) => lab.engine.stream(q),
+      describe: (q) => lab.engine.describe(q),
+      interrupt: () => lab.engine.interrupt(),
       bytesRead: 0,
-      progress: () => engine.progress(),
+      progress: () => lab.engine.progress(),
       close: () => undefined,
-      spool: engine.spool,
-      threads: engine.threads,
+      spool: lab.engine.spool,
+      threads: lab.engine.threads,
       // Far less than a part needs: the merge is cut as for a large one.
       memory: 1_000_000,
     };
-    const one = new Driver(system(), tight, `x${++count}`, folder);
+    const one = lab.next(tight);
     const extra = columns({ id: 'int', g: 'text', s: 'text', kept: 'int' });
     await one.run(LOAD, `SELECT *, id + 1 AS kept FROM (${sql(0, 'a')})`, extra, { disposition: 'merge', more });
     expect(await one.run(LOAD, sql(7000, 'b'), cols, { disposition: 'merge', more })).toMatchObject({
@@ -201,30 +170,30 @@ describe('duckdb alone', () => {
   });
 
   test('merge works on a table that has a primary key of its own', async () => {
-    await select(`CREATE TABLE raw.${driver.table} (id INT PRIMARY KEY, s VARCHAR, extra INT DEFAULT 5)`);
+    await select(`CREATE TABLE raw.${lab.driver.table} (id INT PRIMARY KEY, s VARCHAR, extra INT DEFAULT 5)`);
     const more = { primaryKey: ['id'] };
-    await driver.run(LOAD, three(1), two, { disposition: 'merge', more });
-    expect(await driver.run(LOAD, three(2), two, { disposition: 'merge', more })).toMatchObject({
+    await lab.driver.run(LOAD, three(1), two, { disposition: 'merge', more });
+    expect(await lab.driver.run(LOAD, three(2), two, { disposition: 'merge', more })).toMatchObject({
       rows_inserted: 1,
       rows_updated: 2,
     });
-    expect(await driver.select('id, extra')).toEqual([1, 2, 3, 4].map((id) => ({ id: String(id), extra: '5' })));
+    expect(await lab.driver.select('id, extra')).toEqual([1, 2, 3, 4].map((id) => ({ id: String(id), extra: '5' })));
   });
 
   test('columns that differ only in case are refused, and a view in the place of the table too', async () => {
     const clash = columns({ id: 'int', ID: 'int' });
-    await expect(driver.run(LOAD, 'SELECT 1 AS id, 2 AS "ID"', clash)).rejects.toMatchObject({
+    await expect(lab.driver.run(LOAD, 'SELECT 1 AS id, 2 AS "ID"', clash)).rejects.toMatchObject({
       code: 'destination/duplicate-column',
     });
-    await select(`CREATE VIEW raw.v_${driver.table} AS SELECT 1 AS id`);
-    const other = new Driver(system(), engine, `v_${driver.table}`, folder);
+    await select(`CREATE VIEW raw.v_${lab.driver.table} AS SELECT 1 AS id`);
+    const other = lab.over(system(), `v_${lab.driver.table}`);
     await expect(other.run(LOAD, three(1), two)).rejects.toMatchObject({ code: 'destination/not-a-table' });
   });
 
   test('a file that is no database is named', async () => {
     const bad = join(folder, 'bad.duckdb');
     writeFileSync(bad, 'this is no database file at all, and it is long enough to be looked at'.repeat(100));
-    const session = await new Driver({ ...system(), settings: { path: bad } }, engine, 't', folder).connect('r');
+    const session = await lab.over({ ...system(), settings: { path: bad } }, 't').connect('r');
     await expect(session.open(ADDRESSES, [])).rejects.toMatchObject({
       code: 'destination/not-a-database',
       kind: 'config',
@@ -234,7 +203,7 @@ describe('duckdb alone', () => {
 
   test('before the first run there is nothing to inspect, and nothing is made by looking', async () => {
     const none = join(folder, 'none.duckdb');
-    const session = await new Driver({ ...system(), settings: { path: none } }, engine, 't', folder).connect('r');
+    const session = await lab.over({ ...system(), settings: { path: none } }, 't').connect('r');
     expect(await session.inspect()).toBeNull();
     expect([...(await session.ledger())]).toEqual([]);
     await expect(session.query('SELECT 1')).rejects.toMatchObject({ code: 'destination/no-warehouse' });
@@ -244,19 +213,19 @@ describe('duckdb alone', () => {
 
   test('nothing of staging is left after commit and abort', async () => {
     const own = mkdtempSync(join(folder, 'own-'));
-    const one = new Driver({ ...system(), settings: { path: join(own, 'w.duckdb') } }, engine, 't', folder);
+    const one = lab.over({ ...system(), settings: { path: join(own, 'w.duckdb') } }, 't');
     await one.run(STAGE, three(1), two);
     expect(readdirSync(own)).toEqual(['w.duckdb']);
   });
 
   test('a staged part that is gone or cut is not committed', async () => {
-    const session = await driver.connect('cut');
+    const session = await lab.driver.connect('cut');
     const opened = await session.open(ADDRESSES, []);
     const token = await session.stage(
       { epoch: 0, task: 0, attempt: 1, columns: two, disposition: 'append' },
-      driver.rows(three(1), two),
+      lab.driver.rows(three(1), two),
     );
-    const commit = session.commit(driver.epoch('cut', opened, two), [{ ...token, rows: 4 }]);
+    const commit = session.commit(lab.driver.epoch('cut', opened, two), [{ ...token, rows: 4 }]);
     await expect(commit).rejects.toMatchObject({ code: 'commit/staging-lost', kind: 'transient' });
     expect(await session.open(ADDRESSES, [])).toMatchObject({ seq: 0, table: null });
     await session.abort('cut');
@@ -274,8 +243,8 @@ describe('duckdb alone', () => {
       const file = join(folder, `${fault}.duckdb`);
       expect(await crash('duckdb', { path: file }, { how, table: 't', fault: `${fault}=kill` })).toBe('SIGKILL');
       const one = new Driver(
-        { ...system(), settings: { path: file }, select: (sql) => selectFrom(file, sql) },
-        engine,
+        { ...system(), settings: { path: file }, select: (sql) => lookInto(file, sql) },
+        lab.engine,
         't',
         folder,
       );

@@ -1,7 +1,8 @@
 import { expect, test } from 'vitest';
 import { ADDRESSES, columns } from '../../../test/destination-driver.ts';
+import { LOAD, three, two, WAYS } from '../../../test/destination-fixture.ts';
 import { destinationSuite } from '../../../test/destination-suite.ts';
-import { LOAD, postgresFixture, three, two, WAYS } from '../../../test/postgres-destination.ts';
+import { postgresFixture } from '../../../test/postgres-destination.ts';
 
 const lab = postgresFixture();
 

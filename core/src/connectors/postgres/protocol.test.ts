@@ -2,8 +2,9 @@ import { type AddressInfo, connect, createServer } from 'node:net';
 import { expect, test } from 'vitest';
 import { crash } from '../../../test/crash.ts';
 import { ADDRESSES, Driver } from '../../../test/destination-driver.ts';
+import { LOAD, three, two } from '../../../test/destination-fixture.ts';
 import type { TestDatabase } from '../../../test/postgres.ts';
-import { LOAD, postgresFixture, three, two } from '../../../test/postgres-destination.ts';
+import { postgresFixture } from '../../../test/postgres-destination.ts';
 import type { OwnedEngine } from '../../engine/duckdb.ts';
 
 const lab = postgresFixture();
@@ -66,7 +67,7 @@ test('first opens at the same time all succeed, each with a fence of its own', a
 test('streams that make the same table at the same time both land their rows', async () => {
   const loads = [1, 2, 3].map(async (i) => {
     const own = await lab.ownEngine();
-    const one = new Driver(lab.system, own, lab.driver.table, lab.spool);
+    const one = new Driver(lab.system, own, lab.driver.table, lab.folder);
     one.job = `job${i}`;
     await one.run(LOAD, three(i * 10), two);
     own.close();
@@ -139,7 +140,12 @@ test.each(['before', 'after'] as const)(
   'a connection lost %s COMMIT took place is an unknown outcome that open settles',
   async (when) => {
     const proxy = await cutProxy(lab.db, when);
-    const one = new Driver({ ...lab.system, settings: { ...proxy.settings } }, lab.engine, lab.driver.table, lab.spool);
+    const one = new Driver(
+      { ...lab.system, settings: { ...proxy.settings } },
+      lab.engine,
+      lab.driver.table,
+      lab.folder,
+    );
     const opened = await (await lab.driver.connect('cut')).open(ADDRESSES, []);
     const load = (await one.connect('cut')).load(lab.driver.epoch('cut', opened, two), lab.driver.rows(three(1), two));
     await expect(load).rejects.toMatchObject({ code: 'commit/unknown', kind: 'transient' });

@@ -1,6 +1,7 @@
 import pg from 'pg';
 import { expect, test } from 'vitest';
-import { LOAD, postgresFixture, three, two, WAYS } from '../../../test/postgres-destination.ts';
+import { LOAD, three, two, WAYS } from '../../../test/destination-fixture.ts';
+import { postgresFixture } from '../../../test/postgres-destination.ts';
 
 const lab = postgresFixture();
 

@@ -1,6 +1,7 @@
 import { expect, test, vi } from 'vitest';
 import { ADDRESSES, columns } from '../../../test/destination-driver.ts';
-import { LOAD, postgresFixture, two, WAYS } from '../../../test/postgres-destination.ts';
+import { LOAD, two, WAYS } from '../../../test/destination-fixture.ts';
+import { postgresFixture } from '../../../test/postgres-destination.ts';
 
 const lab = postgresFixture();
 

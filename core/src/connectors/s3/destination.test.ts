@@ -11,13 +11,12 @@ import {
   ListObjectsV2Command,
   type S3Client,
 } from '@aws-sdk/client-s3';
-import { DuckDBInstance } from '@duckdb/node-api';
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { crash } from '../../../test/crash.ts';
-import { ADDRESSES, columns, Driver, type SystemUnderTest } from '../../../test/destination-driver.ts';
+import { ADDRESSES, columns, type SystemUnderTest } from '../../../test/destination-driver.ts';
+import { destinationFixture, LOAD, lookInto, STAGE, three, two } from '../../../test/destination-fixture.ts';
 import { destinationSuite } from '../../../test/destination-suite.ts';
 import { clientOf, makeBucket, noMoto, type S3Server, startMoto } from '../../../test/moto.ts';
-import { type OwnedEngine, openEngine } from '../../engine/duckdb.ts';
 import { destinations } from '../../registry.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'sluice-s3-'));
@@ -71,10 +70,7 @@ async function select(sql: string): Promise<Record<string, string | null>[]> {
     mkdirSync(dirname(join(copy, key)), { recursive: true });
     writeFileSync(join(copy, key), await body(key));
   }
-  const instance = await DuckDBInstance.create(':memory:');
-  const connection = await instance.connect();
-  try {
-    await connection.run("SET TimeZone = 'UTC'");
+  return lookInto(':memory:', sql, async (connection) => {
     await connection.run('CREATE SCHEMA raw');
     const table = /"raw"\."(\w+)"/.exec(sql)?.[1] ?? '';
     if (!table.startsWith('_'))
@@ -85,14 +81,7 @@ async function select(sql: string): Promise<Record<string, string | null>[]> {
       await connection.run(
         `CREATE VIEW raw._sluice_quarantine AS SELECT * FROM read_json('${copy}/out/*/*/_quarantine/*.jsonl', format = 'newline_delimited')`,
       );
-    const rows = (await connection.runAndReadAll(sql)).getRowObjectsJson();
-    const text = (value: unknown) =>
-      value === null ? null : typeof value === 'object' ? JSON.stringify(value) : String(value);
-    return rows.map((row) => Object.fromEntries(Object.entries(row).map(([name, value]) => [name, text(value)])));
-  } finally {
-    connection.closeSync();
-    instance.closeSync();
-  }
+  });
 }
 
 const settings = (table: string) => ({
@@ -113,139 +102,127 @@ describe.skipIf(noMoto)(noMoto ?? 'a server', () => {
   destinationSuite('s3', () => system(), { merge: false, window: false, replace: false, forgets: false });
 
   describe('s3 alone', () => {
-    const two = columns({ id: 'int', s: 'text' });
-    const three = (from: number) => `SELECT (range + ${from})::INT AS id, 'v' || (range + ${from}) AS s FROM range(3)`;
-    const LOAD = { how: 'load', tasks: 1 } as const;
-    const STAGE = { how: 'stage', tasks: 4 } as const;
-    let engine: OwnedEngine;
-    let driver: Driver;
-    let count = 0;
-    beforeAll(async () => {
-      mkdirSync(join(folder, 'spool'));
-      engine = await openEngine({ spool: join(folder, 'spool'), threads: 2, memory: 500_000_000 });
-    });
-    afterAll(() => engine.close());
-    beforeEach(() => {
-      driver = new Driver(system(), engine, `x${++count}`, folder);
-    });
-    const state = () => keys(`out/.${driver.table}.sluice/streams/`);
+    const lab = destinationFixture(() => system());
+    const state = () => keys(`out/.${lab.driver.table}.sluice/streams/`);
 
     test('a commit is one folder named by its id, and what it holds stands in its _commit', async () => {
-      await driver.run(LOAD, three(1), two);
-      await driver.run(STAGE, three(4), two);
-      const found = await keys(`out/${driver.table}/`);
+      await lab.driver.run(LOAD, three(1), two);
+      await lab.driver.run(STAGE, three(4), two);
+      const found = await keys(`out/${lab.driver.table}/`);
       const folders = [...new Set(found.map((key) => key.split('/')[2]))];
-      expect(folders).toEqual([`run-1.${driver.table}.0`, `run-2.${driver.table}.0`]);
-      const said = JSON.parse(String(await body(`out/${driver.table}/${folders[1]}/_commit`)));
-      expect(said).toMatchObject({ commit_id: `run-2/${driver.table}/0`, seq: 2, columns: two, format: 'parquet' });
+      expect(folders).toEqual([`run-1.${lab.driver.table}.0`, `run-2.${lab.driver.table}.0`]);
+      const said = JSON.parse(String(await body(`out/${lab.driver.table}/${folders[1]}/_commit`)));
+      expect(said).toMatchObject({ commit_id: `run-2/${lab.driver.table}/0`, seq: 2, columns: two, format: 'parquet' });
       expect(said.files.map((file: { path: string }) => file.path).sort()).toEqual(
         found.filter((key) => key.includes('run-2') && !key.endsWith('_commit')).map((key) => key.split('/')[3]),
       );
-      expect(await uploads(driver.table)).toEqual([]);
+      expect(await uploads(lab.driver.table)).toEqual([]);
     });
 
     test('nothing that is staged can be read, and an abort leaves nothing with the store', async () => {
-      const session = await driver.connect('s');
+      const session = await lab.driver.connect('s');
       await session.open(ADDRESSES, []);
       const request = { epoch: 0, task: 0, attempt: 1, columns: two, disposition: 'append' as const };
-      await session.stage(request, driver.rows(three(1), two));
-      expect(await keys(`out/${driver.table}/`)).toEqual([]);
-      expect(await uploads(driver.table)).toHaveLength(1);
+      await session.stage(request, lab.driver.rows(three(1), two));
+      expect(await keys(`out/${lab.driver.table}/`)).toEqual([]);
+      expect(await uploads(lab.driver.table)).toHaveLength(1);
       await session.abort('s');
-      expect(await uploads(driver.table)).toEqual([]);
+      expect(await uploads(lab.driver.table)).toEqual([]);
     });
 
     test.each(['load', 'commit'] as const)(
       'a %s that dies once it is decided is finished by the next run',
       async (how) => {
-        const { table } = driver;
+        const { table } = lab.driver;
         const fault = `destination.${how}.committed=kill`;
         const way = how === 'load' ? 'load' : 'stage';
         expect(await crash('s3', settings(table), { how: way, table, fault })).toBe('SIGKILL');
         expect((await keys(`out/${table}/`)).filter((key) => key.endsWith('_commit'))).toEqual([]);
-        const session = await driver.connect('next');
+        const session = await lab.driver.connect('next');
         expect(await session.open(ADDRESSES, [])).toMatchObject({ seq: 1, commitId: `run-1/${table}/0` });
         await session.close();
-        expect((await driver.select()).map((r) => r.id)).toEqual(['0', '1', '2']);
+        expect((await lab.driver.select()).map((r) => r.id)).toEqual(['0', '1', '2']);
         expect((await keys(`out/${table}/`)).filter((key) => key.endsWith('_commit'))).toHaveLength(1);
-        expect(await uploads(driver.table)).toEqual([]);
+        expect(await uploads(lab.driver.table)).toEqual([]);
       },
     );
 
     test('what was decided is taken back where a rule of the bucket has cleared its uploads', async () => {
-      const { table } = driver;
+      const { table } = lab.driver;
       const fault = 'destination.commit.committed=kill';
       await crash('s3', settings(table), { how: 'stage', table, fault });
-      const [first] = await uploads(driver.table);
+      const [first] = await uploads(lab.driver.table);
       await client.send(new AbortMultipartUploadCommand({ Bucket: 'lake', Key: first!.key, UploadId: first!.id }));
-      const session = await driver.connect('next');
+      const session = await lab.driver.connect('next');
       expect(await session.open(ADDRESSES, [])).toMatchObject({ seq: 0, commitId: null, checkpoint: null });
       await session.abort('run-1');
       await session.close();
       expect(await keys(`out/${table}/`)).toEqual([]);
-      expect(await uploads(driver.table)).toEqual([]);
+      expect(await uploads(lab.driver.table)).toEqual([]);
     });
 
     test('cleaning up after a run that died behind its commit finishes the commit', async () => {
-      const { table } = driver;
+      const { table } = lab.driver;
       await crash('s3', settings(table), { how: 'stage', table, fault: 'destination.commit.committed=kill' });
-      const session = await driver.connect('cleaner');
+      const session = await lab.driver.connect('cleaner');
       expect(await session.inspect()).toMatchObject({ seq: 1, commitId: `run-1/${table}/0` });
       await session.abort('run-1');
       await session.close();
-      expect((await driver.select()).map((r) => r.id)).toEqual(['0', '1', '2']);
+      expect((await lab.driver.select()).map((r) => r.id)).toEqual(['0', '1', '2']);
     });
 
     test('a holder that slept through a takeover cannot commit', async () => {
-      const old = await driver.connect('old');
+      const old = await lab.driver.connect('old');
       const opened = await old.open(ADDRESSES, []);
-      const rows = driver.rows(three(1), two);
+      const rows = lab.driver.rows(three(1), two);
       rows.gate = async () => {
-        const young = await driver.connect('young');
+        const young = await lab.driver.connect('young');
         const next = await young.open(ADDRESSES, []);
-        await young.load(driver.epoch('young', next, two), driver.rows(three(4), two));
+        await young.load(lab.driver.epoch('young', next, two), lab.driver.rows(three(4), two));
       };
-      await expect(old.load(driver.epoch('old', opened, two), rows)).rejects.toMatchObject({ code: 'commit/fenced' });
+      await expect(old.load(lab.driver.epoch('old', opened, two), rows)).rejects.toMatchObject({
+        code: 'commit/fenced',
+      });
       await old.abort('old');
-      expect((await driver.select()).map((r) => r.id)).toEqual(['4', '5', '6']);
-      expect(await uploads(driver.table)).toEqual([]);
+      expect((await lab.driver.select()).map((r) => r.id)).toEqual(['4', '5', '6']);
+      expect(await uploads(lab.driver.table)).toEqual([]);
     });
 
     test('of many that open at once each gets a fence of its own, and the last one alone commits', async () => {
-      const sessions = await Promise.all([1, 2, 3, 4, 5].map((n) => driver.connect(`r${n}`)));
+      const sessions = await Promise.all([1, 2, 3, 4, 5].map((n) => lab.driver.connect(`r${n}`)));
       const opened = await Promise.all(sessions.map((session) => session.open(ADDRESSES, [])));
       const fences = opened.map(({ fence }) => fence);
       expect([...fences].sort()).toEqual([1, 2, 3, 4, 5]);
       const ends = await Promise.allSettled(
         sessions.map((session, i) =>
-          session.load(driver.epoch(`r${i + 1}`, opened[i]!, two), driver.rows(three(1), two)),
+          session.load(lab.driver.epoch(`r${i + 1}`, opened[i]!, two), lab.driver.rows(three(1), two)),
         ),
       );
       expect(ends.map((end) => end.status === 'fulfilled')).toEqual(fences.map((fence) => fence === 5));
-      expect(await driver.select()).toHaveLength(3);
+      expect(await lab.driver.select()).toHaveLength(3);
     });
 
     test('a state that was removed by hand stops the run that knew it', async () => {
-      const session = await driver.connect('s');
+      const session = await lab.driver.connect('s');
       const opened = await session.open(ADDRESSES, []);
       for (const key of await state()) await client.send(new DeleteObjectCommand({ Bucket: 'lake', Key: key }));
-      const load = session.load(driver.epoch('s', opened, two), driver.rows(three(1), two));
+      const load = session.load(lab.driver.epoch('s', opened, two), lab.driver.rows(three(1), two));
       await expect(load).rejects.toMatchObject({ code: 'commit/fenced' });
       await session.abort('s');
-      expect(await keys(`out/${driver.table}/`)).toEqual([]);
+      expect(await keys(`out/${lab.driver.table}/`)).toEqual([]);
     });
 
     test('a replace, a window and another format are refused, and nothing is written', async () => {
-      await expect(driver.run(LOAD, three(1), two, { disposition: 'replace' })).rejects.toMatchObject({
+      await expect(lab.driver.run(LOAD, three(1), two, { disposition: 'replace' })).rejects.toMatchObject({
         code: 'destination/append-only',
         kind: 'config',
       });
-      await expect(driver.run(STAGE, three(1), two, { disposition: 'replace' })).rejects.toMatchObject({
+      await expect(lab.driver.run(STAGE, three(1), two, { disposition: 'replace' })).rejects.toMatchObject({
         code: 'destination/append-only',
       });
-      expect(await keys(`out/${driver.table}/`)).toEqual([]);
-      await driver.run(LOAD, three(1), two);
-      const csv = new Driver(system({ format: 'csv' }), engine, driver.table, folder);
+      expect(await keys(`out/${lab.driver.table}/`)).toEqual([]);
+      await lab.driver.run(LOAD, three(1), two);
+      const csv = lab.over(system({ format: 'csv' }));
       await expect(csv.run(LOAD, three(1), two)).rejects.toMatchObject({ code: 'destination/format-changed' });
     });
 
@@ -260,28 +237,30 @@ describe.skipIf(noMoto)(noMoto ?? 'a server', () => {
       });
       await new Promise<void>((resolve) => deaf.listen(0, '127.0.0.1', resolve));
       const { port } = deaf.address() as AddressInfo;
-      const one = new Driver(system({ endpoint: `http://127.0.0.1:${port}` }), engine, driver.table, folder);
+      const one = lab.over(system({ endpoint: `http://127.0.0.1:${port}` }), lab.driver.table);
       await expect(one.run(LOAD, three(1), two)).rejects.toMatchObject({
         code: 'destination/no-conditions',
         kind: 'config',
       });
       expect(
-        (await keys('out/')).filter((key) => key.includes(`${driver.table}.`) || key.includes(`${driver.table}/`)),
+        (await keys('out/')).filter(
+          (key) => key.includes(`${lab.driver.table}.`) || key.includes(`${lab.driver.table}/`),
+        ),
       ).toEqual([]);
       deaf.closeAllConnections();
       await new Promise((resolve) => deaf.close(resolve));
     });
 
     test('values make folders, sizes make files, and large files come in parts', async () => {
-      const parted = new Driver(system({ partition_by: ['day'], format: 'csv' }), engine, driver.table, folder);
+      const parted = lab.over(system({ partition_by: ['day'], format: 'csv' }));
       const cols = columns({ id: 'int', day: 'text' });
       await parted.run(STAGE, `SELECT range::INT AS id, 'a b/' || (range % 2) AS day FROM range(8)`, cols);
-      const found = (await keys(`out/${driver.table}/`)).map((key) => key.split('/')[3]);
+      const found = (await keys(`out/${lab.driver.table}/`)).map((key) => key.split('/')[3]);
       expect(new Set(found)).toEqual(new Set(['_commit', 'day=a%20b%2F0', 'day=a%20b%2F1']));
-      const big = new Driver(system({ format: 'csv' }), engine, `${driver.table}big`, folder);
+      const big = lab.over(system({ format: 'csv' }), `${lab.driver.table}big`);
       const wide = `SELECT range::INT AS id, repeat(md5(range::VARCHAR), 8) AS s FROM range(80000)`;
       await big.run(LOAD, wide, two);
-      const [key] = (await keys(`out/${driver.table}big/`)).filter((one) => one.endsWith('.csv'));
+      const [key] = (await keys(`out/${lab.driver.table}big/`)).filter((one) => one.endsWith('.csv'));
       const text = String(await body(key!));
       expect(text.length).toBeGreaterThan(17 * 1024 * 1024);
       expect(text.split('\n')).toHaveLength(80_002);

@@ -1,14 +1,13 @@
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { DuckDBInstance } from '@duckdb/node-api';
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { crash } from '../../../test/crash.ts';
-import { ADDRESSES, columns, Driver, type SystemUnderTest } from '../../../test/destination-driver.ts';
+import { ADDRESSES, type SystemUnderTest } from '../../../test/destination-driver.ts';
+import { destinationFixture, lookInto, STAGE, three, two } from '../../../test/destination-fixture.ts';
 import { destinationSuite } from '../../../test/destination-suite.ts';
 import { missing, TcpProxy } from '../../../test/processes.ts';
 import { type SshServer, startSshd } from '../../../test/sshd.ts';
-import { type OwnedEngine, openEngine } from '../../engine/duckdb.ts';
 import { destinations } from '../../registry.ts';
 
 const lacks = missing('sshd');
@@ -33,11 +32,8 @@ afterAll(async () => {
 });
 
 /** The server's folders as another program sees them. */
-async function select(sql: string): Promise<Record<string, string | null>[]> {
-  const instance = await DuckDBInstance.create(':memory:');
-  const connection = await instance.connect();
-  try {
-    await connection.run("SET TimeZone = 'UTC'");
+function select(sql: string): Promise<Record<string, string | null>[]> {
+  return lookInto(':memory:', sql, async (connection) => {
     await connection.run('CREATE SCHEMA raw');
     const table = /"raw"\."(\w+)"/.exec(sql)?.[1] ?? '';
     const rows =
@@ -45,14 +41,7 @@ async function select(sql: string): Promise<Record<string, string | null>[]> {
         ? `read_json('${out}/*/*/_quarantine/*.jsonl', format = 'newline_delimited')`
         : `read_parquet('${out}/${table}/**/*.parquet', union_by_name = true, hive_partitioning = false)`;
     await connection.run(`CREATE VIEW raw."${table}" AS SELECT * FROM ${rows}`);
-    const found = (await connection.runAndReadAll(sql)).getRowObjectsJson();
-    const text = (value: unknown) =>
-      value === null ? null : typeof value === 'object' ? JSON.stringify(value) : String(value);
-    return found.map((row) => Object.fromEntries(Object.entries(row).map(([name, value]) => [name, text(value)])));
-  } finally {
-    connection.closeSync();
-    instance.closeSync();
-  }
+  });
 }
 
 const settings = (table: string) => ({
@@ -76,24 +65,11 @@ describe.skipIf(lacks)(lacks ?? 'OpenSSH', () => {
   destinationSuite('sftp', () => system(), { merge: false, window: false, replace: false });
 
   describe('sftp alone', () => {
-    const two = columns({ id: 'int', s: 'text' });
-    const three = (from: number) => `SELECT (range + ${from})::INT AS id, 'v' || (range + ${from}) AS s FROM range(3)`;
-    const STAGE = { how: 'stage', tasks: 4 } as const;
-    let engine: OwnedEngine;
-    let driver: Driver;
-    let count = 0;
-    beforeAll(async () => {
-      mkdirSync(join(folder, 'spool'));
-      engine = await openEngine({ spool: join(folder, 'spool'), threads: 2, memory: 500_000_000 });
-    });
-    afterAll(() => engine.close());
-    beforeEach(() => {
-      driver = new Driver(system(), engine, `x${++count}`, folder);
-    });
+    const lab = destinationFixture(() => system());
 
     test('a commit is one folder, CSV where nothing else is said, and nothing of it is to be seen before', async () => {
-      const { format: _, ...plain } = settings(driver.table);
-      const csv = new Driver({ ...system(), settings: plain }, engine, driver.table, folder);
+      const { format: _, ...plain } = settings(lab.driver.table);
+      const csv = lab.over({ ...system(), settings: plain });
       const session = await csv.connect('s');
       const opened = await session.open(ADDRESSES, []);
       const request = { epoch: 0, task: 0, attempt: 1, columns: two, disposition: 'append' as const };
@@ -115,52 +91,54 @@ describe.skipIf(lacks)(lacks ?? 'OpenSSH', () => {
       ['stage', 'inside', 0],
       ['stage', 'committed', 1],
     ] as const)('a %s that dies at %s: the next run finds out what became of it', async (how, step, seq) => {
-      const { table } = driver;
+      const { table } = lab.driver;
       const fault = `destination.${how === 'load' ? 'load' : 'commit'}.${step}=kill`;
       expect(await crash('sftp', settings(table), { how, table, fault })).toBe('SIGKILL');
-      const session = await driver.connect('next');
+      const session = await lab.driver.connect('next');
       const opened = await session.open(ADDRESSES, []);
       expect(opened).toMatchObject({ seq });
       await session.abort('run-1');
-      await session.load(driver.epoch('next', opened, two), driver.rows(three(4), two));
+      await session.load(lab.driver.epoch('next', opened, two), lab.driver.rows(three(4), two));
       await session.close();
-      expect((await driver.select()).map((r) => r.id)).toEqual([...(seq ? ['0', '1', '2'] : []), '4', '5', '6']);
+      expect((await lab.driver.select()).map((r) => r.id)).toEqual([...(seq ? ['0', '1', '2'] : []), '4', '5', '6']);
     });
 
     test('a holder that slept through a takeover cannot commit', async () => {
-      const old = await driver.connect('old');
+      const old = await lab.driver.connect('old');
       const opened = await old.open(ADDRESSES, []);
-      const rows = driver.rows(three(1), two);
+      const rows = lab.driver.rows(three(1), two);
       rows.gate = async () => {
-        const young = await driver.connect('young');
+        const young = await lab.driver.connect('young');
         const next = await young.open(ADDRESSES, []);
-        await young.load(driver.epoch('young', next, two), driver.rows(three(4), two));
+        await young.load(lab.driver.epoch('young', next, two), lab.driver.rows(three(4), two));
         await young.close();
       };
-      await expect(old.load(driver.epoch('old', opened, two), rows)).rejects.toMatchObject({ code: 'commit/fenced' });
+      await expect(old.load(lab.driver.epoch('old', opened, two), rows)).rejects.toMatchObject({
+        code: 'commit/fenced',
+      });
       await old.abort('old');
       await old.close();
-      expect((await driver.select()).map((r) => r.id)).toEqual(['4', '5', '6']);
+      expect((await lab.driver.select()).map((r) => r.id)).toEqual(['4', '5', '6']);
     });
 
     test('of many that open at once one alone commits', async () => {
-      const sessions = await Promise.all([1, 2, 3, 4].map((n) => driver.connect(`r${n}`)));
+      const sessions = await Promise.all([1, 2, 3, 4].map((n) => lab.driver.connect(`r${n}`)));
       const ends = await Promise.allSettled(
         sessions.map(async (session, i) => {
           const opened = await session.open(ADDRESSES, []);
-          await session.load(driver.epoch(`r${i + 1}`, opened, two), driver.rows(three(1), two));
+          await session.load(lab.driver.epoch(`r${i + 1}`, opened, two), lab.driver.rows(three(1), two));
         }),
       );
       for (const session of sessions) await session.close();
       const committed = ends.filter((end) => end.status === 'fulfilled').length;
       expect(committed).toBeGreaterThan(0);
-      expect(await driver.select()).toHaveLength(3 * committed);
+      expect(await lab.driver.select()).toHaveLength(3 * committed);
       for (const end of ends)
         if (end.status === 'rejected') expect(end.reason).toMatchObject({ code: 'commit/fenced' });
     });
 
     test('a connection that breaks is taken up again, wherever it does', async () => {
-      const far = new Driver(system({ port: proxy.port }), engine, driver.table, folder);
+      const far = lab.over(system({ port: proxy.port }));
       let seq = 0;
       for (const bytes of [4_000, 6_000, 8_000, 10_000, 12_000, 16_000]) {
         proxy.cuts = [bytes];
@@ -178,11 +156,11 @@ describe.skipIf(lacks)(lacks ?? 'OpenSSH', () => {
         await session.close();
       }
       proxy.cuts = [];
-      expect(await driver.select()).toHaveLength(3 * seq);
+      expect(await lab.driver.select()).toHaveLength(3 * seq);
     });
 
     test('what the server refuses is told by name', async () => {
-      await expect(driver.run(STAGE, three(1), two, { disposition: 'replace' })).rejects.toMatchObject({
+      await expect(lab.driver.run(STAGE, three(1), two, { disposition: 'replace' })).rejects.toMatchObject({
         code: 'destination/append-only',
         kind: 'config',
       });
@@ -197,7 +175,7 @@ describe.skipIf(lacks)(lacks ?? 'OpenSSH', () => {
         [{ host_key: `SHA256:${'A'.repeat(43)}` }, 'destination/host-key'],
         [{ private_key_file: join(folder, 'none') }, 'destination/settings'],
       ] as const) {
-        const bad = new Driver(system(more), engine, driver.table, folder);
+        const bad = lab.over(system(more), lab.driver.table);
         const error = await bad
           .connect('r')
           .then((session) => session.open(ADDRESSES, []).finally(() => session.close()))
@@ -207,7 +185,7 @@ describe.skipIf(lacks)(lacks ?? 'OpenSSH', () => {
           );
         expect([more, error?.code]).toEqual([more, code]);
       }
-      const session = await driver.connect('t');
+      const session = await lab.driver.connect('t');
       await expect(session.test()).resolves.toBeUndefined();
       await session.close();
     });

@@ -1,11 +1,11 @@
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import Sqlite from 'better-sqlite3';
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
-import { ADDRESSES, columns, Driver, type SystemUnderTest } from '../../../test/destination-driver.ts';
+import { afterAll, describe, expect, test } from 'vitest';
+import { ADDRESSES, columns, type SystemUnderTest } from '../../../test/destination-driver.ts';
+import { destinationFixture, LOAD, three, two, WAYS } from '../../../test/destination-fixture.ts';
 import { destinationSuite } from '../../../test/destination-suite.ts';
-import { type OwnedEngine, openEngine } from '../../engine/duckdb.ts';
 import { sqlite } from './destination.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'sluice-sqlite-'));
@@ -38,41 +38,27 @@ const system = (): SystemUnderTest => ({ destination: sqlite, settings: { path }
 destinationSuite('sqlite', system);
 
 describe('sqlite alone', () => {
-  const two = columns({ id: 'int', s: 'text' });
-  const three = (from: number) => `SELECT (range + ${from})::INT AS id, 'v' || (range + ${from}) AS s FROM range(3)`;
-  const LOAD = { how: 'load', tasks: 1 } as const;
-  const WAYS = [LOAD, { how: 'stage', tasks: 4 } as const];
-  let engine: OwnedEngine;
-  let driver: Driver;
-  let count = 0;
-  beforeAll(async () => {
-    mkdirSync(join(folder, 'spool'));
-    engine = await openEngine({ spool: join(folder, 'spool'), threads: 2, memory: 500_000_000 });
-  });
-  afterAll(() => engine.close());
-  beforeEach(() => {
-    driver = new Driver(system(), engine, `x${++count}`, folder);
-  });
+  const lab = destinationFixture(() => system());
 
   test('a replace keeps indexes and triggers, and without any takes the table’s place', async () => {
-    await driver.run(LOAD, three(1), two, { disposition: 'replace' });
+    await lab.driver.run(LOAD, three(1), two, { disposition: 'replace' });
     const wide = columns({ id: 'int', extra: 'text' });
-    for (const way of WAYS) await driver.run(way, `SELECT 7 AS id, 'e' AS extra`, wide, { disposition: 'replace' });
-    expect(all(`SELECT * FROM ${driver.table}`)).toEqual([{ id: 7n, extra: 'e' }]);
-    new Sqlite(path).exec(`CREATE UNIQUE INDEX own_index ON ${driver.table} (id)`).close();
+    for (const way of WAYS) await lab.driver.run(way, `SELECT 7 AS id, 'e' AS extra`, wide, { disposition: 'replace' });
+    expect(all(`SELECT * FROM ${lab.driver.table}`)).toEqual([{ id: 7n, extra: 'e' }]);
+    new Sqlite(path).exec(`CREATE UNIQUE INDEX own_index ON ${lab.driver.table} (id)`).close();
     for (const way of WAYS)
-      await driver.run(way, three(1), two, { disposition: 'replace', more: { addColumns: two.slice(1) } });
-    expect(all(`SELECT * FROM ${driver.table} ORDER BY id`)[0]).toEqual({ id: 1n, extra: null, s: 'v1' });
+      await lab.driver.run(way, three(1), two, { disposition: 'replace', more: { addColumns: two.slice(1) } });
+    expect(all(`SELECT * FROM ${lab.driver.table} ORDER BY id`)[0]).toEqual({ id: 1n, extra: null, s: 'v1' });
     expect(all(`SELECT name FROM sqlite_master WHERE name = 'own_index'`)).toHaveLength(1);
   });
 
   test('a widened column keeps indexes, triggers, keys and every value', async () => {
     const cols = columns({ id: 'int', d: 'decimal(6,2)', day: 'date', b: 'boolean', f: 'double' });
     const sql = `SELECT (range + 1)::INT AS id, (range / 100)::DECIMAL(6,2) AS d, DATE '2024-02-29' AS day, range = 1 AS b, 0.1::DOUBLE + 0.2 AS f FROM range(2500)`;
-    await driver.run(LOAD, sql, cols, { disposition: 'merge', more: { primaryKey: ['id'] } });
-    new Sqlite(path).exec(`CREATE INDEX day_index ON ${driver.table} (day)`).close();
+    await lab.driver.run(LOAD, sql, cols, { disposition: 'merge', more: { primaryKey: ['id'] } });
+    new Sqlite(path).exec(`CREATE INDEX day_index ON ${lab.driver.table} (day)`).close();
     const wider = columns({ id: 'bigint', d: 'decimal(30,4)', day: 'timestamp', b: 'text', f: 'text' });
-    await driver.run(
+    await lab.driver.run(
       LOAD,
       `SELECT 1::BIGINT AS id, 1.5::DECIMAL(30,4) AS d, TIMESTAMP '2026-01-01' AS day, 'x' AS b, 'y' AS f`,
       wider,
@@ -81,7 +67,7 @@ describe('sqlite alone', () => {
         more: { primaryKey: ['id'], alterColumns: wider },
       },
     );
-    const rows = all(`SELECT * FROM ${driver.table} ORDER BY id`);
+    const rows = all(`SELECT * FROM ${lab.driver.table} ORDER BY id`);
     expect(rows).toHaveLength(2500);
     expect(rows[0]).toEqual({ id: 1n, d: '1.5000', day: '2026-01-01 00:00:00.000000', b: 'x', f: 'y' });
     expect(rows[1]).toEqual({
@@ -92,49 +78,51 @@ describe('sqlite alone', () => {
       f: '0.30000000000000004',
     });
     expect(
-      all(`SELECT name FROM sqlite_master WHERE tbl_name = '${driver.table}' ORDER BY name`).map((r) => r.name),
+      all(`SELECT name FROM sqlite_master WHERE tbl_name = '${lab.driver.table}' ORDER BY name`).map((r) => r.name),
     ).toContain('day_index');
-    expect(all(`SELECT name FROM pragma_table_info('${driver.table}') WHERE pk > 0`)).toEqual([{ name: 'id' }]);
-    const opened = await (await driver.connect('look')).inspect();
+    expect(all(`SELECT name FROM pragma_table_info('${lab.driver.table}') WHERE pk > 0`)).toEqual([{ name: 'id' }]);
+    const opened = await (await lab.driver.connect('look')).inspect();
     expect(opened?.table?.map((c) => c.type)).toEqual(wider.map((c) => c.type));
   });
 
   test('a merge into a table without an index finds its rows and leaves no index behind', async () => {
-    await driver.run(LOAD, three(1), two);
+    await lab.driver.run(LOAD, three(1), two);
     const more = { primaryKey: ['id'] };
     for (const way of WAYS)
-      expect(await driver.run(way, three(2), two, { disposition: 'merge', more })).toMatchObject({ rows_written: 3 });
-    expect(all(`SELECT count(*) AS n FROM ${driver.table}`)).toEqual([{ n: 4n }]);
-    expect(all(`SELECT name FROM sqlite_master WHERE type = 'index' AND tbl_name = '${driver.table}'`)).toEqual([]);
+      expect(await lab.driver.run(way, three(2), two, { disposition: 'merge', more })).toMatchObject({
+        rows_written: 3,
+      });
+    expect(all(`SELECT count(*) AS n FROM ${lab.driver.table}`)).toEqual([{ n: 4n }]);
+    expect(all(`SELECT name FROM sqlite_master WHERE type = 'index' AND tbl_name = '${lab.driver.table}'`)).toEqual([]);
   });
 
   test('NaN names row and column and writes nothing; infinity is kept', async () => {
     const cols = columns({ id: 'int', f: 'double' });
     const sql = (bad: string) =>
       `SELECT range::INT AS id, CASE WHEN range = 4 THEN '${bad}'::DOUBLE ELSE 1.5 END AS f FROM range(9)`;
-    await expect(driver.run(LOAD, sql('nan'), cols)).rejects.toMatchObject({
+    await expect(lab.driver.run(LOAD, sql('nan'), cols)).rejects.toMatchObject({
       code: 'destination/bad-value',
       kind: 'data',
       where: { row: 5, column: 'f' },
     });
-    await driver.run(LOAD, sql('-inf'), cols);
-    expect(all(`SELECT f FROM ${driver.table} WHERE id = 4`)).toEqual([{ f: Number.NEGATIVE_INFINITY }]);
+    await lab.driver.run(LOAD, sql('-inf'), cols);
+    expect(all(`SELECT f FROM ${lab.driver.table} WHERE id = 4`)).toEqual([{ f: Number.NEGATIVE_INFINITY }]);
   });
 
   test('another program that writes is waited for, and readers are not', async () => {
-    await driver.run(LOAD, three(1), two);
+    await lab.driver.run(LOAD, three(1), two);
     const other = new Sqlite(path);
     other.exec('BEGIN IMMEDIATE');
     let done = false;
-    const run = driver.run(LOAD, three(4), two).then(() => {
+    const run = lab.driver.run(LOAD, three(4), two).then(() => {
       done = true;
     });
-    expect(all(`SELECT count(*) AS n FROM ${driver.table}`)).toEqual([{ n: 3n }]);
+    expect(all(`SELECT count(*) AS n FROM ${lab.driver.table}`)).toEqual([{ n: 3n }]);
     expect(done).toBe(false);
     other.exec('COMMIT');
     other.close();
     await run;
-    expect(all(`SELECT count(*) AS n FROM ${driver.table}`)).toEqual([{ n: 6n }]);
+    expect(all(`SELECT count(*) AS n FROM ${lab.driver.table}`)).toEqual([{ n: 6n }]);
   });
 
   test('a stop ends the wait for another program', async () => {
@@ -167,8 +155,7 @@ describe('sqlite alone', () => {
 
   test('what is no database and what is no table is refused', async () => {
     writeFileSync(join(folder, 'text'), 'this is no database at all, whatever its name says');
-    const at = (path: string, table = 'x') =>
-      new Driver({ ...system(), settings: { path } }, engine, table, folder).connect('r');
+    const at = (path: string, table = 'x') => lab.over({ ...system(), settings: { path } }, table).connect('r');
     const opened = async (path: string, table?: string) => (await at(path, table)).open(ADDRESSES, []);
     await expect(opened(join(folder, 'text'))).rejects.toMatchObject({
       code: 'destination/not-a-database',
