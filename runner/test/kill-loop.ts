@@ -156,6 +156,7 @@ export class Scenario {
   async expectNothingNew(): Promise<void> {
     const before = await this.actual();
     const again = await this.project.run(this.yaml);
+    expect(again.error).toBeNull();
     expect(again.status).toBe('succeeded');
     if (this.#way.disposition !== 'replace') expect(again.streams[0]?.status).toBe('skipped');
     expect(await this.actual()).toEqual(before);

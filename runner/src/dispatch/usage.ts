@@ -20,8 +20,8 @@ export function usageOf(pid: number): Usage | null {
     const fields = text.slice(text.lastIndexOf(')') + 2).split(' ');
     const [user, system, pages] = [fields[11], fields[12], fields[21]].map(Number);
     if (user === undefined || system === undefined || pages === undefined) return null;
-    // One that has ended and was not waited for yet: its memory is given back, and was not 0.
-    if (fields[0] === 'Z') return null;
+    // One that begins or ends, or has ended and was not waited for yet: it has no memory now, and what it used was not 0.
+    if (fields[0] === 'Z' || pages === 0) return null;
     return { cpuSeconds: (user + system) / TICKS_A_SECOND, memoryBytes: pages * PAGE };
   } catch {
     return null;

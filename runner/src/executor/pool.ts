@@ -1,8 +1,9 @@
+import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
-import { MessageChannel } from 'node:worker_threads';
+import { MessageChannel, type Worker } from 'node:worker_threads';
 import { SluiceError, type TaskInput, type TaskLog, type TaskOutput } from '@sluice/core/runtime';
 import { Piscina } from 'piscina';
-import type { FromWorker, WorkerAnswer } from './worker.ts';
+import type { FromWorker, WorkerAnswer, WorkerLoaded } from './worker.ts';
 
 export interface TaskPool {
   run(input: TaskInput, progress: (share: number) => void): Promise<TaskOutput>;
@@ -11,17 +12,26 @@ export interface TaskPool {
 
 /**
  * Worker threads for the tasks of one run. A stop reaches a running task through its port, because terminating a thread
- * during a query would abort the whole process.
+ * during a query, or while it loads the engine, would abort the whole process.
  */
-export function openPool(threads: number, signal: AbortSignal, log: TaskLog): TaskPool {
+export function openPool(
+  threads: number,
+  signal: AbortSignal,
+  log: TaskLog,
+  entry = new URL('./worker.js', import.meta.url),
+): TaskPool {
   const pool = new Piscina({
-    filename: fileURLToPath(new URL('./worker.js', import.meta.url)),
+    filename: fileURLToPath(entry),
     minThreads: 1,
     maxThreads: threads,
     concurrentTasksPerWorker: 1,
     idleTimeout: 60_000,
     atomics: 'disabled',
   });
+  // A thread that cannot be loaded fails the tasks that it is given; while it has none nobody needs to know.
+  pool.on('error', (error: Error) => log('debug', error.message));
+  const loaded = new Set<number>();
+  pool.on('message', (message: WorkerLoaded) => loaded.add(message.loaded));
   return {
     async run(input, progress) {
       const { port1, port2 } = new MessageChannel();
@@ -42,7 +52,16 @@ export function openPool(threads: number, signal: AbortSignal, log: TaskLog): Ta
       }
     },
     async close() {
+      await Promise.all(pool.threads.map((thread) => loaded.has(thread.threadId) || ready(thread)));
       await pool.close({ force: false });
     },
   };
+}
+
+/** Waits until a thread has loaded its module, or has ended because it cannot be loaded. */
+async function ready(thread: Worker): Promise<void> {
+  const stop = new AbortController();
+  const said = ['message', 'exit'].map((event) => once(thread, event, { signal: stop.signal }).catch(() => undefined));
+  await Promise.race(said);
+  stop.abort();
 }

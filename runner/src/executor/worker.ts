@@ -1,4 +1,4 @@
-import type { MessagePort } from 'node:worker_threads';
+import { type MessagePort, parentPort, threadId } from 'node:worker_threads';
 import type { JsonObject } from '@sluice/core';
 import { runTask, SluiceError, type SluiceErrorJson, type TaskInput, type TaskOutput } from '@sluice/core/runtime';
 
@@ -12,6 +12,14 @@ export type WorkerAnswer = { output: TaskOutput } | { error: SluiceErrorJson };
 export type FromWorker =
   | { type: 'progress'; share: number }
   | { type: 'log'; level: 'debug' | 'info' | 'warn' | 'error'; message: string; fields: JsonObject };
+
+/** What a thread says once its module and the engine are loaded. */
+export interface WorkerLoaded {
+  /** Its `threadId`. */
+  loaded: number;
+}
+
+parentPort?.postMessage({ loaded: threadId } satisfies WorkerLoaded);
 
 /** Entry of a worker thread. A thread is never terminated during a query: it is told to stop and interrupts it itself. */
 export default async function work({ input, port }: WorkerTask): Promise<WorkerAnswer> {

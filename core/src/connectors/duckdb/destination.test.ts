@@ -12,7 +12,7 @@ import {
 } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, describe, expect, test } from 'vitest';
+import { afterAll, describe, expect, onTestFinished, test } from 'vitest';
 import { crash } from '../../../test/crash.ts';
 import { ADDRESSES, columns, Driver, type SystemUnderTest } from '../../../test/destination-driver.ts';
 import { destinationFixture, LOAD, lookInto, STAGE, three, two } from '../../../test/destination-fixture.ts';
@@ -100,6 +100,7 @@ describe('duckdb alone', () => {
     const child = spawn(process.execPath, ['--input-type=module', '-e', script, held], {
       stdio: ['pipe', 'pipe', 'inherit'],
     });
+    onTestFinished(() => void child.kill('SIGKILL'));
     await once(child.stdout, 'data');
     const one = lab.over({ ...system(), settings: { path: held } }, 't');
     const session = await one.connect('r');
