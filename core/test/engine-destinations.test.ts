@@ -102,6 +102,21 @@ describe.each(named)('%s', (_, lab) => {
       expect((await project.ok(yaml('freeze'))).counts.rows_written).toBe(1);
     });
 
+    it('what only the 60,000th row shows ends the query or widens the column: no row is lost behind it', async () => {
+      const line = (n: number) => `${n},7\n`;
+      const head = `id,n\n${Array.from({ length: 60_000 }, (_, n) => line(n)).join('')}`;
+      await project.file('late/1.csv', `${head}60000,0134\n`);
+      const yaml = job('late', '');
+      expect((await project.ok(yaml)).counts).toMatchObject({ rows_read: 60_001, rows_written: 60_001 });
+      expect(await rows(yaml, 'late', 'n', 'WHERE id = 60000')).toEqual([['0134']]);
+      await project.file('refused/1.csv', `${head}60000,x\n`);
+      const declared = 'columns:\n  - name: n\n    type: int\n';
+      expect((await project.run(job('refused', declared))).error?.toJSON()).toMatchObject({
+        code: 'type/value',
+        where: { row: 60_001 },
+      });
+    });
+
     if (known.includes('replace'))
       it('a replace is what the last run read, by one worker or four', async () => {
         for (const n of [1, 4]) {

@@ -45,6 +45,7 @@ class DuckEngine implements OwnedEngine {
   bytesRead = 0;
   readonly #instance: DuckDBInstance;
   readonly #connection: DuckDBConnection;
+  #interrupted = false;
 
   constructor(instance: DuckDBInstance, connection: DuckDBConnection, options: EngineOptions) {
     this.#instance = instance;
@@ -66,7 +67,7 @@ class DuckEngine implements OwnedEngine {
   }
 
   stream(sql: string): AsyncIterable<PlainValue[][]> {
-    return streamRows(this.#connection, sql);
+    return streamRows(this.#connection, sql, () => this.#interrupted);
   }
 
   async changed(sql: string): Promise<number> {
@@ -80,6 +81,7 @@ class DuckEngine implements OwnedEngine {
   }
 
   interrupt(): void {
+    this.#interrupted = true;
     this.#connection.interrupt();
   }
 

@@ -83,21 +83,49 @@ export function typed(columns: readonly Column[]): string {
 /** A value of a type that the engine hands over as it is: text, whole numbers of 64 bits, doubles, booleans and bytes. */
 export type PlainValue = string | bigint | number | boolean | Uint8Array | null;
 
+/** A column of `streamRows` alone: true in the row behind the last one. */
+const END = '_sluice_end';
+
 /**
  * Rows of a query as the engine makes them, a chunk at a time. Its columns have to be VARCHAR, INTEGER, BIGINT, DOUBLE, BOOLEAN
- * or BLOB. Throws the engine's error, also after some rows.
+ * or BLOB. Throws the engine's error, also after some rows; `interrupted` says whether the query was told to stop.
  */
-export async function* streamRows(connection: DuckDBConnection, sql: string): AsyncGenerator<PlainValue[][]> {
-  const result = await connection.stream(sql);
-  for (;;) {
+export async function* streamRows(
+  connection: DuckDBConnection,
+  sql: string,
+  interrupted: () => boolean,
+): AsyncGenerator<PlainValue[][]> {
+  // The driver takes an error behind the first chunk for the end of the rows: only a row of our own tells them apart.
+  const result = await connection.stream(
+    `SELECT *, NULL::BOOLEAN AS ${END} FROM (${sql}) AS r UNION ALL BY NAME SELECT true AS ${END}`,
+  );
+  for (let ended = false; ; ) {
     const chunk = await result.fetchChunk();
-    if (!chunk || chunk.rowCount === 0) return;
+    if (!chunk || chunk.rowCount === 0) {
+      if (ended) return;
+      throw await streamError(connection, sql, interrupted());
+    }
+    if (ended) throw new Error('the engine gave rows behind their end');
     const rows = chunk.getRows();
-    for (const row of rows)
+    for (const row of rows) {
+      if (row.pop() !== null) ended = true;
       for (let i = 0; i < row.length; i++) {
         const value = row[i];
         if (value !== null && typeof value === 'object') row[i] = (value as unknown as { bytes: never }).bytes;
       }
-    yield rows as PlainValue[][];
+    }
+    if (ended) rows.pop();
+    if (rows.length > 0) yield rows as PlainValue[][];
   }
+}
+
+/** What ended a query whose words the driver keeps to itself: the query is asked again, without its rows. */
+async function streamError(connection: DuckDBConnection, sql: string, interrupted: boolean): Promise<unknown> {
+  if (interrupted) return new Error('INTERRUPT Error: Interrupted!');
+  try {
+    await connection.run(`EXPLAIN ANALYZE ${sql}`);
+  } catch (error) {
+    return error;
+  }
+  return new Error('the query ended before its last row');
 }

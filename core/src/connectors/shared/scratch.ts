@@ -17,7 +17,7 @@ export async function withScratch<T>(
   try {
     return await work({
       rows: async (sql) => (await connection.runAndReadAll(sql)).getRowObjectsJson() as never,
-      stream: (sql) => streamRows(connection, sql),
+      stream: (sql) => streamRows(connection, sql, () => options.signal.aborted),
     });
   } finally {
     options.signal.removeEventListener('abort', interrupt);
