@@ -118,10 +118,30 @@ describe('values', () => {
     ]);
   });
 
+  it('keeps every digit, whatever the sizes and the signs', async () => {
+    await db.query(`CREATE TABLE digits AS SELECT i, (s * power(10, i % 5))::numeric(6,1) AS a, (s * power(10, i % 13))::numeric(15,0) AS b,
+        (s * power(10, i % 16))::numeric(18,2) AS c, (s * power(10::numeric, i % 30) + s::numeric / 7)::numeric(38,7) AS d,
+        (s / 3)::numeric(18,16) AS e, (s * i * 1e12)::bigint AS f, s * 1e9::float8 AS g, (s * 2147483647)::int AS h,
+        (s * 3e4)::int::smallint AS k, (s * 1e30)::real AS l, timestamp '2000-01-01' + s * interval '1900 years' AS m,
+        date '2000-01-01' + (s * 700000)::int AS n, time '12:00' + s * interval '12 hours' AS o, (s * 1e12)::bigint::text AS p
+      FROM (SELECT i, CASE WHEN i % 50 = 0 THEN 0 ELSE sin(i)::numeric(20,18) END AS s FROM generate_series(1, 3000) AS i) AS r`);
+    const names = [...'abcdefghklmnop'];
+    const texts = names.map((name) => `${name}::text AS ${name}_text`).join(', ');
+    const yaml = job('digits', `query: SELECT *, ${texts} FROM digits`, toDuck);
+    await project.ok(yaml);
+    const same = (name: string) =>
+      'gl'.includes(name) ? `${name} = ${name}_text::DOUBLE` : `${name}::VARCHAR = ${name}_text`;
+    const counts = names.map((name) => `count(*) FILTER (WHERE ${same(name)})`).join(', ');
+    expect(await project.rows(yaml, `SELECT ${counts} FROM digits`)).toEqual([names.map(() => '3000')]);
+  });
+
   it('names the column of a value that no type of the engine holds', async () => {
     await db.query(`CREATE TABLE far (id int, n numeric(5,2)); INSERT INTO far VALUES (1, 'NaN')`);
     const { error } = await project.run(job('far', 'table: far', toDuck));
     expect(error).toMatchObject({ code: 'source/value', kind: 'data', where: { column: 'n' } });
+    await db.query(`CREATE TABLE late (at timestamp); INSERT INTO late VALUES ('294276-12-31')`);
+    const late = await project.run(job('late', 'table: late', toDuck));
+    expect(late.error).toMatchObject({ code: 'source/value', where: { column: 'at' } });
     await db.query(`CREATE TABLE square (a int[]); INSERT INTO square VALUES ('{{1,2},{3,4}}')`);
     expect((await project.run(job('square', 'table: square', toDuck))).error).toMatchObject({ code: 'source/value' });
   });

@@ -1,5 +1,8 @@
 import type { Duplex } from 'node:stream';
 import type pg from 'pg';
+import { viewOf } from '../../columnar/column.ts';
+import { SluiceError } from '../../model/error.ts';
+import { rowTooLarge } from '../shared/columns.ts';
 import type { PgDb } from './client.ts';
 
 /** The part of the driver's connection that COPY speaks through. */
@@ -8,79 +11,168 @@ interface Wire {
   query(text: string): void;
 }
 
-/** The server sends a message for each row; so many bytes are handed on together. */
-const CHUNK = 1 << 18;
-/** Chunks that wait to be taken before the server is told to wait. */
-const WAITING = 4;
+type Listener = (chunk: Buffer) => void;
+
+/** Who takes the rows of a `COPY … TO STDOUT`. */
+export interface RowTaker {
+  /** What one message of the server's holds, which is one row. May throw: then no further row is taken. */
+  take(view: DataView, from: number, to: number): void;
+  /** Whether `flush` is due. */
+  readonly full: boolean;
+  /** While it runs nothing is taken, and the server waits. */
+  flush(): Promise<void>;
+}
+
+/** Codes of messages: https://www.postgresql.org/docs/current/protocol-message-formats.html */
+const COPY_DATA = 'd'.charCodeAt(0);
+const READY_FOR_QUERY = 'Z'.charCodeAt(0);
+/** A message's code and its length, which does not count the code. */
+const HEAD = 5;
 
 /**
- * The bytes of a `COPY … TO STDOUT`; `rows` is known once they came to their end. The server waits while nobody takes them.
- * Throws the server's errors as the driver gives them.
+ * Runs a `COPY … TO STDOUT` and hands its rows to a taker; gives their number and bytes. The driver makes several objects of each row,
+ * which takes longer than to read it: while the statement runs, the messages with rows are taken out of what the socket gives, and the
+ * driver sees the others. Throws the server's errors as the driver gives them, and `source/row-size` for a row of more than `most` bytes.
  */
-export class CopyOut implements AsyncIterable<Uint8Array> {
-  rows = 0;
+export function copyOut(
+  db: PgDb,
+  statement: string,
+  taker: RowTaker,
+  most: number,
+): Promise<{ rows: number; bytes: number }> {
+  return new Promise((resolve, reject) => {
+    const query = new CopyOut(statement, taker, most, { resolve, reject });
+    db.client.query(query as unknown as pg.Submittable);
+  });
+}
+
+interface Settle {
+  resolve: (found: { rows: number; bytes: number }) => void;
+  reject: (error: unknown) => void;
+}
+
+class CopyOut {
   readonly #statement: string;
-  readonly #chunks: Buffer[] = [];
-  #connection: Wire | null = null;
-  #current: Buffer = Buffer.allocUnsafe(CHUNK);
-  #filled = 0;
-  #ended = false;
-  #error: unknown = null;
-  #wake: () => void = () => undefined;
+  readonly #taker: RowTaker;
+  readonly #most: number;
+  readonly #settle: Settle;
+  #stream: Duplex | null = null;
+  /** What the driver listens with. */
+  #driver: Listener[] = [];
+  #rows = 0;
+  #bytes = 0;
+  #failed = false;
+  #flushing: Promise<void> | null = null;
+  /** The beginning of a message whose end has not come yet, and its length; 0: not known. */
+  #held: Buffer[] = [];
+  #heldSize = 0;
+  #wanted = 0;
 
-  constructor(db: PgDb, statement: string) {
+  constructor(statement: string, taker: RowTaker, most: number, settle: Settle) {
     this.#statement = statement;
-    db.client.query(this as unknown as pg.Submittable);
-  }
-
-  async *[Symbol.asyncIterator](): AsyncGenerator<Uint8Array> {
-    for (;;) {
-      const chunk = this.#chunks.shift();
-      if (chunk) {
-        yield chunk;
-        continue;
-      }
-      if (this.#error !== null) throw this.#error;
-      if (this.#ended) return;
-      const more = new Promise<void>((resolve) => {
-        this.#wake = resolve;
-      });
-      this.#connection?.stream.resume();
-      await more;
-    }
+    this.#taker = taker;
+    this.#most = most;
+    this.#settle = settle;
   }
 
   submit(connection: Wire): void {
-    this.#connection = connection;
+    const { stream } = connection;
+    this.#stream = stream;
+    this.#driver = stream.listeners('data') as Listener[];
+    stream.removeAllListeners('data');
+    stream.on('data', this.#onData);
     connection.query(this.#statement);
   }
 
-  handleCopyData({ chunk }: { chunk: Buffer }): void {
-    if (this.#filled + chunk.length > this.#current.length) this.#flush(chunk.length);
-    chunk.copy(this.#current, this.#filled);
-    this.#filled += chunk.length;
-  }
-
   handleCommandComplete(message: { text?: string }): void {
-    this.rows = Number(/^COPY (\d+)/.exec(message.text ?? '')?.[1] ?? 0);
+    this.#rows = Number(/^COPY (\d+)/.exec(message.text ?? '')?.[1] ?? 0);
   }
 
   handleReadyForQuery(): void {
-    this.#flush(0);
-    this.#ended = true;
-    this.#wake();
+    const found = { rows: this.#rows, bytes: this.#bytes };
+    Promise.resolve(this.#flushing).then(() => this.#settle.resolve(found), this.#settle.reject);
   }
 
   handleError(error: unknown): void {
-    this.#error = error;
-    this.#wake();
+    this.#failed = true;
+    this.#settle.reject(error);
   }
 
-  #flush(next: number): void {
-    if (this.#filled > 0) this.#chunks.push(this.#current.subarray(0, this.#filled));
-    this.#current = Buffer.allocUnsafe(Math.max(next, CHUNK));
-    this.#filled = 0;
-    if (this.#chunks.length > WAITING) this.#connection?.stream.pause();
-    this.#wake();
+  readonly #onData = (chunk: Buffer): void => {
+    try {
+      this.#messages(chunk);
+    } catch (error) {
+      this.handleError(error);
+    }
+    if (!this.#failed && this.#taker.full) this.#flush();
+  };
+
+  #flush(): void {
+    this.#stream?.pause();
+    this.#flushing = this.#taker.flush().then(() => void this.#stream?.resume());
+    this.#flushing.catch((error) => this.handleError(error));
+  }
+
+  #messages(chunk: Buffer): void {
+    let at = 0;
+    let bytes = chunk;
+    if (this.#heldSize > 0 && this.#wanted === 0) {
+      bytes = Buffer.concat([...this.#held, chunk]);
+      this.#forget();
+    } else if (this.#wanted > 0) {
+      const missing = this.#wanted - this.#heldSize;
+      if (chunk.length < missing) {
+        this.#hold(chunk);
+        return;
+      }
+      const message = Buffer.concat([...this.#held, chunk.subarray(0, missing)], this.#wanted);
+      this.#forget();
+      this.#whole(message, 0);
+      at = missing;
+    }
+    at = this.#whole(bytes, at);
+    if (at < bytes.length) this.#hold(bytes.subarray(at));
+  }
+
+  /** Deals with the messages that are there to their ends; gives the place behind the last of them. */
+  #whole(bytes: Buffer, start: number): number {
+    const view = viewOf(bytes);
+    let at = start;
+    while (bytes.length - at >= HEAD) {
+      const end = at + 1 + view.getInt32(at + 1);
+      if (end > bytes.length) break;
+      const code = view.getUint8(at);
+      if (code === COPY_DATA) {
+        if (!this.#failed) this.#taker.take(view, at + HEAD, end);
+        this.#bytes += end - at - HEAD;
+      } else if (code === READY_FOR_QUERY) {
+        this.#giveBack();
+        for (const listen of this.#driver) listen(bytes.subarray(at));
+        return bytes.length;
+      } else for (const listen of this.#driver) listen(bytes.subarray(at, end));
+      at = end;
+    }
+    return at;
+  }
+
+  #giveBack(): void {
+    this.#stream?.off('data', this.#onData);
+    for (const listen of this.#driver) this.#stream?.on('data', listen);
+  }
+
+  #hold(bytes: Buffer): void {
+    this.#held.push(bytes);
+    this.#heldSize += bytes.length;
+    if (this.#wanted > 0 || this.#heldSize < HEAD) return;
+    const length = bytes.readInt32BE(1);
+    if (length < 4) throw new SluiceError('source/incomplete', 'transient', 'Postgres sent what is no message', {});
+    if (length > this.#most && bytes[0] === COPY_DATA) throw rowTooLarge();
+    this.#wanted = length + 1;
+  }
+
+  #forget(): void {
+    this.#held = [];
+    this.#heldSize = 0;
+    this.#wanted = 0;
   }
 }

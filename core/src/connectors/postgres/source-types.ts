@@ -1,6 +1,7 @@
 import { ident } from '../../model/sql.ts';
 import type { DataType } from '../../model/type.ts';
 import type { TextColumn } from '../shared/columns.ts';
+import { jsonb, plain, type Take, takeOf } from './binary.ts';
 import { fromPgType } from './types.ts';
 
 /** A column of a table or query, as the catalog tells of its type. */
@@ -19,6 +20,10 @@ export interface PgColumn {
 export interface ReadColumn extends TextColumn {
   /** What stands in the SELECT of COPY. */
   select: string;
+  /** How a value of it is taken. */
+  take: Take;
+  /** What it is in the file at first: text, where the engine makes the column's type of it. */
+  stored: DataType;
 }
 
 const TEXT: DataType = { kind: 'text' };
@@ -27,24 +32,44 @@ const ANY_NUMBER: DataType = { kind: 'decimal', precision: 38, scale: 10 };
 /** Types that the job language has under another name, or that are read as text for good: they keep no name of their own. */
 const TEXTS = /^(text|name|"char"|citext|(character varying|character|bpchar)(\(\d+\))?|unknown)$/;
 
-/** How each column is read: what COPY sends, and how the engine takes it. `cents`: digits behind the point of money. */
+/** How each column is read: what COPY sends, and how it is taken. `cents`: digits behind the point of money. */
 export function readColumn(column: PgColumn, cents: number): ReadColumn {
   const { name } = column;
   const select = ident(name);
   if (column.category === 'A') return arrayColumn(column, select);
-  if (column.kind === 'c') return { name, type: { kind: 'json' }, select: `to_json(${select})` };
+  if (column.kind === 'c') return as(name, { kind: 'json' }, `to_json(${select})`);
   const numeric = /^numeric(?:\((\d+),(-?\d+)\))?$/.exec(column.type);
   if (numeric && !isExact(numeric)) {
-    return { name, type: null, guess: ANY_NUMBER, native: column.type, select };
+    return { ...as(name, TEXT, `${select}::text`), type: null, guess: ANY_NUMBER, native: column.type };
   }
   if (column.type === 'money') {
-    return { name, type: { kind: 'decimal', precision: 19, scale: cents }, select: `${select}::numeric` };
+    return as(name, { kind: 'decimal', precision: 19, scale: cents }, `${select}::numeric`);
   }
   const type = fromPgType(column.type);
   const asText = column.type === 'json' || (type.kind === 'text' && column.kind !== 'e' && !TEXTS.test(column.type));
   const native = asText && column.builtin;
-  const read = reading(type);
-  return { name, type, select, ...(native ? { native: column.type } : {}), ...(read ? { read } : {}) };
+  return {
+    ...as(name, type, sent(column.type, type, select)),
+    ...(native ? { native: column.type } : {}),
+    ...(column.type === 'jsonb' ? { take: jsonb } : {}),
+  };
+}
+
+function as(name: string, type: DataType, select: string): ReadColumn {
+  return { name, type, select, take: takeOf(type) ?? plain, stored: type };
+}
+
+/** Types of text that COPY sends as it is in its binary format. */
+const PLAIN_TEXTS = /^(text|name|(character varying|character|bpchar)(\(\d+\))?)$/;
+
+/** Numbers in the width that the type has; a float as the double that has its digits; what has a form of its own as its text. */
+function sent(pgType: string, type: DataType, select: string): string {
+  if (pgType === 'smallint') return `${select}::integer`;
+  if (pgType === 'oid') return `${select}::bigint`;
+  if (pgType === 'real') return `${select}::text::double precision`;
+  if (type.kind !== 'text' || PLAIN_TEXTS.test(pgType)) return select;
+  // A cast to text is not for every type what the server prints.
+  return `CASE WHEN ${select} IS NOT NULL THEN concat(${select}) END`;
 }
 
 function isExact([, precision, scale]: RegExpExecArray): boolean {
@@ -57,9 +82,11 @@ function arrayColumn({ name, type }: PgColumn, select: string): ReadColumn {
   const found = fromPgType(type);
   const item = found.kind === 'list' ? found.item : TEXT;
   const read = reading(item);
-  return { name, type: { kind: 'list', item }, select: `to_json(${select}::text[])`, ...(read ? { read } : {}) };
+  const column = as(name, TEXT, `to_json(${select}::text[])`);
+  return { ...column, type: { kind: 'list', item }, ...(read ? { read } : {}) };
 }
 
+/** How the engine reads an item that came as text. */
 function reading(type: DataType): ((text: string) => string) | null {
   switch (type.kind) {
     case 'binary':

@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
+import { ColumnFile } from '../../columnar/file.ts';
 import type {
   Discovered,
   Engine,
@@ -16,13 +17,14 @@ import type {
 import { SluiceError } from '../../model/error.ts';
 import type { JsonObject } from '../../model/json.ts';
 import { literal } from '../../model/sql.ts';
-import { spoolCsv, type TextColumn } from '../shared/columns.ts';
+import { castColumns, columnAt, mostOfRow } from '../shared/columns.ts';
 import { ofSource } from '../shared/errors.ts';
 import { requireShape, shapeOf } from '../shared/shape.ts';
 import { tableName } from '../shared/table-name.ts';
 import { toAddress } from './address.ts';
+import { BinaryRows } from './binary-rows.ts';
 import { openSession, type PgDb, wire } from './client.ts';
-import { CopyOut } from './copy-out.ts';
+import { copyOut } from './copy-out.ts';
 import { queryError } from './errors.ts';
 import {
   conditions,
@@ -33,6 +35,7 @@ import {
   type ReadSettings,
   readError,
 } from './read.ts';
+import type { ReadColumn } from './source-types.ts';
 import { partsOf } from './splits.ts';
 
 /** A session that waits holds no lock that hinders writers: it may wait as long as the run takes. */
@@ -150,7 +153,6 @@ class PgSession implements SourceSession {
     const all = conditions(this.#settings, range as unknown as RowRange | null, described.types);
     if (typeof where === 'string') all.push(`(${where})`);
     const select = described.columns.map((column) => column.select);
-    if (select.length === 1) select.push('1');
     const query =
       `SELECT ${select.join(', ')} FROM ${fromSql(this.#settings)} AS t` +
       (all.length > 0 ? ` WHERE ${all.join(' AND ')}` : '') +
@@ -176,19 +178,24 @@ class PgSession implements SourceSession {
     await db?.end();
   }
 
-  async #copy(db: PgDb, query: string, engine: Engine, path: string, columns: readonly TextColumn[]) {
-    const copy = new CopyOut(db, `COPY (${query}) TO STDOUT (FORMAT csv, ENCODING 'UTF8')`);
+  async #copy(db: PgDb, query: string, engine: Engine, path: string, columns: readonly ReadColumn[]) {
+    const file = await ColumnFile.create(
+      path,
+      columns.map(({ stored }, i) => ({ name: columnAt(i), type: stored })),
+    );
     try {
-      const result = await spoolCsv(engine, path, columns, copy);
-      if (result.rows === copy.rows) return result;
+      const copy = `COPY (${query}) TO STDOUT (FORMAT binary, ENCODING 'UTF8')`;
+      const { rows, bytes } = await copyOut(db, copy, new BinaryRows(file, columns), mostOfRow(engine));
+      await file.finish();
+      if (rows !== file.rows) throw incomplete();
+      await castColumns(engine, path, columns);
+      return { rows, bytes };
     } catch (error) {
       // The server may still be sending: it is not waited for.
       wire(db.client).stream.destroy();
+      await file.discard();
       throw explained(error, db);
     }
-    throw new SluiceError('source/incomplete', 'transient', 'Not all rows that Postgres sent came through', {
-      hint: 'Run again; `retries` does so by itself.',
-    });
   }
 
   /** The session's transaction, in a snapshot of its own or in the one named: columns and rows stay as they are in it. */
@@ -235,6 +242,12 @@ class PgSession implements SourceSession {
     const message = `${rows} rows have no value in ${column} and are left out: only the first load takes them`;
     this.#ctx.log('warn', message, { column, rows });
   }
+}
+
+function incomplete(): SluiceError {
+  return new SluiceError('source/incomplete', 'transient', 'Not all rows that Postgres sent came through', {
+    hint: 'Run again; `retries` does so by itself.',
+  });
 }
 
 function explained(error: unknown, db: PgDb): unknown {

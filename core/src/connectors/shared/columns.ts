@@ -54,8 +54,37 @@ export async function spoolCsv(
   }
 }
 
+/** Bytes that one row may have: an eighth of the memory, within bounds. */
+export function mostOfRow(engine: Engine): number {
+  return Math.round(Math.min(MAX_LINE, Math.max(MIN_LINE, engine.memory / 8)));
+}
+
+/**
+ * Makes of the columns that such a file holds as text what their types say, where they are anything else. Throws `source/value` as
+ * `spoolCsv` does.
+ */
+export async function castColumns(
+  engine: Engine,
+  path: string,
+  columns: readonly (TextColumn & { stored: DataType })[],
+): Promise<void> {
+  const isCast = ({ type, stored }: TextColumn & { stored: DataType }) => type !== null && type.kind !== stored.kind;
+  if (!columns.some(isCast)) return;
+  const part = `${path}.cast`;
+  const values = columns.map((c, i) => (isCast(c) ? `${readSql(c, i)} AS ${columnAt(i)}` : columnAt(i))).join(', ');
+  try {
+    await engine.run(
+      `COPY (SELECT ${values} FROM read_parquet(${literal(path)})) TO ${literal(part)} (FORMAT parquet, COMPRESSION lz4_raw)`,
+    );
+    await rename(part, path);
+  } catch (error) {
+    await rm(part, { force: true });
+    throw explained(error, columns);
+  }
+}
+
 function copySql(engine: Engine, pipe: string, part: string, columns: readonly TextColumn[]): string {
-  const line = Math.round(Math.min(MAX_LINE, Math.max(MIN_LINE, engine.memory / 8)));
+  const line = mostOfRow(engine);
   const read = columns.map((_, i) => columnAt(i));
   const names = (read.length === 1 ? [...read, 'filler'] : read).map((name) => `${name}: 'VARCHAR'`).join(', ');
   const options =
@@ -90,19 +119,23 @@ function explained(error: unknown, columns: readonly TextColumn[]): unknown {
   if (!(error instanceof Error) || error instanceof SluiceError) return error;
   const index = new RegExp(`${UNREAD}(\\d+)`).exec(error.message)?.[1];
   const column = index === undefined ? undefined : columns[Number(index)];
-  if (column) {
-    const type = formatType(column.type ?? { kind: 'text' });
-    return new SluiceError('source/value', 'data', `Column ${column.name} holds a value that ${type} cannot hold`, {
-      where: { column: column.name },
-      hint: 'Read it as text: cast it in a `query`.',
-    });
-  }
-  if (/maximum line size/i.test(error.message)) {
-    return new SluiceError('source/row-size', 'config', 'A row is larger than the memory of its task can hold', {
-      hint: 'Raise `compute.memory`: a row may take an eighth of it.',
-    });
-  }
-  return error;
+  if (column) return unread(column);
+  return /maximum line size/i.test(error.message) ? rowTooLarge() : error;
+}
+
+/** The error of a value that its column's type cannot hold. */
+export function unread({ name, type }: RawColumn): SluiceError {
+  const text = formatType(type ?? { kind: 'text' });
+  return new SluiceError('source/value', 'data', `Column ${name} holds a value that ${text} cannot hold`, {
+    where: { column: name },
+    hint: 'Read it as text: cast it in a `query`.',
+  });
+}
+
+export function rowTooLarge(): SluiceError {
+  return new SluiceError('source/row-size', 'config', 'A row is larger than the memory of its task can hold', {
+    hint: 'Raise `compute.memory`: a row may take an eighth of it.',
+  });
 }
 
 /** Two columns that differ only in case cannot stand side by side in the engine. Throws `source/duplicate-column` (config). */
