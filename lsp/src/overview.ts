@@ -27,9 +27,9 @@ interface Place {
  */
 export function answerOverview(server: Server): void {
   const { connection, workspace } = server;
-  connection.onRequest('sluice/projects', async () => {
+  connection.onRequest('sluice/projects', async (asked: { dirs?: string[] } | null) => {
     server.listsProjects = true;
-    await workspace.loadFolders();
+    await workspace.loadFolders(asked?.dirs);
     const projects = await workspace.wholeProjects();
     return projects.filter((files) => !files.lone).map((files) => overviewOf(files, workspace));
   });

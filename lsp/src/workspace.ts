@@ -108,9 +108,17 @@ export class Workspace {
     return projects;
   }
 
-  /** Loads the projects at the top of the folders that are open: for answers about files that are not. */
-  async loadFolders(): Promise<void> {
-    for (const folder of this.folders) if (await isFile(join(folder, CONFIG))) await this.#load(folder, folder, false);
+  /**
+   * Loads the projects at the top of the folders that are open, and of `dirs`: for answers about files that are not open. One
+   * whose sluice.yaml is gone, and of which no file is open, is forgotten.
+   */
+  async loadFolders(dirs: readonly string[] = []): Promise<void> {
+    for (const folder of new Set([...this.folders, ...dirs]))
+      if (await isFile(join(folder, CONFIG))) await this.#load(folder, folder, false);
+    for (const files of await this.projects()) {
+      const isOpen = this.openFiles().some((open) => open.files === files);
+      if (!files.lone && !isOpen && !(await isFile(join(files.dir, CONFIG)))) this.#projects.delete(files.dir);
+    }
   }
 
   /** Told of files that changed on disk; true where anything that is shown may differ. */

@@ -27,9 +27,7 @@ export function makeClient(context: vscode.ExtensionContext): LanguageClient {
 /** Asked for at each start, so that a restart follows the settings. The columns worker runs a program of the workspace: only where it is trusted. */
 function initOptions(): Record<string, unknown> {
   const settings = vscode.workspace.getConfiguration('sluice');
-  const folder = vscode.workspace.workspaceFolders?.[0];
-  const isLocal = folder === undefined || folder.uri.scheme === 'file';
-  const program = vscode.workspace.isTrusted && isLocal ? findSluice(folder) : null;
+  const program = vscode.workspace.isTrusted ? columnsProgram() : null;
   const reads = settings.get<boolean>('columns.read', true);
   return {
     codeLenses: settings.get<boolean>('codeLenses', true),
@@ -37,6 +35,13 @@ function initOptions(): Record<string, unknown> {
     remoteColumns: settings.get<string>('columns.remote', 'ask'),
     columnsWorker: program && reads ? [program, 'columns-worker'] : false,
   };
+}
+
+/** The program of the first folder on this machine that has one: it is started with the folder of each project that is asked about. */
+function columnsProgram(): string | null {
+  const folders = vscode.workspace.workspaceFolders ?? [];
+  const local = folders.filter(({ uri }) => uri.scheme === 'file').map(({ uri }) => findSluice(uri.fsPath));
+  return folders.length === 0 ? findSluice(null) : (local.find((found) => found !== null) ?? null);
 }
 
 type Send = (command: string, args: unknown[]) => vscode.ProviderResult<unknown>;

@@ -4,12 +4,13 @@ import type { DaemonCommands } from './daemon/commands.ts';
 import type { MetricsPanels } from './metrics/panels.ts';
 import { newJob } from './new-job.ts';
 import type { Previews } from './preview.ts';
-import type { FoundJob, Projects } from './project.ts';
+import type { FoundJob, Project, Projects } from './project.ts';
 import type { Runs } from './runs/runs.ts';
 import { sluiceTask } from './runs/runs.ts';
 import { sluiceFor } from './sluice-command.ts';
 import type { ConnectionItem, ConnectionsView } from './views/connections.ts';
-import type { JobItem, JobsView } from './views/jobs.ts';
+import type { JobItem } from './views/job-items.ts';
+import type { JobsView } from './views/jobs.ts';
 import type { ChangeItem, PlanView } from './views/plan.ts';
 import type { RunItem } from './views/runs.ts';
 import type { Tree } from './views/tree.ts';
@@ -58,9 +59,17 @@ export function registerCommands(context: vscode.ExtensionContext, parts: Parts)
   onJob('pause', (found) => daemon.pause(found));
   onJob('showMetrics', (found) => metrics.show(found));
   onJob('resume', (found) => daemon.resume(found));
-  on('connectDaemon', () => daemon.connect(projects));
-  on('startDaemon', () => daemon.startLocal(projects));
-  on('openDaemon', () => daemon.open());
+  const onProject = (name: string, question: string, run: (project: Project) => unknown): void => {
+    on(name, async (item?: { project: Project }) => {
+      const project = item?.project ?? (await projects.choose(question));
+      if (project) await run(project);
+    });
+  };
+  onProject('connectDaemon', 'Project whose daemon runs elsewhere', (project) => daemon.connect(project));
+  onProject('startDaemon', 'Project to start a daemon for', (project) => daemon.startLocal(project));
+  onProject('openDaemon', 'Project whose daemon is opened', (project) => daemon.open(project));
+  onProject('validate', 'Project to validate', validate);
+  onProject('newJob', 'Project of the job', (project) => newJob(client, projects, project));
   on('stop', async (target: Target) => {
     const record = target !== undefined && typeof target === 'object' && 'run' in target ? target.run : null;
     if (record) return runs.stop(record);
@@ -69,7 +78,6 @@ export function registerCommands(context: vscode.ExtensionContext, parts: Parts)
     if (last) runs.stop(last);
   });
   on('showLog', () => log.show(true));
-  on('validate', () => validate(projects));
   on('refresh', () => {
     projects.refresh();
     for (const view of Object.values(views)) view.refresh();
@@ -79,7 +87,6 @@ export function registerCommands(context: vscode.ExtensionContext, parts: Parts)
   on('groupJobs', () => views.jobs.group());
   on('testConnection', (item?: ConnectionItem) => views.connections.test(item));
   on('showDifference', (item: ChangeItem) => views.plan.diff(item));
-  on('newJob', () => newJob(client, projects));
 }
 
 /** The job that is meant; its file is saved, since the program reads files, not editors. */
@@ -102,10 +109,12 @@ async function jobOf({ projects }: Parts, target: Target, name?: string): Promis
 }
 
 async function chooseJob(projects: Projects): Promise<FoundJob | null> {
-  const picks = (await projects.load()).flatMap((project) =>
-    project.jobs.flatMap(({ name, ...job }) =>
-      name === null ? [] : [{ label: name, description: job.file, found: { project, job: { ...job, name } } }],
-    ),
+  const all = await projects.load();
+  const picks = all.flatMap((project) =>
+    project.jobs.flatMap(({ name, ...job }) => {
+      const description = all.length > 1 ? `${project.name}, ${job.file}` : job.file;
+      return name === null ? [] : [{ label: name, description, found: { project, job: { ...job, name } } }];
+    }),
   );
   return (await vscode.window.showQuickPick(picks, { placeHolder: 'Job' }))?.found ?? null;
 }
@@ -122,11 +131,7 @@ async function askRange(): Promise<{ from: string; to: string } | null> {
   return from === undefined || to === undefined ? null : { from, to };
 }
 
-async function validate(projects: Projects): Promise<void> {
-  const all = await projects.load();
-  const open = vscode.window.activeTextEditor?.document.uri;
-  const project = all.find(({ dir }) => open?.fsPath.startsWith(dir)) ?? all[0];
-  const program = project ? await sluiceFor(project.dir) : null;
-  if (!project || !program) return;
-  await vscode.tasks.executeTask(sluiceTask(program, ['validate'], ['validate'], project.dir));
+async function validate({ dir }: Project): Promise<void> {
+  const program = await sluiceFor(dir);
+  if (program) await vscode.tasks.executeTask(sluiceTask(program, ['validate'], ['validate'], dir));
 }

@@ -28,9 +28,7 @@ interface Chosen {
 const NAME = /^[a-z][a-z0-9_]*$/;
 
 /** Makes a job file: from a connection that is tried and listed on the way, or from a system's own example. */
-export async function newJob(client: LanguageClient, projects: Projects): Promise<void> {
-  const project = await chooseProject(await projects.load());
-  if (!project) return;
+export async function newJob(client: LanguageClient, projects: Projects, project: Project): Promise<void> {
   const chosen = await chooseSource(client, project);
   if (!chosen) return;
   const taken = new Set(project.jobs.map(({ name }) => name));
@@ -63,16 +61,6 @@ export async function newJob(client: LanguageClient, projects: Projects): Promis
   editor.selection = new vscode.Selection(end, end);
 }
 
-async function chooseProject(projects: readonly Project[]): Promise<Project | undefined> {
-  if (projects.length === 0) {
-    const text = 'There is no project here: make one by `sluice init`, or a file sluice.yaml with `version: 1`.';
-    void vscode.window.showInformationMessage(text);
-  }
-  if (projects.length <= 1) return projects[0];
-  const picks = projects.map((project) => ({ label: project.name, description: project.dir, project }));
-  return (await vscode.window.showQuickPick(picks, { placeHolder: 'Project' }))?.project;
-}
-
 async function chooseSource(client: LanguageClient, project: Project): Promise<Chosen | undefined> {
   const types = await client.sendRequest<SourceChoice[]>('sluice/sources');
   const titles = new Map(types.map(({ type, title }) => [type, title]));
@@ -103,7 +91,7 @@ async function chooseSource(client: LanguageClient, project: Project): Promise<C
 /** Tries a connection by listing what it holds. Where that fails the reason is shown, and the job can be written all the same. */
 async function list(project: Project, connection: string, type: string): Promise<Chosen | undefined> {
   const plain: Chosen = { type, connection, found: null };
-  const program = findSluice(vscode.workspace.getWorkspaceFolder(vscode.Uri.file(project.dir)));
+  const program = findSluice(project.dir);
   if (!program) return plain;
   const { value, stderr } = await vscode.window.withProgress(
     { location: vscode.ProgressLocation.Notification, title: `Sluice: trying ${connection}` },

@@ -1,3 +1,4 @@
+import { dirname, sep } from 'node:path';
 import * as vscode from 'vscode';
 import type { LanguageClient } from 'vscode-languageclient/node';
 
@@ -41,6 +42,12 @@ export interface FoundJob {
   job: Job & { name: string };
 }
 
+const CONFIG = 'sluice.yaml';
+/** Where a sluice.yaml is no project of anybody's here. */
+const NO_PROJECTS = '**/{node_modules,.git,.sluice,.venv}/**';
+/** Projects of a window. */
+const MOST = 200;
+
 /** The projects of the window, as the server reads them from files; asked for again when a file was saved or changed on disk. */
 export class Projects {
   readonly #client: LanguageClient;
@@ -50,23 +57,57 @@ export class Projects {
 
   constructor(context: vscode.ExtensionContext, client: LanguageClient) {
     this.#client = client;
+    const configs = vscode.workspace.createFileSystemWatcher(`**/${CONFIG}`, false, true);
+    const refresh = (): void => this.refresh();
     context.subscriptions.push(
       this.#changed,
+      configs,
+      configs.onDidCreate(refresh),
+      configs.onDidDelete(refresh),
       vscode.workspace.onDidSaveTextDocument(({ languageId, fileName }) => {
         if (languageId === 'sluice' || /\.ya?ml$/.test(fileName)) this.refresh();
       }),
-      vscode.workspace.onDidChangeWorkspaceFolders(() => this.refresh()),
-      client.onNotification('sluice/changed', () => this.refresh()),
+      vscode.workspace.onDidChangeWorkspaceFolders(refresh),
+      client.onNotification('sluice/changed', refresh),
     );
   }
 
+  /** Those at the top of the window's folders and below, by name. */
   load(): Promise<Project[]> {
-    this.#loading ??= this.#client.sendRequest<Project[]>('sluice/projects').catch(() => {
+    this.#loading ??= this.#ask().catch(() => {
       // Asked again at the next look.
       this.#loading = null;
       return [];
     });
     return this.#loading;
+  }
+
+  async #ask(): Promise<Project[]> {
+    const found = await vscode.workspace.findFiles(`**/${CONFIG}`, NO_PROJECTS, MOST);
+    const dirs = found.filter(({ scheme }) => scheme === 'file').map(({ fsPath }) => dirname(fsPath));
+    const projects = await this.#client.sendRequest<Project[]>('sluice/projects', { dirs });
+    return projects.sort((a, b) => a.name.localeCompare(b.name) || a.dir.localeCompare(b.dir));
+  }
+
+  /** The project that a file lies in: of one inside another, the inner one. */
+  async at(uri: vscode.Uri | undefined): Promise<Project | null> {
+    const inside = (await this.load()).filter(({ dir }) => uri?.fsPath.startsWith(dir + sep));
+    return inside.sort((a, b) => b.dir.length - a.dir.length)[0] ?? null;
+  }
+
+  /** The project that is meant where nothing names one: the only one, else the one that is chosen, that of the file in front first. */
+  async choose(placeHolder: string): Promise<Project | null> {
+    const projects = await this.load();
+    if (projects.length === 0) {
+      const text = 'There is no project here: make one by `sluice init`, or a file sluice.yaml with `version: 1`.';
+      void vscode.window.showInformationMessage(text);
+    }
+    if (projects.length <= 1) return projects[0] ?? null;
+    const front = await this.at(vscode.window.activeTextEditor?.document.uri);
+    const picks = [...projects]
+      .sort((a, b) => Number(b === front) - Number(a === front))
+      .map((project) => ({ label: project.name, description: shortPath(project.dir), project }));
+    return (await vscode.window.showQuickPick(picks, { placeHolder, matchOnDescription: true }))?.project ?? null;
   }
 
   refresh(): void {
@@ -90,6 +131,16 @@ export class Projects {
     const job = project?.jobs.find((one) => one.name === name);
     return project && job ? { project, job: { ...job, name } } : null;
   }
+}
+
+/** For commands that want the target named wherever a project has any. */
+export function targetOption(target: string | null): string[] {
+  return target === null ? [] : ['--target', target];
+}
+
+/** A folder as it is called in this window. */
+export function shortPath(dir: string): string {
+  return vscode.workspace.asRelativePath(dir, true);
 }
 
 function nameIn(text: string): string | undefined {

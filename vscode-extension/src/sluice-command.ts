@@ -1,22 +1,33 @@
 import { spawn } from 'node:child_process';
 import { accessSync, constants, statSync } from 'node:fs';
-import { delimiter, join } from 'node:path';
+import { delimiter, dirname, join } from 'node:path';
 import * as vscode from 'vscode';
 
 const NAMES = process.platform === 'win32' ? ['sluice.cmd', 'sluice.exe'] : ['sluice'];
 
 /**
- * The `sluice` program: the setting `sluice.path`, then the workspace's own, then PATH. null: there is none, or the workspace is not
- * trusted, since whatever is run reads its files.
+ * The `sluice` program for a folder: the setting `sluice.path`, then the one in `node_modules` of it or of a folder above, as far as
+ * the workspace goes, then PATH. null: there is none, or the workspace is not trusted, since whatever is run reads its files.
  */
-export function findSluice(folder: vscode.WorkspaceFolder | undefined): string | null {
+export function findSluice(dir: string | null): string | null {
   if (!vscode.workspace.isTrusted) return null;
   const set = vscode.workspace.getConfiguration('sluice').get<string>('path', '').trim();
   if (set !== '') return isProgram(set) ? set : null;
-  const own = folder ? [join(folder.uri.fsPath, 'node_modules', '.bin')] : [];
+  const own = dir === null ? [] : foldersAbove(dir).map((at) => join(at, 'node_modules', '.bin'));
   const folders = [...own, ...(process.env.PATH ?? '').split(delimiter).filter((part) => part !== '')];
   for (const at of folders) for (const name of NAMES) if (isProgram(join(at, name))) return join(at, name);
   return null;
+}
+
+/** A folder and those above it that lie in the same folder of the workspace. */
+function foldersAbove(dir: string): string[] {
+  const top = vscode.workspace.getWorkspaceFolder(vscode.Uri.file(dir))?.uri.fsPath;
+  const found: string[] = [];
+  for (let at = dir; top !== undefined && at.startsWith(top); at = dirname(at)) {
+    found.push(at);
+    if (at === top) break;
+  }
+  return found;
 }
 
 function isProgram(path: string): boolean {
@@ -30,7 +41,7 @@ function isProgram(path: string): boolean {
 
 /** The program for a project's folder; where there is none, says so and how to get one. */
 export async function sluiceFor(dir: string): Promise<string | null> {
-  const program = findSluice(vscode.workspace.getWorkspaceFolder(vscode.Uri.file(dir)));
+  const program = findSluice(dir);
   if (!program) await offerInstall();
   return program;
 }

@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import { existsSync, mkdtempSync, readdirSync, readFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -31,7 +31,7 @@ function zipEntries(path: string): Map<string, number> {
 describe('the manifest', () => {
   it('declares exactly the commands that the code registers, in one category', () => {
     const declared = contributes.commands.map(({ command }: { command: string }) => command).sort();
-    const registered = [...code.matchAll(/\n {2}on(?:Job)?\('(\w+)'/g)].map((match) => `sluice.${match[1]}`);
+    const registered = [...code.matchAll(/\n {2}on(?:Job|Project)?\('(\w+)'/g)].map((match) => `sluice.${match[1]}`);
     // Those of the server are registered by the client, and a second time is an error.
     expect(registered.concat('sluice.readColumns').sort()).toEqual(declared);
     expect(new Set(contributes.commands.map(({ category }: { category: string }) => category))).toEqual(
@@ -45,7 +45,7 @@ describe('the manifest', () => {
 
   it('declares exactly the views and settings that the code uses', () => {
     const views = contributes.views.sluice.map(({ id }: { id: string }) => id).sort();
-    expect([...code.matchAll(/viewOf<Item>\(\s*context,\s*'(sluice\.\w+)'/g)].map((match) => match[1]).sort()).toEqual(
+    expect([...code.matchAll(/viewOf<[^>]+>\(\s*context,\s*'(sluice\.\w+)'/g)].map((match) => match[1]).sort()).toEqual(
       views,
     );
     const read = [...code.matchAll(/\.get<[^>]+>\('([\w.]+)'/g)].map((match) => `sluice.${match[1]}`);
@@ -144,6 +144,31 @@ describe('the package', () => {
       true,
       false,
     ]);
+  });
+
+  it('brings a server that lists projects below a folder where it is told of them, and forgets those that are gone', async () => {
+    const client = new Client([join(root, 'dist/server.mjs'), '--stdio']);
+    clients.push(client);
+    const { dir } = folderWith({
+      'crm/sluice.yaml': 'version: 1\nname: crm\n',
+      'crm/jobs/a.yaml': 'name: a\nsource: {type: local, path: a.csv}\n',
+      'shop/sluice.yaml': 'version: 1\nname: shop\n',
+    });
+    await client.start(dir);
+    const names = async (...below: string[]) => {
+      const listed = await client.request('sluice/projects', { dirs: below.map((name) => join(dir, name)) });
+      return listed.map((one: { name: string; jobs: { name: string }[] }) => [
+        one.name,
+        one.jobs.map((job) => job.name),
+      ]);
+    };
+    expect(await names()).toEqual([]);
+    expect(await names('crm', 'shop', 'none')).toEqual([
+      ['crm', ['a']],
+      ['shop', []],
+    ]);
+    rmSync(join(dir, 'shop/sluice.yaml'));
+    expect(await names('crm')).toEqual([['crm', ['a']]]);
   });
 
   it('is a module that VS Code can load', () => {

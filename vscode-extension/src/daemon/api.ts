@@ -29,8 +29,13 @@ export class Daemons {
 
   /** null: none is known. */
   async addressOf(dir: string): Promise<DaemonAddress | null> {
+    return (await this.named(dir)) ?? (await localDaemon(dir));
+  }
+
+  /** What a person named for a project; null: nothing. */
+  async named(dir: string): Promise<DaemonAddress | null> {
     const named = await this.#secrets.get(SECRET + dir);
-    return named ? (JSON.parse(named) as DaemonAddress) : await localDaemon(dir);
+    return named ? (JSON.parse(named) as DaemonAddress) : null;
   }
 
   /** null: forgets what was named. The token lies in the editor's secret storage alone. */
@@ -49,7 +54,7 @@ export class Daemons {
   async *follow(dir: string, path: string, signal: AbortSignal): AsyncGenerator<LiveEvent> {
     const address = await this.addressOf(dir);
     if (!address) return;
-    const answer = await fetch(`${address.url}/api/v1${path}`, { headers: headersOf(address), signal });
+    const answer = await reach(`${address.url}/api/v1${path}`, { headers: headersOf(address), signal });
     if (!answer.ok || !answer.body) throw new Error(await problemOf(answer));
     const decoder = new TextDecoder();
     let rest = '';
@@ -81,7 +86,7 @@ async function localDaemon(dir: string): Promise<DaemonAddress | null> {
 }
 
 async function ask<T>(address: DaemonAddress, method: string, path: string, body?: object): Promise<T> {
-  const answer = await fetch(`${address.url}/api/v1${path}`, {
+  const answer = await reach(`${address.url}/api/v1${path}`, {
     method,
     headers: { ...headersOf(address), ...(body ? { 'content-type': 'application/json' } : {}) },
     ...(body ? { body: JSON.stringify(body) } : {}),
@@ -89,6 +94,20 @@ async function ask<T>(address: DaemonAddress, method: string, path: string, body
   });
   if (!answer.ok) throw new Error(await problemOf(answer));
   return (await answer.json()) as T;
+}
+
+/** An answer of the daemon; throws with the cause in words where it cannot be reached. */
+async function reach(url: string, options: RequestInit): Promise<Response> {
+  try {
+    return await fetch(url, options);
+  } catch (error) {
+    const { name, message, cause } = error as Error & { cause?: { code?: string; message?: string } };
+    const { host } = new URL(url);
+    if (name === 'AbortError') throw error;
+    if (name === 'TimeoutError') throw new Error(`${host} did not answer within 10 s`);
+    const why = cause?.code === 'ECONNREFUSED' ? 'nothing listens there' : (cause?.message ?? message);
+    throw new Error(`${host} cannot be reached: ${why}`);
+  }
 }
 
 function headersOf({ token }: DaemonAddress): Record<string, string> {

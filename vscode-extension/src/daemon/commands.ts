@@ -1,5 +1,5 @@
 import * as vscode from 'vscode';
-import type { FoundJob, Projects } from '../project.ts';
+import { type FoundJob, type Project, targetOption } from '../project.ts';
 import { sluiceTask } from '../runs/runs.ts';
 import { sluiceFor } from '../sluice-command.ts';
 import type { Daemons } from './api.ts';
@@ -68,42 +68,53 @@ export class DaemonCommands {
     await this.#jobs.look();
   }
 
-  /** Names a daemon elsewhere, or forgets it where the address is left empty. */
-  async connect(projects: Projects): Promise<void> {
-    const [project] = await projects.load();
-    if (!project) return;
-    const prompt = 'Address of the daemon, such as https://sluice.example.com (empty: the one of this folder)';
-    const url = await vscode.window.showInputBox({ prompt });
+  /** Names a daemon elsewhere, or forgets it where the address is left empty. What does not let us in is not kept. */
+  async connect({ dir, name }: Project): Promise<void> {
+    const before = await this.#daemons.named(dir);
+    const url = await vscode.window.showInputBox({
+      title: `Daemon of ${name}`,
+      prompt: 'Its address (empty: the one that runs in the folder of the project)',
+      placeHolder: 'https://sluice.example.com',
+      value: before?.url ?? '',
+      validateInput: (text) =>
+        text.trim() === '' || /^https?:\/\/[^/\s]+/.test(text.trim()) ? null : 'Begins with http:// or https://',
+    });
     if (url === undefined) return;
-    if (url.trim() === '') await this.#daemons.name(project.dir, null);
-    else {
-      const token = await vscode.window.showInputBox({ prompt: 'Its token (`sluice token create`)', password: true });
-      if (!token) return;
-      await this.#daemons.name(project.dir, { url: url.trim().replace(/\/+$/, ''), token: token.trim() });
+    if (url.trim() === '') {
+      await this.#daemons.name(dir, null);
+      await this.#jobs.look();
+      return;
     }
+    const token = await vscode.window.showInputBox({
+      title: `Daemon of ${name}`,
+      prompt: 'Its token, as `sluice token create` prints it; it is kept in the secret storage of the editor',
+      password: true,
+    });
+    if (!token) return;
+    await this.#daemons.name(dir, { url: url.trim().replace(/\/+$/, ''), token: token.trim() });
     try {
-      const me = await this.#daemons.ask<object>(project.dir, 'GET', '/me');
-      if (me) void vscode.window.showInformationMessage('Sluice: the daemon answers.');
+      await this.#daemons.ask<object>(dir, 'GET', '/me');
+      void vscode.window.showInformationMessage(`Sluice: the daemon of ${name} answers.`);
     } catch (error) {
+      await this.#daemons.name(dir, before);
       void vscode.window.showErrorMessage(`Sluice: the daemon does not let us in: ${(error as Error).message}`);
     }
     await this.#jobs.look();
   }
 
-  async startLocal(projects: Projects): Promise<void> {
-    const [project] = await projects.load();
-    const program = project ? await sluiceFor(project.dir) : null;
-    if (!project || !program) return;
-    const args = ['daemon', '--port', '0'];
-    const task = sluiceTask(program, ['daemon'], args, project.dir);
+  async startLocal({ dir, target }: Project): Promise<void> {
+    const program = await sluiceFor(dir);
+    if (!program) return;
+    const args = ['daemon', '--port', '0', ...targetOption(target)];
+    const task = sluiceTask(program, ['daemon'], args, dir);
     task.isBackground = true;
     await vscode.tasks.executeTask(task);
   }
 
   /** What the daemon serves to browsers. */
-  async open(): Promise<void> {
-    const url = this.#jobs.url();
-    if (url) await vscode.env.openExternal(vscode.Uri.parse(`${url}/docs`));
-    else void vscode.window.showInformationMessage('Sluice: no daemon runs for this project.');
+  async open({ dir, name }: Project): Promise<void> {
+    const found = this.#jobs.daemonOf(dir);
+    if (found) await vscode.env.openExternal(vscode.Uri.parse(`${found.url}/docs`));
+    else void vscode.window.showInformationMessage(`Sluice: no daemon runs for ${name}.`);
   }
 }

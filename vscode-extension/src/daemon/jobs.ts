@@ -36,6 +36,8 @@ export function isActive({ last_execution: last }: DaemonJob): boolean {
 interface Known {
   url: string;
   jobs: Map<string, DaemonJob>;
+  /** Why it does not tell of its jobs; null: it does. */
+  problem: string | null;
 }
 
 /** What the daemons of the window's projects say of their jobs. */
@@ -77,31 +79,32 @@ export class DaemonJobs {
     return [...(this.#known.get(dir)?.jobs.values() ?? [])];
   }
 
-  /** Address of the daemon that answered last; null: none did. */
-  url(): string | null {
-    return [...this.#known.values()][0]?.url ?? null;
+  /** The daemon of a project, and why it does not answer; null: none is known. */
+  daemonOf(dir: string): { url: string; problem: string | null } | null {
+    return this.#known.get(dir) ?? null;
   }
 
   async look(): Promise<void> {
     const known = new Map<string, Known>();
-    for (const { dir } of await this.#projects.load()) {
+    const look = async ({ dir }: { dir: string }): Promise<void> => {
       const address = await this.#daemons.addressOf(dir);
-      const listed = await this.#list(dir);
-      if (address && listed)
-        known.set(dir, { url: address.url, jobs: new Map(listed.map((job) => [job.job_name, job])) });
-    }
+      if (address) known.set(dir, { url: address.url, ...(await this.#list(dir)) });
+    };
+    // Side by side: one that does not answer keeps no other waiting.
+    await Promise.all((await this.#projects.load()).map(look));
     const before = this.#known;
     this.#known = known;
     for (const [dir, { jobs }] of known)
       for (const job of jobs.values()) await this.#compare(dir, before.get(dir)?.jobs.get(job.job_name), job);
-    const told = JSON.stringify([...known].map(([dir, { url, jobs }]) => [dir, url, [...jobs.values()]]));
+    const told = JSON.stringify(
+      [...known].map(([dir, { url, problem, jobs }]) => [dir, url, problem, [...jobs.values()]]).sort(),
+    );
     if (told !== this.#told) this.#changed.fire();
     this.#told = told;
   }
 
-  /** null: no daemon answers. */
-  async #list(dir: string): Promise<DaemonJob[] | null> {
-    const found: DaemonJob[] = [];
+  async #list(dir: string): Promise<Omit<Known, 'url'>> {
+    const jobs = new Map<string, DaemonJob>();
     try {
       for (let cursor: string | null = ''; cursor !== null; ) {
         const path: string = `/jobs?limit=200${cursor === '' ? '' : `&cursor=${encodeURIComponent(cursor)}`}`;
@@ -110,13 +113,12 @@ export class DaemonJobs {
           'GET',
           path,
         );
-        if (!page) return null;
-        found.push(...page.jobs);
-        cursor = page.next_cursor;
+        for (const job of page?.jobs ?? []) jobs.set(job.job_name, job);
+        cursor = page?.next_cursor ?? null;
       }
-      return found;
-    } catch {
-      return null;
+      return { jobs, problem: null };
+    } catch (error) {
+      return { jobs: new Map(), problem: (error as Error).message };
     }
   }
 

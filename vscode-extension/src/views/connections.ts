@@ -1,6 +1,7 @@
 import * as vscode from 'vscode';
 import { type Connection, openCommand, type Project, type Projects } from '../project.ts';
 import { askSluice, sluiceFor } from '../sluice-command.ts';
+import { byProject, isProjectItem, type ProjectItem, projectLine } from './projects.ts';
 import { type Tree, viewOf } from './tree.ts';
 
 export interface ConnectionItem {
@@ -8,7 +9,12 @@ export interface ConnectionItem {
   connection: Connection;
 }
 
-type Item = ConnectionItem | { job: string };
+type Item = ConnectionItem | UserItem;
+/** A job that uses the connection. */
+interface UserItem {
+  project: Project;
+  job: string;
+}
 
 /** How a test of a connection went. */
 interface Tested {
@@ -32,18 +38,23 @@ export interface ConnectionsView extends Tree {
 export function registerConnections(context: vscode.ExtensionContext, projects: Projects): ConnectionsView {
   const tested = new Map<string, Tested>();
   const keyOf = ({ project, connection }: ConnectionItem): string => `${project.dir}\0${connection.name}`;
-  const all = async (): Promise<ConnectionItem[]> =>
-    (await projects.load()).flatMap((project) => project.connections.map((connection) => ({ project, connection })));
-  const tree = viewOf<Item>(context, 'sluice.connections', {
-    roots: all,
-    children: (item) => ('connection' in item ? item.connection.jobs.map((job) => ({ job })) : []),
-    item: (item) => ('connection' in item ? connectionItem(item, tested.get(keyOf(item))) : jobItem(item.job)),
+  const of = (project: Project): ConnectionItem[] => project.connections.map((connection) => ({ project, connection }));
+  const tree = viewOf<Item | ProjectItem>(context, 'sluice.connections', {
+    roots: () => byProject<Item>(projects, of),
+    children: (item) => {
+      if (isProjectItem(item)) return item.listed as Item[];
+      return 'connection' in item ? item.connection.jobs.map((job) => ({ job, project: item.project })) : [];
+    },
+    item: (item) => {
+      if (isProjectItem(item)) return projectLine(item);
+      return 'connection' in item ? connectionItem(item, tested.get(keyOf(item))) : jobItem(item);
+    },
   });
   context.subscriptions.push(projects.onDidChange(() => tree.refresh()));
   return {
     ...tree,
     test: async (given) => {
-      const item = given ?? (await choose(await all()));
+      const item = given ?? (await choose((await projects.load()).flatMap(of)));
       if (!item) return;
       const program = await sluiceFor(item.project.dir);
       if (!program) return;
@@ -62,7 +73,12 @@ export function registerConnections(context: vscode.ExtensionContext, projects: 
 }
 
 async function choose(items: readonly ConnectionItem[]): Promise<ConnectionItem | undefined> {
-  const picks = items.map((item) => ({ label: item.connection.name, description: item.connection.type ?? '', item }));
+  const several = new Set(items.map(({ project }) => project.dir)).size > 1;
+  const picks = items.map((item) => ({
+    label: item.connection.name,
+    description: [item.connection.type, several ? item.project.name : null].filter(Boolean).join(', '),
+    item,
+  }));
   return (await vscode.window.showQuickPick(picks, { placeHolder: 'Connection to test' }))?.item;
 }
 
@@ -102,8 +118,10 @@ function connectionItem({ connection }: ConnectionItem, tested: Tested | undefin
   return made;
 }
 
-function jobItem(name: string): vscode.TreeItem {
-  const made = new vscode.TreeItem(name, vscode.TreeItemCollapsibleState.None);
+function jobItem({ project, job }: UserItem): vscode.TreeItem {
+  const made = new vscode.TreeItem(job, vscode.TreeItemCollapsibleState.None);
   made.iconPath = new vscode.ThemeIcon('database');
+  const found = project.jobs.find(({ name }) => name === job);
+  if (found) made.command = openCommand(found.place);
   return made;
 }

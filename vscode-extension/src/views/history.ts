@@ -1,4 +1,3 @@
-import * as vscode from 'vscode';
 import { askSluice, findSluice } from '../sluice-command.ts';
 
 /** A run as the state store keeps it: what is shown of it. */
@@ -38,7 +37,7 @@ export class History {
 }
 
 async function ask(dir: string, job: string | null): Promise<Known> {
-  const program = findSluice(vscode.workspace.getWorkspaceFolder(vscode.Uri.file(dir)));
+  const program = findSluice(dir);
   if (!program || job === null) return { stored: [], note: 'Earlier runs are not known: no `sluice` program' };
   const { value, stderr } = await askSluice<{ runs: StoredRun[] }>(program, ['state', 'show', job, '--quiet'], dir);
   if (!value) return { stored: [], note: stderr.split('\n', 1)[0] ?? '' };

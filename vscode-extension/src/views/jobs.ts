@@ -1,30 +1,18 @@
 import * as vscode from 'vscode';
-import { type DaemonJob, type DaemonJobs, isActive } from '../daemon/jobs.ts';
-import { type Job, openCommand, type Project, type Projects } from '../project.ts';
-import { type RunRecord, summary } from '../runs/record.ts';
+import type { DaemonJobs } from '../daemon/jobs.ts';
+import type { Project, Projects } from '../project.ts';
 import type { Runs } from '../runs/runs.ts';
-import { History, type StoredRun } from './history.ts';
+import { History } from './history.ts';
+import { type Item, type JobItem, projectItem, reached, treeItem } from './job-items.ts';
+import { byProject, isProjectItem, type ProjectItem } from './projects.ts';
 import { type Tree, viewOf } from './tree.ts';
-
-export interface JobItem {
-  kind: 'job';
-  project: Project;
-  job: Job;
-}
-
-type Item =
-  | JobItem
-  | { kind: 'group'; name: string; icon: string; items: JobItem[] }
-  | { kind: 'stream'; item: JobItem; stream: string }
-  | { kind: 'run'; run: StoredRun }
-  | { kind: 'note'; text: string };
 
 export interface JobsView extends Tree {
   filter(): Promise<void>;
   group(): void;
 }
 
-/** Jobs by folder or tag: how they are, when they fire next, and under each its streams and last runs. */
+/** Jobs by project, folder or tag: how they are, when they fire next, and under each its streams and last runs. */
 export function registerJobs(
   context: vscode.ExtensionContext,
   projects: Projects,
@@ -34,19 +22,24 @@ export function registerJobs(
   let wanted = '';
   let by: 'folder' | 'tag' = context.workspaceState.get('jobs.by', 'folder');
   const history = new History();
-  const tree = viewOf<Item>(context, 'sluice.jobs', {
+  const listed = (project: Project): Item[] => {
+    const items = project.jobs.map((job): JobItem => ({ kind: 'job', project, job }));
+    return wanted === '' ? grouped(items, by) : items.filter((item) => fits(item, wanted.toLowerCase()));
+  };
+  const tree = viewOf<Item | ProjectItem>(context, 'sluice.jobs', {
     roots: async () => {
-      const items = (await projects.load()).flatMap((project) =>
-        project.jobs.map((job): JobItem => ({ kind: 'job', project, job })),
-      );
-      const faulty = items.filter(({ job }) => job.errors > 0).length;
+      const all = await projects.load();
+      const faulty = all.flatMap(({ jobs }) => jobs).filter(({ errors }) => errors > 0).length;
       tree.badge(faulty, faulty === 1 ? '1 job has errors' : `${faulty} jobs have errors`);
-      const url = daemon.url();
-      const from = url === null ? 'from files' : `daemon ${url.replace(/^https?:\/\//, '')}`;
+      const found = await byProject(projects, listed, { isWhole: wanted === '' });
+      const from =
+        all.length === 1 ? reached(daemon, all[0]!.dir).text : all.length > 1 ? `${all.length} projects` : '';
       tree.describe(wanted === '' ? from : `“${wanted}”`);
-      return wanted === '' ? grouped(items, by) : items.filter((item) => fits(item, wanted.toLowerCase()));
+      tree.tell(wanted !== '' && found.length === 0 ? `No job’s name or tag holds “${wanted}”.` : '');
+      return found;
     },
     children: async (item) => {
+      if (isProjectItem(item)) return item.listed as Item[];
       if (item.kind === 'group') return item.items;
       if (item.kind !== 'job') return [];
       const streams = item.job.streams.map((stream): Item => ({ kind: 'stream', item, stream }));
@@ -54,7 +47,7 @@ export function registerJobs(
       const last = stored.map((run): Item => ({ kind: 'run', run }));
       return [...streams, ...last, ...(note === null ? [] : [{ kind: 'note' as const, text: note }])];
     },
-    item: (item) => treeItem(item, runs, daemon),
+    item: (item) => (isProjectItem(item) ? projectItem(item, daemon) : treeItem(item, runs, daemon)),
   });
   context.subscriptions.push(
     projects.onDidChange(() => tree.refresh()),
@@ -93,126 +86,16 @@ function fits({ job }: JobItem, wanted: string): boolean {
 /** Each job under its folder, or under each of its tags; without a level where there is but one folder. */
 function grouped(items: readonly JobItem[], by: 'folder' | 'tag'): Item[] {
   const groups = new Map<string, JobItem[]>();
-  const several = new Set(items.map(({ project }) => project.dir)).size > 1;
   for (const item of items) {
     const { file, tags } = item.job;
     const slash = file.lastIndexOf('/');
-    const folder = `${several ? `${item.project.name}: ` : ''}${slash < 0 ? '(project)' : file.slice(0, slash)}`;
+    const folder = slash < 0 ? '(project)' : file.slice(0, slash);
     for (const name of by === 'folder' ? [folder] : tags.length > 0 ? tags : ['(no tag)'])
       groups.set(name, [...(groups.get(name) ?? []), item]);
   }
   if (by === 'folder' && groups.size <= 1) return [...items];
-  return [...groups].map(([name, inside]) => ({ kind: 'group', name, icon: by, items: inside }));
-}
-
-function treeItem(item: Item, runs: Runs, daemon: DaemonJobs): vscode.TreeItem {
-  const { None, Expanded } = vscode.TreeItemCollapsibleState;
-  switch (item.kind) {
-    case 'group': {
-      const made = new vscode.TreeItem(item.name, Expanded);
-      made.iconPath = new vscode.ThemeIcon(item.icon);
-      return made;
-    }
-    case 'job':
-      return jobItem(
-        item,
-        runs.last(item.project.dir, item.job.name ?? ''),
-        daemon.of(item.project.dir, item.job.name),
-      );
-    case 'stream': {
-      const made = new vscode.TreeItem(item.stream, None);
-      made.iconPath = new vscode.ThemeIcon('list-flat');
-      made.description = 'stream';
-      made.contextValue = 'stream';
-      return made;
-    }
-    case 'run':
-      return runItem(item.run);
-    default:
-      return new vscode.TreeItem(item.text, None);
-  }
-}
-
-/** A run of this window says most; then what the daemon knows; then the file. */
-function jobItem(item: JobItem, run: RunRecord | undefined, known: DaemonJob | undefined): vscode.TreeItem {
-  const { name, file, next, enabled, errors, warnings, tags, place } = item.job;
-  const made = new vscode.TreeItem(name ?? file, vscode.TreeItemCollapsibleState.Collapsed);
-  const isHere = run !== undefined && run.endedAt === null;
-  made.description = !enabled
-    ? 'off'
-    : isHere
-      ? summary(run, Date.now())
-      : known
-        ? told(known)
-        : run
-          ? summary(run, Date.now())
-          : next === null
-            ? ''
-            : `next ${when(next)}`;
-  const problems = [errors > 0 ? `${errors} errors` : '', warnings > 0 ? `${warnings} warnings` : ''];
-  const lines = [
-    file,
-    tags.length > 0 ? `tags: ${tags.join(', ')}` : '',
-    next ? `next ${when(next)}` : '',
-    ...problems,
-  ];
-  made.tooltip = lines.filter(Boolean).join('\n');
-  made.iconPath = jobIcon(item.job, run, known);
-  const traits = known ? ['daemon', known.paused ? 'paused' : '', isActive(known) ? 'busy' : ''] : [];
-  made.contextValue = [isHere ? 'job.active' : 'job', ...traits.filter(Boolean)].join('.');
-  made.command = openCommand(place);
-  return made;
-}
-
-/** How a job is, as the daemon says. */
-function told({ paused, next_run, last_execution: last, status }: DaemonJob): string {
-  if (paused) return paused.until === null ? 'paused' : `paused until ${when(paused.until)}`;
-  if (last && last.finished_at === null) return last.status;
-  const parts = [last?.finished_at ? `${last.status} ${when(last.finished_at)}` : status === 'created' ? '' : status];
-  if (next_run) parts.push(`next ${when(next_run)}`);
-  return parts.filter(Boolean).join(', ');
-}
-
-function jobIcon(
-  { enabled, errors, warnings }: Job,
-  run: RunRecord | undefined,
-  known: DaemonJob | undefined,
-): vscode.ThemeIcon {
-  if ((run && run.endedAt === null) || (known && isActive(known))) return new vscode.ThemeIcon('sync~spin');
-  if (errors > 0) return new vscode.ThemeIcon('error', new vscode.ThemeColor('problemsErrorIcon.foreground'));
-  const last = known?.last_execution?.status ?? run?.state;
-  if (last === 'failed') return stateIcon('failed');
-  if (warnings > 0) return new vscode.ThemeIcon('warning', new vscode.ThemeColor('problemsWarningIcon.foreground'));
-  if (!enabled) return new vscode.ThemeIcon('circle-slash');
-  if (known?.paused) return new vscode.ThemeIcon('debug-pause');
-  return last === undefined ? new vscode.ThemeIcon('database') : stateIcon(last);
-}
-
-const STATE_ICONS: Readonly<Record<string, [icon: string, color: string]>> = {
-  succeeded: ['pass', 'testing.iconPassed'],
-  failed: ['error', 'testing.iconFailed'],
-  cancelled: ['circle-slash', 'testing.iconSkipped'],
-  skipped: ['debug-step-over', 'testing.iconSkipped'],
-};
-
-/** The icon of how a run ended; spinning while it has not. */
-export function stateIcon(state: string): vscode.ThemeIcon {
-  const [icon, color] = STATE_ICONS[state] ?? [];
-  return icon && color ? new vscode.ThemeIcon(icon, new vscode.ThemeColor(color)) : new vscode.ThemeIcon('sync~spin');
-}
-
-function runItem({ id, state, kind, created_at, counts, error }: StoredRun): vscode.TreeItem {
-  const made = new vscode.TreeItem(when(created_at), vscode.TreeItemCollapsibleState.None);
-  const rows = counts && state === 'succeeded' ? `, ${counts.rows_written.toLocaleString('en-US')} rows` : '';
-  made.description = `${state}${rows}${kind === 'manual' ? '' : `, ${kind}`}`;
-  made.tooltip = [`run ${id}`, error ? `${error.code}: ${error.message}` : ''].filter(Boolean).join('\n');
-  made.iconPath = stateIcon(state);
-  return made;
-}
-
-/** A time as it is spoken of today. */
-function when(iso: string): string {
-  const date = new Date(iso);
-  const today = new Date().toDateString() === date.toDateString();
-  return today ? date.toLocaleTimeString() : date.toLocaleString();
+  const inOrder = [...groups].sort(
+    ([a], [b]) => Number(a === '(no tag)') - Number(b === '(no tag)') || a.localeCompare(b),
+  );
+  return inOrder.map(([name, inside]) => ({ kind: 'group', name, icon: by, items: inside }));
 }

@@ -1,7 +1,8 @@
 import { join } from 'node:path';
 import * as vscode from 'vscode';
-import type { Projects } from '../project.ts';
+import { type Project, type Projects, targetOption } from '../project.ts';
 import { askSluice, findSluice } from '../sluice-command.ts';
+import { byProject, isProjectItem, type ProjectItem, projectLine } from './projects.ts';
 import { type Tree, viewOf } from './tree.ts';
 
 interface Change {
@@ -40,20 +41,20 @@ const ICONS: Readonly<Record<Change['action'], [icon: string, color: string]>> =
 
 /** What this working tree would change of what is applied, job by job. Asked of the program when the view is looked at. */
 export function registerPlan(context: vscode.ExtensionContext, projects: Projects): PlanView {
-  let asked: Promise<Item[]> | null = null;
+  let asked: Promise<(Item | ProjectItem)[]> | null = null;
   const texts = new Map<string, string>();
-  const load = async (): Promise<Item[]> => {
-    const items: Item[] = [];
-    for (const { dir } of await projects.load()) items.push(...(await planOf(dir)));
-    const changes = items.filter((item) => 'change' in item).length;
+  const load = async (): Promise<(Item | ProjectItem)[]> => {
+    const items = await byProject<Item>(projects, planOf);
+    const all = items.flatMap((item) => (isProjectItem(item) ? (item.listed as Item[]) : [item]));
+    const changes = all.filter((item) => 'change' in item).length;
     tree.describe(changes === 0 ? '' : changes === 1 ? '1 change' : `${changes} changes`);
-    return items.length > 0 ? items : [{ text: 'nothing would change', icon: 'check' }];
+    return items;
   };
   const refresh = (): void => {
     asked = null;
     tree.refresh();
   };
-  const tree: Tree = viewOf<Item>(
+  const tree: Tree = viewOf<Item | ProjectItem>(
     context,
     'sluice.plan',
     {
@@ -62,8 +63,11 @@ export function registerPlan(context: vscode.ExtensionContext, projects: Project
         asked ??= load();
         return await asked;
       },
-      children: (item) => ('change' in item ? details(item.change) : []),
-      item: treeItem,
+      children: (item) => {
+        if (isProjectItem(item)) return item.listed as Item[];
+        return 'change' in item ? details(item.change) : [];
+      },
+      item: (item) => (isProjectItem(item) ? projectLine(item) : treeItem(item)),
     },
     () => asked ?? refresh(),
   );
@@ -93,16 +97,17 @@ export function registerPlan(context: vscode.ExtensionContext, projects: Project
   };
 }
 
-async function planOf(dir: string): Promise<Item[]> {
-  const program = findSluice(vscode.workspace.getWorkspaceFolder(vscode.Uri.file(dir)));
+async function planOf({ dir, target }: Project): Promise<Item[]> {
+  const program = findSluice(dir);
   if (!program) return [{ text: 'The plan is not known: no `sluice` program', icon: 'info' }];
-  const { value, stderr } = await askSluice<Plan>(program, ['plan', '--quiet'], dir);
+  const { value, stderr } = await askSluice<Plan>(program, ['plan', '--quiet', ...targetOption(target)], dir);
   if (!value) return [{ text: stderr.split('\n', 1)[0] ?? '', icon: 'error' }];
   const changes = value.changes.filter(({ action }) => action !== 'none').map((change): Item => ({ dir, change }));
   const problems = value.problems.map(
     ({ file, message }): Item => ({ text: `${file}: ${message ?? 'has errors'}`, icon: 'error' }),
   );
-  return [...changes, ...problems];
+  const found = [...changes, ...problems];
+  return found.length > 0 ? found : [{ text: 'nothing would change', icon: 'check' }];
 }
 
 function details({ fields, effects }: Change): Item[] {

@@ -2,7 +2,7 @@ import * as vscode from 'vscode';
 import { openCommand, type Projects } from '../project.ts';
 import { type RunRecord, summary } from '../runs/record.ts';
 import type { Runs } from '../runs/runs.ts';
-import { stateIcon } from './jobs.ts';
+import { stateIcon } from './job-items.ts';
 import { type Tree, viewOf } from './tree.ts';
 
 export interface RunItem {
@@ -13,15 +13,19 @@ type Item = RunItem | { text: string; icon: string };
 
 /** Runs that were started in this window, the newest first; under each its streams and errors. */
 export function registerRuns(context: vscode.ExtensionContext, projects: Projects, runs: Runs): Tree {
+  /** Names of the projects, by folder, where there are several. */
+  let named = new Map<string, string>();
   const tree = viewOf<Item>(context, 'sluice.runs', {
-    roots: () => {
+    roots: async () => {
       const list = runs.list();
+      const all = await projects.load();
+      named = new Map(all.length > 1 ? all.map(({ dir, name }) => [dir, name]) : []);
       const active = list.filter(({ endedAt }) => endedAt === null).length;
       tree.badge(active, active === 1 ? '1 job is running' : `${active} jobs are running`);
       return list.map((run) => ({ run }));
     },
     children: (item) => ('run' in item ? details(item.run) : []),
-    item: treeItem,
+    item: (item) => treeItem(item, 'run' in item ? named.get(item.run.dir) : undefined),
   });
   context.subscriptions.push(
     runs.onDidChange(() => tree.refresh()),
@@ -42,7 +46,7 @@ function details({ streams, errors }: RunRecord): Item[] {
   return [...each, ...errors.map(({ code, message }): Item => ({ text: `${code}: ${message}`, icon: 'error' }))];
 }
 
-function treeItem(item: Item): vscode.TreeItem {
+function treeItem(item: Item, project: string | undefined): vscode.TreeItem {
   const { None, Collapsed } = vscode.TreeItemCollapsibleState;
   if (!('run' in item)) {
     const made = new vscode.TreeItem(item.text, None);
@@ -54,7 +58,7 @@ function treeItem(item: Item): vscode.TreeItem {
   const made = new vscode.TreeItem(run.job, Collapsed);
   // Its identity keeps what is unfolded open while it changes.
   made.id = `${run.dir}/${run.job}/${run.startedAt}`;
-  made.description = summary(run, Date.now());
+  made.description = `${project === undefined ? '' : `${project}, `}${summary(run, Date.now())}`;
   made.tooltip = `${run.state}, started ${new Date(run.startedAt).toLocaleTimeString()}${run.id === null ? '' : `\nrun ${run.id}`}`;
   made.iconPath = run.endedAt === null ? new vscode.ThemeIcon('sync~spin') : stateIcon(run.state);
   made.contextValue = run.endedAt === null ? 'run.active' : 'run';

@@ -6,6 +6,8 @@ export interface Tree {
   badge(value: number, tooltip: string): void;
   /** A text beside the title. */
   describe(text: string): void;
+  /** A sentence above the lines; empty: none. */
+  tell(text: string): void;
   isVisible(): boolean;
 }
 
@@ -55,6 +57,9 @@ export function viewOf<Item>(
     },
     describe: (text) => {
       view.description = text;
+    },
+    tell: (text) => {
+      view.message = text;
     },
     isVisible: () => view.visible,
   };

@@ -41,11 +41,13 @@ export class Editor {
     this.folder = folder;
   }
 
+  /** `folder`: one, or a file of a workspace with several. */
   static async open(browser: Browser, folder: string, { trust = true } = {}): Promise<Editor> {
     const page = await browser.newPage({ viewport: { width: 1280, height: 800 } });
     page.setDefaultTimeout(30_000);
     const editor = new Editor(page, folder);
-    await page.goto(`${inject('editor')}?folder=${folder}`);
+    const kind = folder.endsWith('.code-workspace') ? 'workspace' : 'folder';
+    await page.goto(`${inject('editor')}?${kind}=${folder}`);
     await page.locator('.monaco-workbench').waitFor();
     if (trust) await page.getByRole('button', { name: /Yes, I trust the authors/ }).click();
     else await page.getByRole('button', { name: /No, I don.t trust the authors/ }).click();
