@@ -42,20 +42,26 @@ export function registerCommands(context: vscode.ExtensionContext, parts: Parts)
       if (found) await run(found);
     });
   };
-  onJob('run', async ({ project, job }) => await runs.start(project.dir, job.name));
-  onJob('fullRefresh', async ({ project, job }) => {
+  onJob('run', async (found) => await run(parts, found));
+  onJob('fullRefresh', async (found) => {
+    const { project, job } = found;
     const go = 'Load everything again';
     const text = `${job.name}: what was loaded is forgotten, and the table replaced once the load succeeded.`;
     if ((await vscode.window.showWarningMessage(text, { modal: true }, go)) === go)
-      await runs.start(project.dir, job.name, 'run', ['--full-refresh']);
+      await runs.start(project.dir, job.name, 'run', [
+        '--full-refresh',
+        ...(daemon.serves(found) ? ['--take-over'] : []),
+      ]);
   });
   onJob('backfill', async ({ project, job }) => {
-    const range = await askRange();
+    const range = await askRange(job.name);
     if (range) await runs.start(project.dir, job.name, 'backfill', ['--from', range.from, '--to', range.to]);
   });
   onJob('preview', async (found) => await previews.show(found));
   onJob('startOnDaemon', (found) => daemon.start(found));
   onJob('stopOnDaemon', (found) => daemon.stop(found));
+  onJob('showDaemonLog', (found) => daemon.showLog(found));
+  onJob('testJob', async ({ project, job }) => await inTerminal(project.dir, ['doctor', job.name]));
   onJob('pause', (found) => daemon.pause(found));
   onJob('showMetrics', (found) => metrics.show(found));
   onJob('resume', (found) => daemon.resume(found));
@@ -68,7 +74,7 @@ export function registerCommands(context: vscode.ExtensionContext, parts: Parts)
   onProject('connectDaemon', 'Project whose daemon runs elsewhere', (project) => daemon.connect(project));
   onProject('startDaemon', 'Project to start a daemon for', (project) => daemon.startLocal(project));
   onProject('openDaemon', 'Project whose daemon is opened', (project) => daemon.open(project));
-  onProject('validate', 'Project to validate', validate);
+  onProject('validate', 'Project to validate', async ({ dir }) => await inTerminal(dir, ['validate']));
   onProject('newJob', 'Project of the job', (project) => newJob(client, projects, project));
   on('stop', async (target: Target) => {
     const record = target !== undefined && typeof target === 'object' && 'run' in target ? target.run : null;
@@ -119,19 +125,33 @@ async function chooseJob(projects: Projects): Promise<FoundJob | null> {
   return (await vscode.window.showQuickPick(picks, { placeHolder: 'Job' }))?.found ?? null;
 }
 
-async function askRange(): Promise<{ from: string; to: string } | null> {
+/** Here, unless a daemon runs the jobs of the project: then where the person says. */
+async function run({ runs, daemon }: Parts, found: FoundJob): Promise<void> {
+  const { project, job } = found;
+  if (!daemon.serves(found)) return await runs.start(project.dir, job.name);
+  const there = 'Start on the Daemon';
+  const here = 'Run Here';
+  const text = `A daemon runs the jobs of ${project.name}. ${job.name} can be started there, or run here beside it.`;
+  const chosen = await vscode.window.showInformationMessage(text, there, here);
+  if (chosen === there) await daemon.start(found);
+  if (chosen === here) await runs.start(project.dir, job.name, 'run', ['--take-over']);
+}
+
+async function askRange(job: string): Promise<{ from: string; to: string } | null> {
   const ask = async (prompt: string): Promise<string | undefined> =>
     await vscode.window.showInputBox({
+      title: `Backfill ${job}`,
       prompt,
       placeHolder: '2026-01-01',
       validateInput: (text) => (text.trim() === '' ? 'A date, a time or a value of the cursor' : null),
     });
-  const from = await ask('Beginning of the backfill');
-  const to = from === undefined ? undefined : await ask(`Its end, itself left out (from ${from})`);
-  return from === undefined || to === undefined ? null : { from, to };
+  const from = await ask('From: a date, a time or a value of the cursor');
+  const to = from === undefined ? undefined : await ask(`From ${from} to, itself left out:`);
+  return from === undefined || to === undefined ? null : { from: from.trim(), to: to.trim() };
 }
 
-async function validate({ dir }: Project): Promise<void> {
+/** A command whose output is all there is to see. */
+async function inTerminal(dir: string, args: readonly string[]): Promise<void> {
   const program = await sluiceFor(dir);
-  if (program) await vscode.tasks.executeTask(sluiceTask(program, ['validate'], ['validate'], dir));
+  if (program) await vscode.tasks.executeTask(sluiceTask(program, args, args, dir));
 }

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import * as vscode from 'vscode';
 import type { LanguageClient } from 'vscode-languageclient/node';
 import type { Project, Projects } from './project.ts';
-import { askSluice, findSluice } from './sluice-command.ts';
+import { askSluice, faultText, findSluice } from './sluice-command.ts';
 
 interface SourceChoice {
   type: string;
@@ -59,6 +59,12 @@ export async function newJob(client: LanguageClient, projects: Projects, project
   const editor = await vscode.window.showTextDocument(uri);
   const end = editor.document.lineAt(2).range.end;
   editor.selection = new vscode.Selection(end, end);
+  // What a connection listed was reached already.
+  if (found) return;
+  const test = 'Test It';
+  const said = `${name} reads an example’s place: put yours in, then test whether it is reached.`;
+  if ((await vscode.window.showInformationMessage(said, test)) === test)
+    await vscode.commands.executeCommand('sluice.testJob', uri.toString(), name);
 }
 
 async function chooseSource(client: LanguageClient, project: Project): Promise<Chosen | undefined> {
@@ -99,7 +105,7 @@ async function list(project: Project, connection: string, type: string): Promise
   );
   if (!value) {
     const go = 'Write the job all the same';
-    const chosen = await vscode.window.showWarningMessage(`Sluice: ${connection}: ${stderr}`, go);
+    const chosen = await vscode.window.showWarningMessage(`Sluice: ${connection}: ${faultText(stderr).line}`, go);
     return chosen === go ? plain : undefined;
   }
   const picks = [

@@ -140,7 +140,8 @@ export function targetOption(target: string | null): string[] {
 
 /** A folder as it is called in this window. */
 export function shortPath(dir: string): string {
-  return vscode.workspace.asRelativePath(dir, true);
+  const folder = vscode.workspace.getWorkspaceFolder(vscode.Uri.file(dir));
+  return folder?.uri.fsPath === dir ? folder.name : vscode.workspace.asRelativePath(dir, true);
 }
 
 function nameIn(text: string): string | undefined {

@@ -99,6 +99,12 @@ export async function runSluice(
   });
 }
 
+/** What a command said of its fault: the first line without its code, for a place that has one line, and all of it. */
+export function faultText(stderr: string): { line: string; whole: string } {
+  const [first = ''] = stderr.split('\n', 1);
+  return { line: first.replace(/^error\[[\w/-]+\]: /, ''), whole: stderr };
+}
+
 /** The JSON that a command wrote, also where it ended with a fault; null: it wrote none, and `stderr` says why. */
 export async function askSluice<T>(
   program: string,

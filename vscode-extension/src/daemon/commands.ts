@@ -33,6 +33,22 @@ export class DaemonCommands {
     }
   }
 
+  /** Whether a daemon that answers runs the jobs of the project. */
+  serves({ project }: FoundJob): boolean {
+    return this.#jobs.daemonOf(project.dir)?.problem === null;
+  }
+
+  /** The log of the job's last run there, from its beginning and on as long as it runs. */
+  async showLog({ project, job }: FoundJob): Promise<void> {
+    const last = this.#jobs.of(project.dir, job.name)?.last_execution;
+    if (!last) {
+      void vscode.window.showInformationMessage(`Sluice: no daemon has run ${job.name} yet.`);
+      return;
+    }
+    this.#log.show(true);
+    await this.#followLog(project.dir, job.name, last.execution_id);
+  }
+
   async start({ project, job }: FoundJob): Promise<void> {
     const started = await this.#post<{ execution_id: string }>(project.dir, `/jobs/${job.name}/start`);
     if (started) await this.#followLog(project.dir, job.name, started.execution_id);

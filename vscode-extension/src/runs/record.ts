@@ -126,20 +126,25 @@ function ended(record: RunRecord, line: Ended & { time: string }): RunRecord {
   };
 }
 
-/** `load, ~1.2M rows` while it runs; `12,408 rows, 3.2 s` after it has ended well, else how it ended. */
+/**
+ * `load, ~1.2M rows` while it runs; `12,408 rows, 3.2 s` after it has ended well, else how it ended. A command that ended well
+ * without a run of its own had nothing to do, or left it to the daemon.
+ */
 export function summary(record: RunRecord, now: number): string {
   const taken = seconds(record.took ?? (record.endedAt ?? now) - record.startedAt);
   if (record.state === 'stopping') return 'stopping';
-  if (record.state === 'succeeded') return `${count(record.rowsWritten ?? 0)} rows, ${taken}`;
+  if (record.state === 'succeeded')
+    return `${record.rowsWritten === null ? 'done' : rowsText(record.rowsWritten)}, ${taken}`;
   if (record.state !== 'running') return `${record.state}, ${taken}`;
   const busy = Object.values(record.streams).filter(({ phase }) => phase !== 'done');
   const rows = Object.values(record.streams).reduce((sum, one) => sum + one.rows, 0);
   const about = busy.some(({ estimated }) => estimated) ? '~' : '';
-  return [busy[0]?.phase ?? 'starting', ...(rows > 0 ? [`${about}${count(rows)} rows`] : []), taken].join(', ');
+  return [busy[0]?.phase ?? 'starting', ...(rows > 0 ? [`${about}${rowsText(rows)}`] : []), taken].join(', ');
 }
 
-export function count(n: number): string {
-  return n < 1e6 ? n.toLocaleString('en-US') : `${(n / 1e6).toFixed(2)}M`;
+export function rowsText(n: number): string {
+  const text = n < 1e6 ? n.toLocaleString('en-US') : `${(n / 1e6).toFixed(2)}M`;
+  return `${text} ${n === 1 ? 'row' : 'rows'}`;
 }
 
 export function seconds(ms: number): string {

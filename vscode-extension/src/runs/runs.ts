@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { closeSync, openSync, readSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { join, relative } from 'node:path';
 import { StringDecoder } from 'node:string_decoder';
 import * as vscode from 'vscode';
 import { sluiceFor } from '../sluice-command.ts';
@@ -117,7 +117,8 @@ export class Runs {
     events.close();
     const record = this.#records.get(key)!;
     const told = record.state !== 'running' && record.state !== 'stopping';
-    const state = told ? record.state : stops > 0 || code === null || code === 130 ? 'cancelled' : 'failed';
+    const untold = code === 0 ? 'succeeded' : stops > 0 || code === null || code === 130 ? 'cancelled' : 'failed';
+    const state = told ? record.state : untold;
     this.#set(key, { ...record, state, endedAt: Date.now() });
   }
 
@@ -140,10 +141,13 @@ export function sluiceTask(
   args: readonly string[],
   cwd: string,
 ): vscode.Task {
+  const folder = vscode.workspace.getWorkspaceFolder(vscode.Uri.file(cwd));
+  const below = folder && folder.uri.fsPath !== cwd ? ` in ${relative(folder.uri.fsPath, cwd)}` : '';
   const task = new vscode.Task(
-    { type: 'sluice', command: shown.join(' ') },
-    vscode.workspace.getWorkspaceFolder(vscode.Uri.file(cwd)) ?? vscode.TaskScope.Workspace,
-    shown.join(' '),
+    // The folder tells the tasks of two projects apart.
+    { type: 'sluice', command: shown.join(' '), folder: cwd },
+    folder ?? vscode.TaskScope.Workspace,
+    `${shown.join(' ')}${below}`,
     'sluice',
     new vscode.ProcessExecution(program, [...args], { cwd }),
   );

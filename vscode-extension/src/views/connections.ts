@@ -1,6 +1,6 @@
 import * as vscode from 'vscode';
 import { type Connection, openCommand, type Project, type Projects } from '../project.ts';
-import { askSluice, sluiceFor } from '../sluice-command.ts';
+import { askSluice, faultText, sluiceFor } from '../sluice-command.ts';
 import { byProject, isProjectItem, type ProjectItem, projectLine } from './projects.ts';
 import { type Tree, viewOf } from './tree.ts';
 
@@ -87,11 +87,11 @@ export async function testConnection(program: string, { project, connection }: C
   const { dir } = project;
   if (connection.jobs.length === 0) {
     const { value, stderr } = await askSluice<unknown[]>(program, ['discover', connection.name, '--quiet'], dir);
-    return value ? null : stderr;
+    return value ? null : faultText(stderr).line;
   }
   const args = ['doctor', '--select', `connection:${connection.name}`];
   const { value, stderr } = await askSluice<Finding[]>(program, args, dir);
-  if (!value) return stderr;
+  if (!value) return faultText(stderr).line;
   const failed = value.filter(({ status, stream }) => status === 'failed' && stream !== null);
   const [first] = failed;
   return first

@@ -1,4 +1,4 @@
-import { askSluice, findSluice } from '../sluice-command.ts';
+import { askSluice, faultText, findSluice } from '../sluice-command.ts';
 
 /** A run as the state store keeps it: what is shown of it. */
 export interface StoredRun {
@@ -40,6 +40,6 @@ async function ask(dir: string, job: string | null): Promise<Known> {
   const program = findSluice(dir);
   if (!program || job === null) return { stored: [], note: 'Earlier runs are not known: no `sluice` program' };
   const { value, stderr } = await askSluice<{ runs: StoredRun[] }>(program, ['state', 'show', job, '--quiet'], dir);
-  if (!value) return { stored: [], note: stderr.split('\n', 1)[0] ?? '' };
+  if (!value) return { stored: [], note: faultText(stderr).line };
   return { stored: value.runs, note: value.runs.length === 0 ? 'no run yet' : null };
 }

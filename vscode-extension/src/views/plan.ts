@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import * as vscode from 'vscode';
 import { type Project, type Projects, targetOption } from '../project.ts';
-import { askSluice, findSluice } from '../sluice-command.ts';
+import { askSluice, faultText, findSluice } from '../sluice-command.ts';
 import { byProject, isProjectItem, type ProjectItem, projectLine } from './projects.ts';
 import { type Tree, viewOf } from './tree.ts';
 
@@ -25,7 +25,8 @@ export interface ChangeItem {
   change: Change;
 }
 
-type Item = ChangeItem | { text: string; icon: string; color?: string };
+/** `more`: what is said where the pointer rests; else the text. */
+type Item = ChangeItem | { text: string; icon: string; color?: string; more?: string };
 
 export interface PlanView extends Tree {
   diff(item: ChangeItem): Promise<void>;
@@ -82,7 +83,11 @@ export function registerPlan(context: vscode.ExtensionContext, projects: Project
     refresh,
     diff: async ({ change }) => {
       const side = (name: 'applied' | 'files', value: (field: Change['fields'][number]) => unknown): vscode.Uri => {
-        const uri = vscode.Uri.from({ scheme: SCHEME, path: `/${change.address}`, query: `${name}-${Date.now()}` });
+        const uri = vscode.Uri.from({
+          scheme: SCHEME,
+          path: `/${change.address}.yaml`,
+          query: `${name}-${Date.now()}`,
+        });
         texts.set(uri.toString(), change.fields.map((field) => `${field.path}: ${valueText(value(field))}\n`).join(''));
         return uri;
       };
@@ -101,10 +106,17 @@ async function planOf({ dir, target }: Project): Promise<Item[]> {
   const program = findSluice(dir);
   if (!program) return [{ text: 'The plan is not known: no `sluice` program', icon: 'info' }];
   const { value, stderr } = await askSluice<Plan>(program, ['plan', '--quiet', ...targetOption(target)], dir);
-  if (!value) return [{ text: stderr.split('\n', 1)[0] ?? '', icon: 'error' }];
+  if (!value) {
+    const { line, whole } = faultText(stderr);
+    return [{ text: line, icon: 'error', color: 'problemsErrorIcon.foreground', more: whole }];
+  }
   const changes = value.changes.filter(({ action }) => action !== 'none').map((change): Item => ({ dir, change }));
   const problems = value.problems.map(
-    ({ file, message }): Item => ({ text: `${file}: ${message ?? 'has errors'}`, icon: 'error' }),
+    ({ file, message }): Item => ({
+      text: `${file}: ${message ?? 'has errors'}`,
+      icon: 'error',
+      color: 'problemsErrorIcon.foreground',
+    }),
   );
   const found = [...changes, ...problems];
   return found.length > 0 ? found : [{ text: 'nothing would change', icon: 'check' }];
@@ -138,7 +150,7 @@ function treeItem(item: Item): vscode.TreeItem {
   if (!('change' in item)) {
     const made = new vscode.TreeItem(item.text, None);
     made.iconPath = new vscode.ThemeIcon(item.icon, item.color ? new vscode.ThemeColor(item.color) : undefined);
-    made.tooltip = item.text;
+    made.tooltip = item.more ?? item.text;
     return made;
   }
   const { change, dir } = item;

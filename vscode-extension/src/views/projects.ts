@@ -21,7 +21,9 @@ export async function byProject<Item>(
 ): Promise<(Item | ProjectItem)[]> {
   const all = await projects.load();
   if (all.length === 1) return await list(all[0]!);
-  const items = await Promise.all(all.map(async (project) => ({ project, listed: await list(project) })));
+  const items: ProjectItem[] = [];
+  // One after the other: a plan may start a program and a server.
+  for (const project of all) items.push({ project, listed: await list(project) });
   return items.filter(({ listed }) => isWhole || listed.length > 0);
 }
 

@@ -11,7 +11,8 @@ export const SCREENSHOTS = fileURLToPath(new URL('../../dist/screenshots', impor
 /** The project of the examples, with its data where it lies. */
 export function quickstart(): string {
   const folder = join(realpathSync(mkdtempSync(join(tmpdir(), 'sluice-open-'))), 'quickstart');
-  cpSync(join(root, 'examples/quickstart'), folder, { recursive: true });
+  // Without what a run of somebody's left there.
+  cpSync(join(root, 'examples/quickstart'), folder, { recursive: true, filter: (path) => !path.endsWith('/.sluice') });
   const config = join(folder, 'sluice.yaml');
   writeFileSync(config, readFileSync(config, 'utf8').replace('../../node_modules', join(root, 'node_modules')));
   return folder;
@@ -194,9 +195,18 @@ export class Editor {
     return outer.frameLocator('iframe#active-frame');
   }
 
+  header(view: string): Locator {
+    return this.page.locator(`.pane-header[aria-label^="${view}"]`);
+  }
+
   async expand(view: string): Promise<void> {
-    const header = this.page.locator(`.pane-header[aria-label^="${view}"]`);
+    const header = this.header(view);
     if ((await header.getAttribute('aria-expanded')) !== 'true') await header.click();
+  }
+
+  async fold(view: string): Promise<void> {
+    const header = this.header(view);
+    if ((await header.getAttribute('aria-expanded')) === 'true') await header.click();
   }
 
   /** The labels of a view's rows. */

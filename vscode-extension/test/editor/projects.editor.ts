@@ -49,6 +49,7 @@ const project = (name: string) =>
 describe('several projects in one window', () => {
   it('are listed each with its own jobs and connections', async () => {
     await editor.views();
+    await editor.fold('Runs');
     await project('shop').waitFor();
     expect(await editor.names('Jobs')).toEqual([
       ...['crm', 'people', 'quickstart', 'airports', 'flights', 'zipcodes', 'shop', 'people'],
@@ -87,6 +88,7 @@ describe('several projects in one window', () => {
   });
 
   it('have a plan each', async () => {
+    await editor.fold('Connections');
     await editor.expand('Plan');
     await editor.rows('Plan').filter({ hasText: 'airports' }).waitFor();
     const names = await editor.names('Plan');
