@@ -1,4 +1,4 @@
-import { writeFile } from 'node:fs/promises';
+import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { type TestDatabase, testDatabase } from '../../core/test/postgres.ts';
@@ -83,11 +83,16 @@ it('runs the windows that are due, stops at the first that fails, and goes on fr
   // Streams without windows are run once, beside the first one.
   expect(seen.map((line) => line.streams.map(({ stream }) => stream))).toEqual([['facts', 'countries'], ['facts']]);
   await writeFile(join(dir, `in/${months[1]?.slice(0, 7)}.csv`), `id,at\n2,${months[1]}\n`);
-  const second = await run('run', 'monthly/facts');
+  const events = join(dir, 'events.ndjson');
+  const second = await run('run', 'monthly/facts', '--events', events);
   expect([second.code, lines(second.stdout).map((line) => line.window?.from.slice(0, 10))]).toEqual([
     0,
     months.slice(1),
   ]);
+  const told = lines(await readFile(events, 'utf8')) as unknown as { type: string; from: string }[];
+  expect(told.filter(({ type }) => type === 'window')).toMatchObject(
+    months.slice(1).map((month, i, all) => ({ from: expect.stringContaining(month), number: i + 1, of: all.length })),
+  );
   const third = await run('run', 'monthly/facts');
   expect([third.code, lines(third.stdout)[0]]).toMatchObject([0, { status: 'succeeded', streams: [] }]);
   const rows = await run('sql', 'select id from facts order by id');

@@ -38,6 +38,21 @@ describe('a run by its events', () => {
     ]);
   });
 
+  it('says which window it is at, and how many there were', () => {
+    let record = newRecord('/p', 'a', start);
+    const told: string[] = [];
+    for (const number of [1, 2]) {
+      record = follow(record, line({ type: 'window', from: at, to: at, number, of: 2 }));
+      told.push(summary(record, start + 1000));
+      record = follow(record, ended('succeeded', number));
+    }
+    expect([...told, summary(record, start + 9000)]).toEqual([
+      'window 1 of 2, starting, 1.0 s',
+      'window 2 of 2, starting, 3.0 s',
+      '3 rows in 2 windows, 6.0 s',
+    ]);
+  });
+
   it('adds up the windows of a job, and stays failed where one failed, each error once with its stream', () => {
     const one = follow(newRecord('/p', 'a', start), ended('succeeded', 2));
     const two = follow(one, ended('failed', 0, error));

@@ -15,10 +15,23 @@ export interface RunEnded {
   error: SluiceErrorJson | null;
 }
 
-/** A line of the file that `--events` names: what happened, when (ISO 8601), in which job. */
-export type EventLine = { time: string; job: string } & (RunEvent | RunEnded);
+/** Stands before the events of a window's run. */
+export interface WindowBegun {
+  type: 'window';
+  /** ISO 8601; `to` is left out of it. */
+  from: string;
+  to: string;
+  /** Which one it is of those that this command runs, from 1. */
+  number: number;
+  of: number;
+}
 
-export type WriteEvent = (job: string, event: RunEvent | RunEnded) => void;
+type Told = RunEvent | RunEnded | WindowBegun;
+
+/** A line of the file that `--events` names: what happened, when (ISO 8601), in which job. */
+export type EventLine = { time: string; job: string } & Told;
+
+export type WriteEvent = (job: string, event: Told) => void;
 
 /**
  * Appends what happens in runs to a file, a line of JSON each, as programs follow it: editors show progress and errors by it. No

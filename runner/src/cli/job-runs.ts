@@ -66,6 +66,7 @@ export async function runWindows(
     if (means.signal.aborted) return true;
     // Streams without windows are run beside the first one.
     const windowedOnly = wish.windowedOnly === true || i > 0;
+    means.events(job.name, { type: 'window', ...bounds(window), number: i + 1, of: windows.length });
     const result = await runOnce(means, chosen, job, { ...wish, window, windowedOnly });
     if (result.status !== 'succeeded') return false;
   }

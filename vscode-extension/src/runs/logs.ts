@@ -15,6 +15,9 @@ export function logRuns(context: vscode.ExtensionContext, runs: Runs): vscode.Lo
       case 'started':
         channel.info(`${line.job}: run ${line.run_id}`);
         break;
+      case 'window':
+        channel.info(`${line.job}: window ${line.number} of ${line.of}, ${line.from} to ${line.to}`);
+        break;
       case 'log':
         channel[line.level](`${at(line.stream)}: ${line.message}`);
         break;

@@ -9,6 +9,7 @@ export interface RunError {
 
 type Level = 'debug' | 'info' | 'warn' | 'error';
 type RunEvent =
+  | { type: 'window'; from: string; to: string; number: number; of: number }
   | { type: 'started'; run_id: string }
   | { type: 'waiting'; for: string; holder: string }
   | { type: 'phase'; stream: string; phase: string; detail?: string }
@@ -57,6 +58,8 @@ export interface RunRecord {
   startedAt: number;
   endedAt: number | null;
   streams: Readonly<Record<string, StreamRecord>>;
+  /** Which of its windows it is at, from 1; null: it has none. */
+  window: { number: number; of: number } | null;
   rowsWritten: number | null;
   /** Milliseconds that it took by its own word; null: it has not ended. */
   took: number | null;
@@ -72,6 +75,7 @@ export function newRecord(dir: string, job: string, now: number): RunRecord {
     startedAt: now,
     endedAt: null,
     streams: {},
+    window: null,
     rowsWritten: null,
     took: null,
     errors: [],
@@ -87,6 +91,10 @@ export function follow(record: RunRecord, line: RunLine): RunRecord {
     streams: { ...record.streams, [name]: { ...(record.streams[name] ?? BEGUN), ...more } },
   });
   switch (line.type) {
+    case 'window': {
+      const state = record.state === 'succeeded' ? 'running' : record.state;
+      return { ...record, state, streams: {}, window: { number: line.number, of: line.of } };
+    }
     case 'started':
       return { ...record, id: line.run_id };
     case 'phase':
@@ -134,12 +142,18 @@ export function summary(record: RunRecord, now: number): string {
   const taken = seconds(record.took ?? (record.endedAt ?? now) - record.startedAt);
   if (record.state === 'stopping') return 'stopping';
   if (record.state === 'succeeded')
-    return `${record.rowsWritten === null ? 'done' : rowsText(record.rowsWritten)}, ${taken}`;
+    return `${record.rowsWritten === null ? 'done' : rowsText(record.rowsWritten)}${windowsText(record)}, ${taken}`;
   if (record.state !== 'running') return `${record.state}, ${taken}`;
   const busy = Object.values(record.streams).filter(({ phase }) => phase !== 'done');
   const rows = Object.values(record.streams).reduce((sum, one) => sum + one.rows, 0);
   const about = busy.some(({ estimated }) => estimated) ? '~' : '';
-  return [busy[0]?.phase ?? 'starting', ...(rows > 0 ? [`${about}${rowsText(rows)}`] : []), taken].join(', ');
+  const { window } = record;
+  const where = window && window.of > 1 ? [`window ${window.number} of ${window.of}`] : [];
+  return [...where, busy[0]?.phase ?? 'starting', ...(rows > 0 ? [`${about}${rowsText(rows)}`] : []), taken].join(', ');
+}
+
+function windowsText({ window }: RunRecord): string {
+  return window && window.of > 1 ? ` in ${window.of} windows` : '';
 }
 
 export function rowsText(n: number): string {

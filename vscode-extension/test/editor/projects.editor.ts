@@ -88,7 +88,7 @@ describe('several projects in one window', () => {
   });
 
   it('have a plan each', async () => {
-    await editor.fold('Connections');
+    for (const view of ['Jobs', 'Connections']) await editor.fold(view);
     await editor.expand('Plan');
     await editor.rows('Plan').filter({ hasText: 'airports' }).waitFor();
     const names = await editor.names('Plan');
