@@ -237,7 +237,7 @@ describe('runs', () => {
 describe('a job', () => {
   it('is deleted with its file, unless it runs or files are not ours to change', async () => {
     const [run] = (await lab.call('POST', '/jobs/stock/start')).body.executions;
-    await lab.store.queue.claimNext({
+    await lab.store.queue.claim({
       ...lab.door.key,
       owner: 'h/1',
       host: hostname(),

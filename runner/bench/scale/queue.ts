@@ -66,7 +66,7 @@ async function claimAll(url: string, daemons: number, runs: number): Promise<num
         limits: {},
       };
       for (let done = 0; ; done++) {
-        const claimed = await store.queue.claimNext(wish);
+        const [claimed] = await store.queue.claim(wish);
         if (!claimed) return done;
         await store.finishRun({ run: claimed.run, owner, state: 'succeeded', counts: zeroCounts(), error: null });
       }

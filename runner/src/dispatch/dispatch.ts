@@ -75,22 +75,14 @@ export class Dispatcher {
   async #claim(signal: AbortSignal): Promise<number> {
     const { store, key, owner, host, limits } = this.#means;
     while (!signal.aborted && this.#running.size < this.#means.maxRuns) {
-      const claimed = await store.queue.claimNext({
-        ...key,
-        owner,
-        host,
-        leaseMs: LEASE_MS,
-        memory: this.#free(),
-        limits,
+      const claimed = await store.queue.claim({
+        ...{ ...key, owner, host, leaseMs: LEASE_MS, limits },
+        ...{ memory: this.#free(), most: this.#means.maxRuns - this.#running.size },
+        // A run that wants more than there is goes alone, rather than never.
+        memoryOfFirst: this.#running.size === 0 ? Number.MAX_SAFE_INTEGER : 0,
       });
-      if (!claimed) break;
-      const [stop, kill] = [new AbortController(), new AbortController()];
-      const running: Running = { claimed, stop, kill, ended: Promise.resolve() };
-      this.#running.add(running);
-      running.ended = this.#execute(claimed, stop.signal, kill.signal).finally(() => {
-        this.#running.delete(running);
-        this.#freed();
-      });
+      if (claimed.length === 0) break;
+      for (const one of claimed) this.#begin(one);
     }
     const freed = new AbortController();
     this.#freed = () => freed.abort();
@@ -98,9 +90,17 @@ export class Dispatcher {
     return 0;
   }
 
-  /** A run that wants more than there is goes alone, rather than never. */
+  #begin(claimed: Claimed): void {
+    const [stop, kill] = [new AbortController(), new AbortController()];
+    const running: Running = { claimed, stop, kill, ended: Promise.resolve() };
+    this.#running.add(running);
+    running.ended = this.#execute(claimed, stop.signal, kill.signal).finally(() => {
+      this.#running.delete(running);
+      this.#freed();
+    });
+  }
+
   #free(): number {
-    if (this.#running.size === 0) return Number.MAX_SAFE_INTEGER;
     const used = [...this.#running].reduce((sum, { claimed }) => sum + claimed.job.compute.memory, 0);
     return Math.max(0, this.#means.memory - used);
   }

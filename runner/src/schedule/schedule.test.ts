@@ -205,7 +205,7 @@ it('runs each window once until it succeeded, whatever fails', { timeout: 120_00
           await Promise.all(stores.map((each) => look(key, now, each)));
           for (;;) {
             const wish = { ...key, owner: 'o/1', host: 'h', leaseMs: 60_000, memory: 10, limits: {} };
-            const claimed = await store.queue.claimNext(wish);
+            const [claimed] = await store.queue.claim(wish);
             if (!claimed) break;
             const { window } = claimed.options;
             if (!fails) {
@@ -278,7 +278,7 @@ describe('depends_on', () => {
   const end = async (key: TargetKey, name: string, state: 'succeeded' | 'failed') => {
     const store = stores[0] as Store;
     const wish = { ...key, owner: 'o/1', host: 'h', leaseMs: 60_000, memory: 10, limits: {} };
-    const claimed = await store.queue.claimNext(wish);
+    const [claimed] = await store.queue.claim(wish);
     expect(claimed?.job.name).toBe(name);
     await store.finishRun({ run: claimed!.run, owner: 'o/1', state, counts: zeroCounts(), error: null });
   };

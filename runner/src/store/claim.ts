@@ -1,8 +1,8 @@
 import { type ReplayEntry, zeroCounts } from '@sluice/core';
 import type pg from 'pg';
 import type { Database } from './connection.ts';
-import { deadRuns, jobLock, placeOf, splitOwner } from './runs.ts';
-import type { Claim, Counts, Job, JobKey, RunRow, TargetKey } from './types.ts';
+import { isoTimes, placeOf, RUN_COLUMNS, splitOwner } from './runs.ts';
+import type { Claim, Counts, Job, RunRow, TargetKey } from './types.ts';
 
 /** What a run is asked for beside its job. */
 export interface RunOptions {
@@ -20,8 +20,12 @@ export interface ClaimWish extends TargetKey {
   owner: string;
   host: string;
   leaseMs: number;
-  /** Memory that is still free on this node. */
+  /** Memory that is still free on this node, for all that is taken. */
   memory: number;
+  /** What the first run may want, where that is more; left out: no more than `memory`. */
+  memoryOfFirst?: number;
+  /** How many runs to take at most; left out: one. */
+  most?: number;
   /** How many runs of a group (`tag:x`, `connection:x`) may be alive at a time, over all nodes. */
   limits: Readonly<Record<string, number>>;
 }
@@ -39,29 +43,27 @@ export interface Claimed extends Claim {
   done: { stream: string; counts: Counts }[];
 }
 
-const CANDIDATES = 20;
+/** Runs that one statement takes at most. */
+const MOST = 16;
+/** How far the queue is looked through in its order before it is looked through job by job. */
+const NEAR = 500;
+/** Each time that nothing was taken another daemon took a run of the same job: its lease is seen from then on. */
+const MOST_LOST_RACES = 50;
 
 /**
- * Takes the next run that may begin: ready, due, of no job that is paused (runs by hand go on) or running, that fits the node's
- * memory, its host and the limits. null: there is none. A job's runs begin in the order of their due times and windows; one that had
- * begun already comes first, since the next commit of its job would hide whether it had committed.
+ * Takes the next runs that may begin: ready, due, of no job that is paused (runs by hand go on) or running, that fit the node's
+ * memory, its host and the limits; fewer than are wanted, or none, where there are no more. A job's runs begin in the order of their
+ * due times and windows; one that had begun already comes first, since the next commit of its job would hide whether it had committed.
  */
-export function claimNext(db: Database, wish: ClaimWish): Promise<Claimed | null> {
+export async function claim(db: Database, wish: ClaimWish): Promise<Claimed[]> {
+  if (Object.keys(wish.limits).length === 0) return claimWith((statement) => db.query(statement), wish, []);
   return db.transaction(async (client) => {
-    // Two that count at once would both find room.
-    if (Object.keys(wish.limits).length > 0) {
-      await client.query('SELECT pg_advisory_xact_lock(hashtextextended($1, 3))', [
-        JSON.stringify([wish.project, wish.target]),
-      ]);
-    }
+    // Two that count at once would both find room, as would two runs that are taken at once.
+    await client.query('SELECT pg_advisory_xact_lock(hashtextextended($1, 3))', [
+      JSON.stringify([wish.project, wish.target]),
+    ]);
     const full = await fullGroups(client, wish);
-    for (const { id, job } of await candidates(client, wish, full)) {
-      const key = { project: wish.project, target: wish.target, job: String(job) };
-      if (!(await jobLock(client, key, true))) continue;
-      const claimed = await take(client, { ...wish, ...key }, String(id));
-      if (claimed) return claimed;
-    }
-    return null;
+    return claimWith((statement) => client.query(statement), { ...wish, most: 1 }, full);
   });
 }
 
@@ -72,68 +74,124 @@ export function groupsOf(job: Job): string[] {
   return [...new Set([...job.tags.map((tag) => `tag:${tag}`), ...names])];
 }
 
+/** Groups of which as many runs are alive as may be. A run that is alive has a lease, of which there are few. */
 async function fullGroups(client: pg.PoolClient, { project, target, limits }: ClaimWish): Promise<string[]> {
-  const names = Object.keys(limits);
-  if (names.length === 0) return [];
   const { rows } = await client.query(
-    `SELECT name, (SELECT count(*) FROM runs WHERE project = $1 AND target = $2 AND state IN ('running', 'committing')
-       AND groups @> ARRAY[name])::int AS n FROM unnest($3::text[]) AS name`,
-    [project, target, names],
+    `SELECT name, (SELECT count(*) FROM leases l JOIN runs r ON r.id = l.run
+       WHERE l.project = $1 AND l.target = $2 AND r.groups @> ARRAY[name])::int AS n FROM unnest($3::text[]) AS name`,
+    [project, target, Object.keys(limits)],
   );
   return rows.filter(({ name, n }) => n >= (limits[name] ?? Number.POSITIVE_INFINITY)).map(({ name }) => String(name));
 }
 
-async function candidates(client: pg.PoolClient, wish: ClaimWish, full: readonly string[]) {
-  const { rows } = await client.query(
-    `SELECT r.id, r.job FROM runs r
-     WHERE r.project = $1 AND r.target = $2 AND r.state = 'queued' AND r.ready AND r.not_before <= clock_timestamp()
-       AND (r.host_wanted IS NULL OR r.host_wanted = $3) AND r.memory_bytes <= $4 AND NOT r.groups && $5::text[]
-       AND NOT EXISTS (SELECT 1 FROM leases l WHERE l.project = $1 AND l.target = $2 AND l.job = r.job)
-       AND NOT EXISTS (SELECT 1 FROM runs o WHERE o.project = $1 AND o.target = $2 AND o.job = r.job AND o.state = 'queued'
-         AND o.attempt > 0 AND o.id <> r.id)
-       AND (r.attempt > 0 OR r.kind NOT IN ('scheduled', 'backfill') OR NOT EXISTS (
-         SELECT 1 FROM job_states s WHERE s.project = $1 AND s.target = $2 AND s.job = r.job
-           AND s.paused_at IS NOT NULL AND s.paused_until > clock_timestamp()))
-     ORDER BY r.attempt = 0, r.kind = 'backfill', r.not_before, r.due_at, r.window_start, r.created_at LIMIT ${CANDIDATES}
-     FOR UPDATE OF r SKIP LOCKED`,
-    [wish.project, wish.target, wish.host, Math.floor(wish.memory), full],
-  );
-  return rows;
+type Ask = (statement: pg.QueryConfig) => Promise<pg.QueryResult>;
+
+async function claimWith(ask: Ask, wish: ClaimWish, full: readonly string[]): Promise<Claimed[]> {
+  const most = Math.min(MOST, wish.most ?? 1);
+  const [, pid] = splitOwner(wish.owner);
+  const memory = Math.floor(wish.memory);
+  const first = Math.max(memory, Math.floor(wish.memoryOfFirst ?? 0));
+  const { project, target, host, owner, leaseMs } = wish;
+  const values = [project, target, host, first, full, owner, placeOf(owner), leaseMs, pid, memory];
+  let all = false;
+  for (let races = 0; races < MOST_LOST_RACES; ) {
+    const name = `claim-${all ? 'all' : 'near'}-${most}`;
+    const { rows } = await ask({ name, text: all ? claimOfAll(most) : claimOfNear(most), values });
+    const taken = rows.filter(({ id }) => id !== null);
+    if (taken.length > 0) return taken.map(claimed);
+    const { seen, more } = rows[0] as { seen: number; more: boolean | null };
+    if (seen > 0) races++;
+    else if (!all && more) all = true;
+    else break;
+  }
+  return [];
 }
 
-async function take(client: pg.PoolClient, wish: ClaimWish & JobKey, run: string): Promise<Claimed | null> {
-  const key = [wish.project, wish.target, wish.job];
-  const lease = await client.query(
-    `INSERT INTO leases (project, target, job, run, owner, place, expires_at, attempt)
-     SELECT $1, $2, $3, id, $5, $6, clock_timestamp() + $7 * interval '1 millisecond', attempt + 1 FROM runs WHERE id = $4
-     ON CONFLICT DO NOTHING`,
-    [...key, run, wish.owner, placeOf(wish.owner), wish.leaseMs],
-  );
-  if (lease.rowCount === 0) return null;
-  const [, pid] = splitOwner(wish.owner);
-  const { rows } = await client.query(
-    `UPDATE runs SET state = 'running', owner = $2, host = $3, pid = $4, attempt = attempt + 1, waiting_for = NULL,
-       started_at = coalesce(started_at, clock_timestamp()) WHERE id = $1 RETURNING *`,
-    [run, wish.owner, wish.host, pid],
-  );
-  const { definition, options, ...row } = rows[0] as Record<string, unknown>;
-  const failed = await client.query(
-    `SELECT count(*)::int AS n FROM run_attempts WHERE run = $1 AND error IS NOT NULL AND error->>'code' NOT IN ('run/lease-lost', 'run/cancelled')`,
-    [run],
-  );
-  const done = await client.query(`SELECT stream, counts FROM run_streams WHERE run = $1 AND state = 'succeeded'`, [
-    run,
-  ]);
+const LANE = `CASE WHEN attempt > 0 THEN CASE kind WHEN 'backfill' THEN 1 ELSE 0 END
+  ELSE CASE kind WHEN 'backfill' THEN 3 ELSE 2 END END`;
+const ORDERED = `id, ${LANE} AS lane, not_before, due_at, window_start, created_at`;
+const ORDER = `${LANE}, not_before, due_at, window_start, created_at`;
+const CLAIMABLE = `project = $1 AND target = $2 AND state = 'queued' AND ready`;
+const DUE = 'not_before <= statement_timestamp()';
+
+/** Scalars, which the planner leaves where they are: as joins they would be made of the whole queue before the first run is taken. */
+const leased = (job: string) =>
+  `coalesce((SELECT true FROM leases l WHERE l.project = $1 AND l.target = $2 AND l.job = ${job}), false)`;
+const paused = (job: string) =>
+  `coalesce((SELECT s.paused_until > statement_timestamp() FROM job_states s
+     WHERE s.project = $1 AND s.target = $2 AND s.job = ${job} AND s.paused_at IS NOT NULL), false)`;
+const begunBefore = (run: string) =>
+  `coalesce((SELECT true FROM runs o WHERE o.project = $1 AND o.target = $2 AND o.job = ${run}.job AND o.state = 'queued'
+     AND o.attempt > 0 AND o.id <> ${run}.id LIMIT 1), false)`;
+const rests = (run: string) => `${run}.attempt = 0 AND ${run}.kind IN ('scheduled', 'backfill')`;
+
+/** The first of the queue in its order: enough, unless they all wait for others of their job. */
+function claimOfNear(most: number): string {
+  return claimSql(`(SELECT ${ORDERED} FROM runs WHERE ${CLAIMABLE} AND ${DUE} ORDER BY ${ORDER} LIMIT ${NEAR})`, most);
+}
+
+/** The first run of each job that is neither running nor, where the run has to rest then, paused. */
+function claimOfAll(most: number): string {
+  const jobs = `WITH RECURSIVE names AS (
+      (SELECT job FROM runs WHERE ${CLAIMABLE} ORDER BY job LIMIT 1)
+      UNION ALL
+      SELECT (SELECT job FROM runs WHERE ${CLAIMABLE} AND job > n.job ORDER BY job LIMIT 1) FROM names n WHERE n.job IS NOT NULL)
+    SELECT job, ${paused('n.job')} AS paused FROM names n WHERE job IS NOT NULL AND NOT ${leased('n.job')}`;
+  const first = `SELECT ${ORDERED} FROM runs q WHERE ${CLAIMABLE} AND ${DUE} AND q.job = j.job
+      AND ${LANE} <= CASE WHEN j.paused THEN 2 ELSE 3 END AND NOT (j.paused AND ${rests('q')}) ORDER BY ${ORDER} LIMIT 1`;
+  return claimSql(`(SELECT f.* FROM (${jobs}) j CROSS JOIN LATERAL (${first}) f)`, most);
+}
+
+/**
+ * Locks runs, passing over those that others have locked, gives each a lease and begins it. Of a job for which another claims a run at
+ * the same time one gets the lease, and the other finds it taken. Leases are made in the order of their jobs, so that no two wait for
+ * each other. What only a run has that had begun before is asked for such a run alone.
+ */
+function claimSql(queue: string, most: number): string {
+  return `WITH next AS MATERIALIZED (
+      SELECT r.id, r.job, r.attempt, r.memory_bytes, h.lane, h.not_before, h.due_at, h.window_start, h.created_at
+      FROM ${queue} h JOIN runs r ON r.id = h.id
+      WHERE r.state = 'queued' AND r.ready AND (r.host_wanted IS NULL OR r.host_wanted = $3) AND r.memory_bytes <= $4
+        AND NOT r.groups && $5::text[] AND NOT ${leased('r.job')} AND NOT ${begunBefore('r')}
+        AND NOT (${rests('r')} AND ${paused('r.job')})
+      ORDER BY h.lane, h.not_before, h.due_at, h.window_start, h.created_at LIMIT ${most} FOR UPDATE OF r SKIP LOCKED),
+    single AS (SELECT DISTINCT ON (job) * FROM next ORDER BY job, lane, not_before, due_at, window_start, created_at),
+    summed AS (SELECT *, sum(memory_bytes) OVER w AS used, row_number() OVER w AS place FROM single
+      WINDOW w AS (ORDER BY lane, not_before, due_at, window_start, created_at ROWS UNBOUNDED PRECEDING)),
+    lease AS (
+      INSERT INTO leases (project, target, job, run, owner, place, expires_at, attempt)
+      SELECT $1, $2, job, id, $6, $7, clock_timestamp() + $8::float8 * interval '1 millisecond', attempt + 1 FROM summed
+      WHERE place = 1 OR used <= $10 ORDER BY job
+      ON CONFLICT DO NOTHING RETURNING run),
+    taken AS (
+      UPDATE runs r SET state = 'running', owner = $6, host = $3, pid = $9, attempt = attempt + 1, waiting_for = NULL,
+        started_at = coalesce(started_at, clock_timestamp())
+      FROM lease WHERE r.id = lease.run RETURNING ${RUN_COLUMNS}, definition)
+    SELECT t.*, seen.n AS seen,
+      seen.n = 0 AND EXISTS (SELECT 1 FROM runs WHERE ${CLAIMABLE} AND ${DUE} ORDER BY ${ORDER} OFFSET ${NEAR} LIMIT 1) AS more,
+      CASE WHEN t.attempt > 1 THEN (SELECT count(*)::int FROM run_attempts a WHERE a.run = t.id
+        AND a.error->>'code' NOT IN ('run/lease-lost', 'run/cancelled')) ELSE 0 END AS failures,
+      CASE WHEN t.attempt > 1 THEN (SELECT json_agg(json_build_object('stream', d.stream, 'counts', d.counts))
+        FROM run_streams d WHERE d.run = t.id AND d.state = 'succeeded') END AS done,
+      (SELECT json_agg(DISTINCT i.run::text) FROM intents i JOIN runs d ON d.id = i.run
+        WHERE i.settled_at IS NULL AND i.run <> t.id AND d.project = $1 AND d.target = $2 AND d.job = t.job) AS dead
+    FROM (SELECT count(*)::int AS n FROM next) seen LEFT JOIN taken t ON true`;
+}
+
+function claimed(found: Record<string, unknown>): Claimed {
+  const { definition, seen, more, failures, done, dead, ...rest } = found;
+  const row = isoTimes<RunRow>(rest);
   return {
-    run,
-    deadRuns: await deadRuns(client, wish, run),
-    row: Object.fromEntries(
-      Object.entries(row).map(([name, value]) => [name, value instanceof Date ? value.toISOString() : value]),
-    ) as unknown as RunRow,
+    run: row.id,
+    deadRuns: (dead as string[] | null) ?? [],
+    row,
     job: definition as Job,
-    options: (options ?? {}) as RunOptions,
-    attempt: Number(row.attempt),
-    failures: Number(failed.rows[0]?.n ?? 0),
-    done: done.rows.map(({ stream, counts }) => ({ stream, counts: { ...zeroCounts(), ...counts } })),
+    options: row.options as RunOptions,
+    attempt: row.attempt,
+    failures: failures as number,
+    done: ((done as Claimed['done'] | null) ?? []).map(({ stream, counts }) => ({
+      stream,
+      counts: { ...zeroCounts(), ...counts },
+    })),
   };
 }

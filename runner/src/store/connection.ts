@@ -51,9 +51,10 @@ export class Database {
     this.#pool.on('error', () => undefined);
   }
 
-  async query(sql: string, values: unknown[] = []): Promise<pg.QueryResult> {
+  /** One with a name is planned once for each connection. */
+  async query(statement: string | pg.QueryConfig, values: unknown[] = []): Promise<pg.QueryResult> {
     try {
-      return await this.#pool.query(sql, values);
+      return await (typeof statement === 'string' ? this.#pool.query(statement, values) : this.#pool.query(statement));
     } catch (error) {
       throw this.#told(error);
     }

@@ -57,6 +57,8 @@ function wish(place: { project: string; target: string }, more: Partial<ClaimWis
   return { ...place, owner: 'a/1', host: 'a', leaseMs: 60_000, memory: 1000, limits: {}, ...more };
 }
 
+const claimOne = async (from: Store, wanted: ClaimWish) => (await from.queue.claim(wanted))[0] ?? null;
+
 const finish = (run: string, owner: string) =>
   store.finishRun({ run, owner, state: 'succeeded', counts: zeroCounts(), error: null });
 
@@ -76,15 +78,15 @@ describe('the queue', () => {
     const at = { kind: 'scheduled', dueAt: '2026-01-03T00:00:00Z', notBefore: '2026-01-03T00:00:00Z' } as const;
     const window = (day: number) => ({ start: `2026-01-0${day}T00:00:00Z`, end: `2026-01-0${day + 1}T00:00:00Z` });
     for (const day of [2, 1]) await store.queue.enqueue(request(place, job('j'), { ...at, window: window(day) }));
-    const first = await store.queue.claimNext(wish(place));
+    const first = await claimOne(store, wish(place));
     expect(first).toMatchObject({
       attempt: 1,
       failures: 0,
       row: { window_start: window(1).start.replace('Z', '.000Z') },
     });
-    expect(await store.queue.claimNext(wish(place, { owner: 'b/2' }))).toBeNull();
+    expect(await claimOne(store, wish(place, { owner: 'b/2' }))).toBeNull();
     await finish(first!.run, 'a/1');
-    const second = await store.queue.claimNext(wish(place, { owner: 'b/2' }));
+    const second = await claimOne(store, wish(place, { owner: 'b/2' }));
     expect(second?.row.window_start).toBe(window(2).start.replace('Z', '.000Z'));
   });
 
@@ -96,17 +98,17 @@ describe('the queue', () => {
     for (const name of ['h1', 'h2', 'h3']) await store.queue.enqueue(request(place, heavy(name)));
     const wanted = { limits: { 'tag:heavy': 2 } };
     const taken = [];
-    for (let i = 0; i < 4; i++) taken.push((await store.queue.claimNext(wish(place, wanted)))?.job.name ?? null);
+    for (let i = 0; i < 4; i++) taken.push((await claimOne(store, wish(place, wanted)))?.job.name ?? null);
     expect(taken).toEqual(['h1', 'h2', null, null]);
-    expect((await store.queue.claimNext(wish(place, { ...wanted, host: 'z' })))?.job.name).toBe('bound');
-    expect((await store.queue.claimNext(wish(place, { ...wanted, memory: 5000 })))?.job.name).toBe('big');
+    expect((await claimOne(store, wish(place, { ...wanted, host: 'z' })))?.job.name).toBe('bound');
+    expect((await claimOne(store, wish(place, { ...wanted, memory: 5000 })))?.job.name).toBe('big');
   });
 
   it('keeps count of a group when many claim at once', async () => {
     const place = target();
     for (let i = 0; i < 8; i++) await store.queue.enqueue(request(place, job(`j${i}`, { tags: ['t'] })));
     const claims = await Promise.all(
-      Array.from({ length: 8 }, (_, i) => stores[i % 2]!.queue.claimNext(wish(place, { limits: { 'tag:t': 3 } }))),
+      Array.from({ length: 8 }, (_, i) => claimOne(stores[i % 2]!, wish(place, { limits: { 'tag:t': 3 } }))),
     );
     expect(claims.filter((claim) => claim !== null)).toHaveLength(3);
   });
@@ -117,7 +119,7 @@ describe('the queue', () => {
     expect(await store.queue.requestStop({ run: waits!, by: 'ann' })).toBe('cancelled');
     expect(await store.queue.requestStop({ run: waits!, by: 'ann' })).toBeNull();
     await store.queue.enqueue(request(place, job('b')));
-    const claimed = await store.queue.claimNext(wish(place));
+    const claimed = await claimOne(store, wish(place));
     expect(await store.queue.requestStop({ run: claimed!.run, by: 'ann', hard: true })).toBe('running');
     expect(await store.queue.stopsFor('a/1')).toContainEqual({ run: claimed!.run, hard: true });
     await db.query(`UPDATE sluice.leases SET expires_at = now() - interval '1 s' WHERE run = '${claimed!.run}'`);
@@ -128,11 +130,11 @@ describe('the queue', () => {
   it('hands a run whose owner is gone to another, with its attempts counted', async () => {
     const place = target();
     await store.queue.enqueue(request(place, job('j')));
-    const first = await store.queue.claimNext(wish(place));
+    const first = await claimOne(store, wish(place));
     await store.startAttempt({ run: first!.run, attempt: first!.attempt });
     await db.query(`UPDATE sluice.leases SET expires_at = now() - interval '1 s' WHERE run = '${first!.run}'`);
     expect(await store.queue.reap()).toContain(first!.run);
-    const second = await store.queue.claimNext(wish(place, { owner: 'b/2' }));
+    const second = await claimOne(store, wish(place, { owner: 'b/2' }));
     expect(second).toMatchObject({ run: first!.run, attempt: 2, failures: 0 });
     expect(await store.renew({ run: first!.run, owner: 'a/1', leaseMs: 1000 })).toBe(false);
     await store.finishRun({ run: first!.run, owner: 'a/1', state: 'failed', counts: zeroCounts(), error: null });
@@ -147,10 +149,10 @@ describe('the queue', () => {
   it('tells two holdings of one owner apart', async () => {
     const place = target();
     await store.queue.enqueue(request(place, job('j')));
-    const first = await store.queue.claimNext(wish(place));
+    const first = await claimOne(store, wish(place));
     await db.query(`UPDATE sluice.leases SET expires_at = now() - interval '1 s' WHERE run = '${first!.run}'`);
     await store.queue.reap();
-    const second = await store.queue.claimNext(wish(place));
+    const second = await claimOne(store, wish(place));
     expect(second).toMatchObject({ run: first!.run, attempt: 2 });
     const old = { run: first!.run, owner: 'a/1', attempt: first!.attempt };
     expect(await store.renew({ ...old, leaseMs: 1000 })).toBe(false);
@@ -167,7 +169,7 @@ describe('the queue', () => {
     const place = target();
     await store.queue.enqueue(request(place, job('j')));
     const owner = `${hostname()}/${process.pid}`;
-    const claimed = await store.queue.claimNext(wish(place, { owner }));
+    const claimed = await claimOne(store, wish(place, { owner }));
     await db.query(`UPDATE sluice.leases SET owner = '${hostname()}/99999999' WHERE run = '${claimed!.run}'`);
     expect(await store.queue.reap()).toContain(claimed!.run);
     expect(await store.findRun(claimed!.run)).toMatchObject({ state: 'queued' });
@@ -176,12 +178,12 @@ describe('the queue', () => {
   it('fails a run that lost its owner too often; one that is given back counts as none', async () => {
     const place = target();
     await store.queue.enqueue(request(place, job('j')));
-    const given = await store.queue.claimNext(wish(place));
+    const given = await claimOne(store, wish(place));
     expect(await store.queue.handOver({ run: given!.run, owner: 'a/1' })).toBe(true);
     expect(await store.findRun(given!.run)).toMatchObject({ state: 'queued', handovers: 0 });
     const states = [];
     for (let i = 0; i < 11; i++) {
-      const claimed = await store.queue.claimNext(wish(place));
+      const claimed = await claimOne(store, wish(place));
       await db.query(`UPDATE sluice.leases SET expires_at = now() - interval '1 s' WHERE run = '${claimed!.run}'`);
       await store.queue.reap();
       states.push((await store.findRun(claimed!.run))?.state);
@@ -209,7 +211,7 @@ it('has no two owners of a job, and loses no run, whatever daemons do at once', 
           asked += 1;
           await us.queue.enqueue(request(place, job(`j${owner % 2}`)));
         } else if (what === 'claim' && run === null) {
-          held[owner] = (await us.queue.claimNext(wish(place, { owner: `o/${owner}` })))?.run ?? null;
+          held[owner] = (await claimOne(us, wish(place, { owner: `o/${owner}` })))?.run ?? null;
         } else if (what === 'expire') {
           await db.query(
             `UPDATE sluice.leases SET expires_at = now() - interval '1 h' WHERE project = '${place.project}' AND owner = 'o/${owner}'`,
@@ -249,7 +251,7 @@ describe('what runs leave behind', () => {
     const place = target();
     const from = await store.events.end();
     await store.queue.enqueue(request(place, job('j')));
-    const claimed = await store.queue.claimNext(wish(place));
+    const claimed = await claimOne(store, wish(place));
     await finish(claimed!.run, 'a/1');
     const seen: string[] = [];
     const stop = new AbortController();
@@ -263,7 +265,7 @@ describe('what runs leave behind', () => {
   it('streams a log that goes on and ends with a marker', async () => {
     const place = target();
     await store.queue.enqueue(request(place, job('j')));
-    const { run } = (await store.queue.claimNext(wish(place)))!;
+    const { run } = (await claimOne(store, wish(place)))!;
     const line = (message: string) => ({ at: new Date().toISOString(), level: 'info' as const, message });
     await store.appendLogs(run, [line('one'), line('two')]);
     const [first] = await store.readLogs(run, { limit: 1 });

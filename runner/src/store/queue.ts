@@ -1,4 +1,4 @@
-import { type Claimed, type ClaimWish, claimNext, groupsOf, type RunOptions } from './claim.ts';
+import { type Claimed, type ClaimWish, claim, groupsOf, type RunOptions } from './claim.ts';
 import { type Database, jsonb } from './connection.ts';
 import { handOver, reap, stoppedError } from './lost.ts';
 import type { LeaseKey } from './runs.ts';
@@ -88,9 +88,9 @@ export class RunQueue {
     return rows[0] ? String(rows[0].id) : null;
   }
 
-  /** As `claimNext`. */
-  claimNext(wish: ClaimWish): Promise<Claimed | null> {
-    return claimNext(this.#db, wish);
+  /** As `claim`. */
+  claim(wish: ClaimWish): Promise<Claimed[]> {
+    return claim(this.#db, wish);
   }
 
   /** Runs of this owner that somebody wants stopped. */

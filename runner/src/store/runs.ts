@@ -24,7 +24,7 @@ import type {
 export function claimJob(db: Database, request: ClaimRequest): Promise<Claim> {
   return db.transaction(async (client) => {
     const key = [request.project, request.target, request.job];
-    await jobLock(client, request);
+    await client.query('SELECT pg_advisory_xact_lock(hashtextextended($1, 1))', [JSON.stringify(key)]);
     if (request.alone) await requireNoDaemon(client, request);
     const { rows } = await client.query(
       `SELECT l.run, l.owner, l.place, l.expires_at < clock_timestamp() AS expired, r.created_at
@@ -36,25 +36,19 @@ export function claimJob(db: Database, request: ClaimRequest): Promise<Claim> {
     if (holder) await failDead(client, holder.run);
     await failBegun(client, key);
     const run = await insertRun(client, request);
-    await client.query(
+    // A daemon claims without the job's lock.
+    const { rowCount } = await client.query(
       `INSERT INTO leases (project, target, job, run, owner, place, expires_at)
-       VALUES ($1, $2, $3, $4, $5, $6, clock_timestamp() + $7 * interval '1 millisecond')`,
+       VALUES ($1, $2, $3, $4, $5, $6, clock_timestamp() + $7 * interval '1 millisecond') ON CONFLICT DO NOTHING`,
       [...key, run, request.owner, placeOf(request.owner), request.leaseMs],
     );
+    if (rowCount === 0) throw overtaken(request);
     return { run, deadRuns: await deadRuns(client, request, run) };
   });
 }
 
-/** Serialises what takes leases of one job, until the transaction ends. `impatient`: gives false at once where another has it. */
-export async function jobLock(client: pg.PoolClient, key: JobKey, impatient = false): Promise<boolean> {
-  const name = JSON.stringify([key.project, key.target, key.job]);
-  const call = impatient ? 'pg_try_advisory_xact_lock' : 'pg_advisory_xact_lock';
-  const { rows } = await client.query(`SELECT ${call}(hashtextextended($1, 1)) AS held`, [name]);
-  return !impatient || rows[0]?.held === true;
-}
-
 /** Runs of the job that ended without settling what they staged. */
-export async function deadRuns(client: pg.PoolClient, key: JobKey, run: string): Promise<string[]> {
+async function deadRuns(client: pg.PoolClient, key: JobKey, run: string): Promise<string[]> {
   const { rows } = await client.query(
     `SELECT DISTINCT i.run FROM intents i JOIN runs r ON r.id = i.run
      WHERE r.project = $1 AND r.target = $2 AND r.job = $3 AND i.settled_at IS NULL AND i.run <> $4`,
@@ -168,22 +162,24 @@ export async function finishRun(
   db: Database,
   end: LeaseKey & { state: RunState; counts: Counts; error: SluiceErrorJson | null },
 ): Promise<void> {
-  await db.transaction(async (client) => {
-    // The lease first, as everywhere: two that lock in different order would wait for each other.
-    const { rowCount } = await client.query(`DELETE FROM leases WHERE ${OWN_LEASE}`, [
-      end.run,
-      end.owner,
-      end.attempt ?? null,
-    ]);
-    await client.query(
-      `UPDATE runs SET state = $2, counts = $3, error = $4, finished_at = now()
-       WHERE id = $1 AND ($6 OR (owner = $5 AND finished_at IS NOT NULL AND error->>'code' = 'run/lease-lost'))`,
-      [end.run, end.state, jsonb(end.counts), jsonb(end.error), end.owner, rowCount === 1],
-    );
+  const ended = [end.state, jsonb(end.counts), jsonb(end.error)];
+  // The lease first, as everywhere: two that lock in different order would wait for each other.
+  const { rowCount } = await db.query({
+    name: 'finish-run',
+    text: `WITH lease AS (DELETE FROM leases WHERE ${OWN_LEASE} RETURNING run)
+      UPDATE runs SET state = $4, counts = $5, error = $6, finished_at = now() FROM lease WHERE id = lease.run`,
+    values: [end.run, end.owner, end.attempt ?? null, ...ended],
   });
+  if (rowCount === 1) return;
+  await db.query(
+    `UPDATE runs SET state = $3, counts = $4, error = $5, finished_at = now()
+     WHERE id = $1 AND owner = $2 AND finished_at IS NOT NULL AND error->>'code' = 'run/lease-lost'`,
+    [end.run, end.owner, ...ended],
+  );
 }
 
-const RUN_COLUMNS = `id, project, target, job, kind, state, attempt, counts, error, job_hash, git_revision, host, pid,
+/** What a `RunRow` holds. */
+export const RUN_COLUMNS = `id, project, target, job, kind, state, attempt, counts, error, job_hash, git_revision, host, pid,
   due_at, window_start, window_end, created_at, started_at, finished_at, queued_at, not_before, requested_by, reason, ready, waiting_for,
   host_wanted, memory_bytes::float8, options, backfill, handovers, stop_requested_at, stop_requested_by, stop_hard, logs_dropped::int`;
 
@@ -301,6 +297,14 @@ async function requireNoDaemon(client: pg.PoolClient, { project, target, job }: 
   throw new SluiceError('run/daemon', 'config', message, {
     where: { job },
     hint: `\`sluice start ${job} -f\` has it run there; --take-over runs it here, beside the daemon.`,
+  });
+}
+
+/** A daemon took a run of the job at this very moment. */
+function overtaken({ job }: ClaimRequest): SluiceError {
+  return new SluiceError('run/busy', 'transient', `${job} was begun by another process just now`, {
+    where: { job },
+    hint: 'Wait for that run to end, or stop it.',
   });
 }
 
