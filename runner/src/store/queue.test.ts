@@ -1,13 +1,12 @@
 import { hostname } from 'node:os';
 import type { Job } from '@sluice/core';
 import { zeroCounts } from '@sluice/core';
-import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type TestDatabase, testDatabase } from '../../../core/test/postgres.ts';
+import { job, request, wish } from '../../test/queued.ts';
 import type { ClaimWish } from './claim.ts';
 import { Database } from './connection.ts';
 import { makeDays, purgeDays } from './days.ts';
-import type { EnqueueRequest } from './queue.ts';
 import { openStore, type Store } from './store.ts';
 
 let db: TestDatabase;
@@ -29,32 +28,6 @@ afterAll(async () => {
 function target() {
   projects += 1;
   return { project: `p${projects}`, target: 'dev' };
-}
-
-function job(name: string, more: Partial<Job> = {}): Job {
-  const compute = { memory: 100, workers: { min: 1, max: 1 } };
-  return {
-    name,
-    hash: 'h',
-    tags: [],
-    depends_on: [],
-    streams: [],
-    renamed_from: [],
-    compute,
-    ...more,
-  } as unknown as Job;
-}
-
-function request(
-  place: { project: string; target: string },
-  one: Job,
-  more: Partial<EnqueueRequest> = {},
-): EnqueueRequest {
-  return { ...place, job: one, kind: 'manual', ...more };
-}
-
-function wish(place: { project: string; target: string }, more: Partial<ClaimWish> = {}): ClaimWish {
-  return { ...place, owner: 'a/1', host: 'a', leaseMs: 60_000, memory: 1000, limits: {}, ...more };
 }
 
 const claimOne = async (from: Store, wanted: ClaimWish) => (await from.queue.claim(wanted))[0] ?? null;
@@ -111,6 +84,51 @@ describe('the queue', () => {
       Array.from({ length: 8 }, (_, i) => claimOne(stores[i % 2]!, wish(place, { limits: { 'tag:t': 3 } }))),
     );
     expect(claims.filter((claim) => claim !== null)).toHaveLength(3);
+  });
+
+  it('takes as many at once as fit, the first also where it wants more than there is', async () => {
+    const place = target();
+    const sized = (name: string, memory: number) => job(name, { compute: { memory } as Job['compute'] });
+    for (const [i, memory] of [700, 100, 100, 50].entries())
+      await store.queue.enqueue(request(place, sized(`j${i}`, memory)));
+    const take = async (more: Partial<ClaimWish>) =>
+      (await store.queue.claim(wish(place, more))).map((claimed) => claimed.job.name).sort();
+    expect(await take({ memory: 500, most: 2 })).toEqual(['j1', 'j2']);
+    expect(await take({ memory: 10, most: 4 })).toEqual([]);
+    expect(await take({ memory: 500, memoryOfFirst: 1e12, most: 4 })).toEqual(['j0']);
+    expect(await take({ memory: 500, memoryOfFirst: 1e12, most: 4 })).toEqual(['j3']);
+  });
+
+  it('finds the run of another job behind any number of those that wait for their own', async () => {
+    const place = target();
+    const [first, paused] = [job('big'), job('rests')];
+    await store.queue.enqueue(request(place, first));
+    const ends = (await claimOne(store, wish(place)))!;
+    const at = { project: place.project, target: place.target };
+    await db.query(
+      `INSERT INTO sluice.job_states (project, target, job, paused_at, paused_until)
+       VALUES ('${at.project}', '${at.target}', 'rests', now(), 'infinity')`,
+    );
+    const many = [first, paused].flatMap((one) => Array.from({ length: 300 }, (_, i) => ({ one, i })));
+    const due = (i: number) => new Date(Date.UTC(2026, 0, 1) + i * 60_000).toISOString();
+    await Promise.all(
+      many.map(({ one, i }) =>
+        store.queue.enqueue(request(place, one, { kind: 'scheduled', dueAt: due(i), notBefore: due(i) })),
+      ),
+    );
+    expect(await claimOne(store, wish(place))).toBeNull();
+    await store.queue.enqueue(request(place, job('other')));
+    await store.queue.enqueue(request(place, paused));
+    const found = await store.queue.claim(wish(place, { most: 5, memory: 1e6 }));
+    expect(found.map(({ row }) => [row.job, row.kind]).sort()).toEqual([
+      ['other', 'manual'],
+      ['rests', 'manual'],
+    ]);
+    await finish(ends.run, 'a/1');
+    expect((await claimOne(store, wish(place)))?.row).toMatchObject({
+      job: 'big',
+      due_at: due(0),
+    });
   });
 
   it('cancels what waits, and tells the owner of what runs', async () => {
@@ -190,60 +208,6 @@ describe('the queue', () => {
     }
     expect(states).toEqual([...Array(10).fill('queued'), 'failed']);
   });
-});
-
-const step = fc.record({
-  owner: fc.integer({ min: 0, max: 3 }),
-  what: fc.constantFrom('enqueue', 'claim', 'claim', 'finish', 'expire', 'reap', 'handover', 'stop'),
-  together: fc.boolean(),
-});
-
-it('has no two owners of a job, and loses no run, whatever daemons do at once', { timeout: 120_000 }, async () => {
-  await fc.assert(
-    fc.asyncProperty(fc.array(step, { minLength: 4, maxLength: 30 }), async (steps) => {
-      const place = target();
-      const held: (string | null)[] = [null, null, null, null];
-      let asked = 0;
-      const take = async ({ owner, what }: (typeof steps)[number]) => {
-        const us = stores[owner % 2] as Store;
-        const run = held[owner] ?? null;
-        if (what === 'enqueue') {
-          asked += 1;
-          await us.queue.enqueue(request(place, job(`j${owner % 2}`)));
-        } else if (what === 'claim' && run === null) {
-          held[owner] = (await claimOne(us, wish(place, { owner: `o/${owner}` })))?.run ?? null;
-        } else if (what === 'expire') {
-          await db.query(
-            `UPDATE sluice.leases SET expires_at = now() - interval '1 h' WHERE project = '${place.project}' AND owner = 'o/${owner}'`,
-          );
-        } else if (what === 'reap') await us.queue.reap();
-        else if (run !== null && what === 'stop') await us.queue.requestStop({ run, by: 'x' });
-        else if (run !== null && what === 'finish') {
-          await us.finishRun({ run, owner: `o/${owner}`, state: 'succeeded', counts: zeroCounts(), error: null });
-          held[owner] = null;
-        } else if (run !== null && what === 'handover') {
-          await us.queue.handOver({ run, owner: `o/${owner}` });
-          held[owner] = null;
-        }
-      };
-      let open: Promise<void>[] = [];
-      for (const each of steps) {
-        open.push(take(each));
-        if (each.together) continue;
-        await Promise.all(open);
-        open = [];
-        const alive = await db.query(
-          `SELECT r.id, r.job, r.owner, l.owner AS holder FROM sluice.runs r LEFT JOIN sluice.leases l ON l.run = r.id
-           WHERE r.project = '${place.project}' AND r.state IN ('running', 'committing')`,
-        );
-        expect(new Set(alive.map((row) => row.job)).size).toBe(alive.length);
-        for (const row of alive) expect(row.holder).toBe(row.owner);
-      }
-      await Promise.all(open);
-      expect(await store.listRuns({ ...place, limit: 100 })).toHaveLength(asked);
-    }),
-    { numRuns: 20 },
-  );
 });
 
 describe('what runs leave behind', () => {
