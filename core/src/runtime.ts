@@ -2,6 +2,7 @@
 export { type OwnedEngine, openEngine } from './engine/duckdb.ts';
 export { runStream } from './engine/epoch.ts';
 export { type Expanded, expandStreams, streamOfTable } from './engine/expand.ts';
+export { declaredRows, type Foreseen, foreseeStream } from './engine/foresee.ts';
 export { formatByName } from './engine/format-of.ts';
 export { type Inferred, inferStream } from './engine/infer.ts';
 export { openSource } from './engine/open-source.ts';

@@ -297,7 +297,9 @@ export function destinationSuite(
       ]);
       const moved = await session.open({ ...ADDRESSES, source: 'other' }, []);
       expect(moved).toMatchObject({ checkpoint: null, changed: ['source'], seq: 1 });
-      expect(await session.inspect()).toMatchObject({ seq: 1, checkpoint: { cursor: 'x' }, files: 0 });
+      const found = { seq: 1, checkpoint: { cursor: 'x' }, files: 0, addresses: ADDRESSES };
+      expect(await session.inspect()).toMatchObject(found);
+      expect((await session.table?.())?.map((c) => c.name) ?? ['id', 's']).toEqual(['id', 's']);
       await session.close();
     });
 

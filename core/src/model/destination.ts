@@ -33,6 +33,8 @@ export interface Opened {
   counts?: Partial<Counts> | null;
   /** Which addresses differ from the stored ones (the checkpoint is then null: a full load); empty where none. */
   changed: (keyof Addresses)[];
+  /** The addresses of the last commit; null before the first one. */
+  addresses?: Addresses | null;
 }
 
 /** What is written in the one transaction of an epoch beside the rows. */
@@ -111,6 +113,11 @@ export interface DestinationSession {
   open(addresses: Addresses, renamedFrom: readonly string[]): Promise<Opened>;
   /** State without raising the fence; null when there is none. */
   inspect(): Promise<(Opened & { files: number }) | null>;
+  /**
+   * The table as it stands, also where this stream never wrote to it; null when it does not exist. Left out: there is no table
+   * without a state.
+   */
+  table?(): Promise<Column[] | null>;
   /** The file ledger of this stream by path. */
   ledger(): Promise<Map<string, FileIdentity>>;
   /** Rows of this stream that were set aside, by reason. Left out with `quarantined`: they cannot be read back. */

@@ -20,8 +20,10 @@ export function tableEffects(old: Stream, stream: Stream): Effect[] {
 
 /** A table as people name it; the folder or file where the destination holds files. */
 export function tableName({ type, schema, table, settings }: DestinationUse): string {
-  if (destinations[type]?.capabilities.holds === 'files') return String(settings.path ?? table);
-  return schema === null ? table : `${schema}.${table}`;
+  const { holds, default_schema } = destinations[type]?.capabilities ?? {};
+  if (holds === 'files') return String(settings.path ?? table);
+  const place = schema ?? default_schema;
+  return place === undefined ? table : `${place}.${table}`;
 }
 
 function sameTable(old: DestinationUse, now: DestinationUse): boolean {

@@ -3,6 +3,7 @@ import { entryOf, type Job, messageOf, SluiceError, type SluiceErrorJson, type S
 import { planFiles, planFolder } from '../repo/plan-files.ts';
 import { atDestination, type DestinationSession } from './destination.ts';
 import { expandJob } from './expand.ts';
+import { foresee } from './foresee.ts';
 import { infer, preview, previewSpool } from './preview.ts';
 import { probeSource } from './probe.ts';
 import type { Asked, Look, Question, Questions, SetAside, SourceFound, Told } from './questions.ts';
@@ -22,8 +23,11 @@ const SAMPLE_ROWS = 20;
 const ANSWERS: Answers = {
   test_source: testSource,
   // The work of a large project is done beside the daemon, which has leases to keep.
-  plan_files: async (asked) => planFiles(asked),
-  plan_folder: planFolder,
+  plan_files: async (asked, signal) => {
+    const { diagnostics, ...made } = planFiles(asked);
+    return { ...(await lookedInto(asked, made, signal)), diagnostics };
+  },
+  plan_folder: async (asked, signal) => lookedInto(asked, await planFolder(asked), signal),
   preview: (asked, signal) => preview(asked, signal),
   quarantine: (asked, signal) =>
     atStreams(asked, signal, async (session, stream): Promise<SetAside> => {
@@ -74,6 +78,19 @@ async function answer({ question, asked }: Asked): Promise<void> {
   rmSync(previewSpool(asked.projectDir), { recursive: true, force: true });
   if (process.connected) process.send?.(told, () => process.exit(0));
   else process.exit(0);
+}
+
+/** A plan as the parent is told of it, with what was seen of the streams that it changes, where that was asked for. */
+async function lookedInto(
+  { projectDir, actual, connect }: Questions['plan_files' | 'plan_folder']['asked'],
+  { project, plan, desired }: Awaited<ReturnType<typeof planFolder>>,
+  signal: AbortSignal,
+) {
+  const jobs = desired.map(({ name, file, tags }) => ({ name, file, tags }));
+  if (!connect) return { project, plan, jobs, seen: [] };
+  const trusted = actual.jobs.filter(({ name }) => connect.trusted.includes(name));
+  const asked = { ...connect, projectDir, plan, desired, applied: actual.jobs, trusted, signal };
+  return { project, plan, jobs, seen: await foresee({ ...asked, onWait: () => undefined }) };
 }
 
 async function testSource(request: Questions['test_source']['asked'], signal: AbortSignal): Promise<SourceFound> {

@@ -1,4 +1,13 @@
-import type { Column, Job, JsonObject, QuarantinedRow, ReplayEntry, RunWindow, SluiceErrorJson } from '@sluice/core';
+import type {
+  Column,
+  Job,
+  JsonObject,
+  QuarantinedRow,
+  ReplayEntry,
+  RunWindow,
+  Seen,
+  SluiceErrorJson,
+} from '@sluice/core';
 import type { Inferred } from '@sluice/core/runtime';
 import type { FilesPlanned, FilesToPlan, FolderToPlan } from '../repo/plan-files.ts';
 import type { PreviewResult } from './api.ts';
@@ -19,14 +28,27 @@ export interface Look {
 export interface Questions {
   /** `sample`: rows are read and their types inferred. */
   test_source: { asked: Look & { sample: boolean }; answer: SourceFound };
-  plan_files: { asked: FilesToPlan & { projectDir: string }; answer: FilesPlanned };
-  plan_folder: { asked: FolderToPlan & { projectDir: string }; answer: Omit<FilesPlanned, 'diagnostics'> };
+  plan_files: { asked: FilesToPlan & PlanLook; answer: PlanFound & Pick<FilesPlanned, 'diagnostics'> };
+  plan_folder: { asked: FolderToPlan & PlanLook; answer: PlanFound };
   preview: { asked: Look & { rows: number; profile: boolean; bytesAs?: string }; answer: PreviewResult };
   quarantine: { asked: Look & { code: string | null; all: boolean; limit: number }; answer: SetAside[] };
   replay_entries: { asked: Look; answer: ReplayEntry[] };
   windows_to_run: { asked: Look; answer: RunWindow[] };
   windows_to_fill: { asked: Look & Filled; answer: { windows: RunWindow[]; finished: number; left: number } };
   rewind: { asked: Look & { to: number | null }; answer: Rewound[] };
+}
+
+/** Whether, and through which applied jobs' connections, a plan is looked into. */
+interface PlanLook {
+  projectDir: string;
+  /** null: no connection is used. `trusted`: names of applied jobs. */
+  connect: { env: Record<string, string>; stateStore: string | null; trusted: string[] } | null;
+}
+
+interface PlanFound extends Pick<FilesPlanned, 'project' | 'plan'> {
+  /** The jobs of the files, for whoever may not see all. */
+  jobs: { name: string; file: string; tags: string[] }[];
+  seen: Seen[];
 }
 
 /** Bounds of a backfill in milliseconds; `force`: finished windows too. */

@@ -26,8 +26,7 @@ export interface FilesToPlan {
 export interface FilesPlanned {
   project: string;
   plan: Plan;
-  /** The jobs of the files, for whoever may not see all. */
-  jobs: { name: string; file: string; tags: string[] }[];
+  desired: readonly Job[];
   diagnostics: FileFinding[];
 }
 
@@ -45,11 +44,7 @@ export async function planFolder({
 }: FolderToPlan): Promise<Omit<FilesPlanned, 'diagnostics'>> {
   const loaded = await loadProject({ from: dir, project: dir, dotenv: false });
   const desired = desiredOf(loaded, target ?? undefined, vars);
-  return { project: desired.project, plan: diff(desired, actual, Date.now()), jobs: desired.jobs.map(knownOf) };
-}
-
-function knownOf({ name, file, tags }: Job): FilesPlanned['jobs'][number] {
-  return { name, file, tags };
+  return { project: desired.project, plan: diff(desired, actual, Date.now()), desired: desired.jobs };
 }
 
 /** What would change if these files were the project. Throws `config/target`, `config/variable`. */
@@ -64,7 +59,7 @@ export function planFiles({ files, actual, name, target, vars }: FilesToPlan): F
   return {
     project: desired.project,
     plan: diff(desired, actual, Date.now()),
-    jobs: desired.jobs.map(knownOf),
+    desired: desired.jobs,
     diagnostics,
   };
 }

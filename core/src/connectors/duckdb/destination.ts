@@ -103,6 +103,10 @@ class DuckdbSession implements DestinationSession {
     });
   }
 
+  async table(): Promise<Column[] | null> {
+    return (await this.#exists()) ? this.#withFile(true, (db) => this.#table(db)) : null;
+  }
+
   async ledger(): Promise<Map<string, FileIdentity>> {
     if (!(await this.#exists())) return new Map();
     return this.#withFile(true, async (db) =>

@@ -102,6 +102,10 @@ class MysqlSession implements DestinationSession {
     );
   }
 
+  async table(): Promise<Column[] | null> {
+    return this.#session(async (db) => (await this.#known(db, null))?.map(plainColumn) ?? null);
+  }
+
   async ledger(): Promise<Map<string, FileIdentity>> {
     return this.#look(new Map(), (db) => readLedger(this.#door(db)));
   }

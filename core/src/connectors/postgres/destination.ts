@@ -133,6 +133,12 @@ class PostgresSession implements DestinationSession {
     });
   }
 
+  async table(): Promise<Column[] | null> {
+    return this.#session('reader', async (db) => {
+      return (await readTable(db, this.#schema, this.#table))?.columns.map(plainColumn) ?? null;
+    });
+  }
+
   async ledger(): Promise<Map<string, FileIdentity>> {
     return this.#session('reader', async (db) =>
       (await readTable(db, this.#schema, STATE.name)) ? readLedger(this.#door(db)) : new Map(),

@@ -88,7 +88,8 @@ export function toOpened(row: StateRow, addresses: Addresses | null): Omit<Opene
       ? (['source', 'incremental', 'destination'] as const).filter((name) => stored[name] !== addresses[name])
       : [];
   const checkpoint = changed.length > 0 ? null : row.checkpoint;
-  return { fence: row.fence, seq: row.seq, commitId: row.commitId, checkpoint, changed, counts: row.counts };
+  const { fence, seq, commitId, counts } = row;
+  return { fence, seq, commitId, checkpoint, changed, counts, addresses: stored };
 }
 
 /**

@@ -106,6 +106,11 @@ class SqliteSession implements DestinationSession {
     );
   }
 
+  async table(): Promise<Column[] | null> {
+    if (!(await this.#exists())) return null;
+    return this.#open(true, async (db) => (await this.#known(db, null))?.map(plainColumn) ?? null);
+  }
+
   async ledger(): Promise<Map<string, FileIdentity>> {
     return this.#look(new Map(), (db) => readLedger(this.#door(db)));
   }

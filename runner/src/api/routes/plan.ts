@@ -9,11 +9,13 @@ import {
   planText,
   rightsTo,
   SluiceError,
+  withSeen,
 } from '@sluice/core';
 import { ask } from '../../executor/ask.ts';
 import type { FileFinding } from '../../repo/file-findings.ts';
 import { type ApiContext, requireLeave } from '../context.ts';
 import type { Identity } from '../identity.ts';
+import { environmentOf } from '../jobs-in.ts';
 import { Problem } from '../problems.ts';
 import type { Difference } from '../project-door.ts';
 import type { ApiRoute, Call } from '../route.ts';
@@ -21,6 +23,8 @@ import { answer, any, flag, input, list, object, text, whole } from '../schemas.
 
 const CONFIG = 'sluice.yaml';
 const MOST_BYTES = 64 << 20;
+const CONNECT =
+  'Look at the destinations of streams that change, and at their sources, through connections that stand in the files as they are applied: what becomes of the table, and which files are read.';
 
 const PLAN = object(
   {
@@ -68,20 +72,23 @@ export function planRoutes(context: ApiContext): ApiRoute[] {
     {
       ...{ method: 'GET', path: '/plan', role: 'viewer', tag: 'Plan', operation: 'getPlan' },
       summary: 'What differs between the checkout of the daemon and what is applied',
+      query: input({ connect: { type: 'boolean', default: false, description: CONNECT } }),
       answers: ANSWER,
-      handle: async (call: Call) => {
+      handle: async (call: Call<object, { connect: boolean }>) => {
         const { dir, namedTarget: target, vars } = door;
         const actual = await store.actual(door.key);
-        const { plan, jobs } = await ask('plan_folder', { projectDir: dir, dir, actual, target, vars }, call.signal);
         const { access } = await door.settings();
-        const whole = await store.withState(plan);
+        const connect = call.query.connect ? await connecting(context, actual.jobs, access, call.who) : null;
+        const asked = { projectDir: dir, dir, actual, target, vars, connect };
+        const { plan, jobs, seen } = await ask('plan_folder', asked, call.signal);
+        const whole = withSeen(await store.withState(plan), seen);
         return send(narrowed(whole, [...jobs, ...actual.jobs], access, call.who), null, call);
       },
     },
     {
       ...{ method: 'POST', path: '/plan', role: 'viewer', tag: 'Plan', operation: 'planFiles' },
       summary: 'What would differ if these files were the project',
-      description: `All files of a candidate: ${CONFIG} and every job file. Nothing is applied, and no connection is used.`,
+      description: `All files of a candidate: ${CONFIG} and every job file. Nothing is applied, and no connection is used unless \`connect\` says so.`,
       bodyLimit: MOST_BYTES,
       body: input(
         {
@@ -96,13 +103,15 @@ export function planRoutes(context: ApiContext): ApiRoute[] {
               ['path', 'text'],
             ),
           },
+          connect: { type: 'boolean', default: false, description: CONNECT },
         },
         ['files'],
       ),
       answers: ANSWER,
-      handle: async (call: Call<object, object, { files: { path: string; text: string }[] }>) => {
+      handle: async (call: Call<object, object, { files: { path: string; text: string }[]; connect: boolean }>) => {
         const actual = await store.actual(door.key);
         const { files } = call.body;
+        const { access } = await door.settings();
         const asked = {
           projectDir: door.dir,
           files,
@@ -110,8 +119,9 @@ export function planRoutes(context: ApiContext): ApiRoute[] {
           name: door.name,
           target: door.namedTarget,
           vars: door.vars,
+          connect: call.body.connect ? await connecting(context, actual.jobs, access, call.who) : null,
         };
-        const { project, plan, jobs, diagnostics } = await ask('plan_files', asked, call.signal);
+        const { project, plan, jobs, diagnostics, seen } = await ask('plan_files', asked, call.signal);
         if (project !== door.name) {
           throw new Problem(
             409,
@@ -119,10 +129,14 @@ export function planRoutes(context: ApiContext): ApiRoute[] {
             `These files are the project ${project}, this daemon runs ${door.name}`,
           );
         }
-        const { access } = await door.settings();
-        const shown = narrowed(await store.withState(plan), [...jobs, ...actual.jobs], access, call.who);
-        const seen = diagnostics.filter(({ file }) => !isHidden(file, jobs, access, call.who));
-        return send(shown, seen, call);
+        const shown = narrowed(
+          withSeen(await store.withState(plan), seen),
+          [...jobs, ...actual.jobs],
+          access,
+          call.who,
+        );
+        const findings = diagnostics.filter(({ file }) => !isHidden(file, jobs, access, call.who));
+        return send(shown, findings, call);
       },
     },
     {
@@ -152,6 +166,17 @@ export function planRoutes(context: ApiContext): ApiRoute[] {
       },
     },
   ];
+}
+
+/** A look goes through connections of jobs that whoever asks may see. */
+async function connecting(
+  { door, store }: ApiContext,
+  applied: readonly Job[],
+  access: Access,
+  who: Identity,
+): Promise<{ env: Record<string, string>; stateStore: string; trusted: string[] }> {
+  const trusted = applied.filter((job) => rightsTo(access, job, who).view).map(({ name }) => name);
+  return { env: environmentOf(await door.config()), stateStore: store.url, trusted };
 }
 
 /** Whoever applies a plan changes each of its jobs. */

@@ -12,17 +12,20 @@ const FORMS = { text: planText, json: planJson, markdown: planMarkdown } as cons
 
 type Planned = Plan & { empty: boolean; destructive: boolean; diagnostics?: FileFinding[] };
 
-/** Sends the files of this project and shows what would change there; no connection is used, and nothing is applied. */
+/** Sends the files of this project and shows what would change there; nothing is applied. */
 export async function plan(
   server: Server,
   names: readonly string[],
-  options: CommonOptions & { assertEmpty?: boolean; select?: string[] },
+  options: CommonOptions & { assertEmpty?: boolean; connect?: boolean; select?: string[] },
 ): Promise<void> {
   if (names.length > 0 || options.select !== undefined) throw usage('server', 'With --server the plan is of all jobs');
   const { config, jobs } = await openProject(options);
   const documents = [...(config ? [config] : []), ...jobs.values()];
   const files = documents.map(({ file, text }) => ({ path: file, text }));
-  const found = await server.ask<Planned>('/plan', { method: 'POST', body: { files } });
+  const found = await server.ask<Planned>('/plan', {
+    method: 'POST',
+    body: { files, connect: options.connect === true },
+  });
   const { empty: _e, destructive: _d, diagnostics = [], ...made } = found;
   print(FORMS[outputOf(options) as keyof typeof FORMS](made));
   for (const { severity, file, range, message } of diagnostics.filter(
