@@ -82,6 +82,25 @@ describe.skipIf(noMariaDb)(noMariaDb ?? 'source mysql', () => {
     expect([...new Set(warnings)]).toEqual(['2 values of d', '1 values of a']);
   });
 
+  it('as a cursor, zero dates are rows without a value', async () => {
+    await db.query(`SET SESSION sql_mode = ''; CREATE TABLE zero_cursor (id int PRIMARY KEY, at datetime NOT NULL);
+      INSERT INTO zero_cursor VALUES (1, '0000-00-00'), (2, '2026-01-02')`);
+    const merge = 'incremental: {type: cursor, column: at}\n';
+    const jobs = ['append', 'merge'].map((way) =>
+      job(`zero_${way}`, 'table: zero_cursor', merge).replace('out.duckdb', `out.duckdb, write_disposition: ${way}`),
+    );
+    for (const yaml of jobs) await project.ok(yaml);
+    await db.query(`SET SESSION sql_mode = ''; INSERT INTO zero_cursor VALUES (3, '0000-00-00'), (4, '2026-01-03')`);
+    const second = [];
+    for (const yaml of jobs) second.push(await project.ok(yaml));
+    const ids = (way: string) => project.rows(jobs[0] ?? '', `SELECT id FROM zero_${way} ORDER BY id`);
+    expect((await ids('append')).flat()).toEqual(['1', '2', '4']);
+    expect((await ids('merge')).flat()).toEqual(['1', '2', '3', '4']);
+    expect(second[0]?.logs.filter(({ level }) => level === 'warn').map(({ message }) => message.slice(0, 26))).toEqual([
+      '2 rows have no value in at',
+    ]);
+  });
+
   it('asks for rows beyond the cursor, to the microsecond, and tells of rows without one', async () => {
     await db.query(`CREATE TABLE ev (id bigint PRIMARY KEY, at datetime(6), n decimal(30,10));
       INSERT INTO ev VALUES (9007199254740992, '2024-05-01 10:00:00.000100', 1), (9007199254740993, '2024-05-01 10:00:00.000900', 2), (1, NULL, NULL)`);

@@ -36,11 +36,16 @@ export interface ReadColumn extends TextColumn {
   /** What CAST makes of a bound text, where a text would be compared otherwise; null: a whole number. */
   bind: string | null;
   nullable: boolean;
+  /** The condition of rows that have no value here; `name` is quoted. */
+  isNull: (name: string) => string;
   /** Gives the text of what the server sent; counts dates that are none. */
   write: (value: Buffer, zero: () => void) => CsvValue;
 }
 
 const plain = (name: string) => name;
+const isNull = (name: string) => `${name} IS NULL`;
+/** No function of the column: an index on it finds these rows. */
+const isNoDate = (name: string) => `(${name} IS NULL OR ${name} < DATE '0001-01-01')`;
 const asText = (value: Buffer) => value.toString('utf8');
 const TEXT: DataType = { kind: 'text' };
 
@@ -62,7 +67,10 @@ function shortened(time: string): string {
 export function readColumn(field: FieldPacket): ReadColumn {
   const flags = Number(field.flags ?? 0);
   const number = field.columnType ?? 0;
-  const base = { name: field.name, select: plain, bind: 'CHAR', nullable: (flags & NOT_NULL) === 0, write: asText };
+  const nullable = (flags & NOT_NULL) === 0;
+  const base = { name: field.name, select: plain, bind: 'CHAR', nullable, isNull, write: asText };
+  // A column that has to have a value may still hold a date that is none.
+  const date = { nullable: true, isNull: isNoDate };
   const unsigned = (flags & UNSIGNED) !== 0;
   switch (TYPES[number]) {
     case 'int':
@@ -83,11 +91,11 @@ export function readColumn(field: FieldPacket): ReadColumn {
     case 'double':
       return { ...base, type: { kind: 'double' }, bind: 'DOUBLE' };
     case 'date':
-      return { ...base, type: { kind: 'date' }, bind: 'DATE', write: dated('') };
+      return { ...base, ...date, type: { kind: 'date' }, bind: 'DATE', write: dated('') };
     case 'datetime':
-      return { ...base, type: { kind: 'timestamp' }, bind: 'DATETIME(6)', write: dated('') };
+      return { ...base, ...date, type: { kind: 'timestamp' }, bind: 'DATETIME(6)', write: dated('') };
     case 'timestamp':
-      return { ...base, type: { kind: 'timestamptz' }, bind: 'DATETIME(6)', write: dated('+00') };
+      return { ...base, ...date, type: { kind: 'timestamptz' }, bind: 'DATETIME(6)', write: dated('+00') };
     case 'time':
       return { ...base, type: null, guess: { kind: 'time' }, write: (value) => shortened(asText(value)) };
     case 'bit':

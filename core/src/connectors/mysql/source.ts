@@ -116,10 +116,10 @@ class MyDriver implements RowDriver<ReadColumn> {
     return { columns: (fields as FieldPacket[]).map(readColumn), primary_key };
   }
 
-  async countNulls(column: string): Promise<number> {
+  async countNulls(column: ReadColumn): Promise<number> {
     const db = await this.#db();
     const own = this.#settings.where === undefined ? '' : ` AND ${bracketed(this.#settings.where)}`;
-    const sql = `SELECT count(*) AS n FROM ${this.#from()} WHERE ${quoted(column)} IS NULL${own}`;
+    const sql = `SELECT count(*) AS n FROM ${this.#from()} WHERE ${column.isNull(quoted(column.name))}${own}`;
     const [row] = await db.rows(sql).catch(rethrow);
     return Number(row?.n ?? 0);
   }
@@ -235,7 +235,8 @@ class MyDriver implements RowDriver<ReadColumn> {
     if (part !== null) all.push(part);
     const values: unknown[] = [];
     if (range) {
-      const bind = columns.find((column) => column.name === range.column)?.bind ?? null;
+      const column = columns.find((known) => known.name === range.column);
+      const bind = column?.bind ?? null;
       const bounds: string[] = [];
       for (const [sign, text] of [['>=', range.from] as const, ['<', range.to] as const]) {
         if (text === null) continue;
@@ -244,7 +245,8 @@ class MyDriver implements RowDriver<ReadColumn> {
         values.push(bind === null ? BigInt(text) : text.replace('T', ' ').replace(/Z$/, ''));
       }
       const within = bounds.join(' AND ');
-      all.push(range.nulls ? `((${within}) OR ${quoted(range.column)} IS NULL)` : within);
+      const none = column?.isNull(quoted(column.name)) ?? `${quoted(range.column)} IS NULL`;
+      all.push(range.nulls ? `((${within}) OR ${none})` : within);
     }
     return { where: all.length > 0 ? ` WHERE ${all.join(' AND ')}` : '', values };
   }

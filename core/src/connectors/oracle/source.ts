@@ -122,10 +122,10 @@ class OraDriver implements RowDriver<ReadColumn> {
     return (found.rows ?? []).map(([column]) => column);
   }
 
-  async countNulls(column: string): Promise<number> {
+  async countNulls({ name }: ReadColumn): Promise<number> {
     const { connection, address } = await this.#db();
     const own = this.#settings.where === undefined ? '' : ` AND ${bracketed(this.#settings.where)}`;
-    const sql = `SELECT COUNT(*) FROM ${fromSql(this.#settings)} WHERE ${ident(column)} IS NULL${own}`;
+    const sql = `SELECT COUNT(*) FROM ${fromSql(this.#settings)} WHERE ${ident(name)} IS NULL${own}`;
     try {
       const found = await connection.execute<[number]>(sql);
       return Number(found.rows?.[0]?.[0] ?? 0);

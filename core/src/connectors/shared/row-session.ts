@@ -30,7 +30,7 @@ export interface RowDriver<C extends TextColumn & { nullable: boolean }> {
   /** Columns and key, without reading a row; asked once a session. */
   describe(): Promise<{ columns: C[]; primary_key: string[] }>;
   /** Rows without a value in a column. */
-  countNulls(column: string): Promise<number>;
+  countNulls(column: C): Promise<number>;
   /** Parts that together are every row, for about so many at once; left out: the system reads as one part alone. */
   parts?(columns: readonly C[], sideBySide: number): Promise<Part[]>;
   /** The rows, as the server sends them; it has to wait while nobody takes them. `part`: a condition of `parts`. */
@@ -109,8 +109,9 @@ export class RowSession<C extends TextColumn & { nullable: boolean }> implements
 
   /** Rows without a cursor are never new: after the first load they stay behind, and that is said. */
   async #warnOfNulls(name: string, columns: readonly C[]): Promise<void> {
-    if (columns.find((column) => column.name === name)?.nullable === false) return;
-    const rows = await this.#driver.countNulls(name);
+    const column = columns.find((known) => known.name === name);
+    if (!column?.nullable) return;
+    const rows = await this.#driver.countNulls(column);
     if (rows === 0) return;
     const message = `${rows} rows have no value in ${name} and are left out: only the first load takes them`;
     this.#ctx.log('warn', message, { column: name, rows });

@@ -99,10 +99,10 @@ class MsDriver implements RowDriver<ReadColumn> {
     return { columns, primary_key };
   }
 
-  async countNulls(column: string): Promise<number> {
+  async countNulls({ name }: ReadColumn): Promise<number> {
     const db = await this.#db();
     const own = this.#settings.where === undefined ? '' : ` AND ${bracketed(this.#settings.where)}`;
-    const sql = `SELECT COUNT_BIG(*) AS n FROM ${fromSql(this.#settings)} WHERE ${quoted(column)} IS NULL${own}`;
+    const sql = `SELECT COUNT_BIG(*) AS n FROM ${fromSql(this.#settings)} WHERE ${quoted(name)} IS NULL${own}`;
     const [row] = await db.rows(sql);
     return Number(row?.n ?? 0);
   }
