@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import Sqlite from 'better-sqlite3';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import type { Split } from '../src/model/component.ts';
+import type { SourceContext, Split } from '../src/model/component.ts';
 import type { Incremental } from '../src/model/job.ts';
 import type { JsonObject } from '../src/model/json.ts';
 import { registry } from '../src/runtime.ts';
@@ -32,13 +32,14 @@ async function splits(
   type: string,
   settings: JsonObject,
   incremental: Incremental = { type: 'none' },
+  log: SourceContext['log'] = () => undefined,
 ): Promise<Split[]> {
   const source = await registry.sources[type]?.load();
   const session = await source!.connect({
     projectDir: project.dir,
     settings,
     signal: new AbortController().signal,
-    log: () => undefined,
+    log,
   });
   try {
     const found: Split[] = [];
@@ -133,6 +134,45 @@ describe.skipIf(noMariaDb)(noMariaDb ?? 'mysql', () => {
     const [one, four] = await loads(`my_${name}`, `type: mysql, url: "\${env:DB}", ${what}`);
     expect(four).toEqual(one);
     expect(one?.[0]?.slice(0, 2)).toEqual([String(N), String(N)]);
+  });
+
+  it('parts are of one moment, whatever is written meanwhile', async () => {
+    const made = `CREATE TABLE acc AS SELECT id, k, 100 AS amount, pad FROM big; ALTER TABLE acc ADD PRIMARY KEY (id); ANALYZE TABLE acc`;
+    await db?.query(made);
+    const move = `START TRANSACTION; UPDATE acc SET amount = amount - 1 WHERE id % 1000 = 1;
+      UPDATE acc SET amount = amount + 1 WHERE id % 1000 = 999; COMMIT;`;
+    const yaml = job('acc', 'type: mysql, url: "${env:DB}", table: acc, partition_on: id', 4);
+    let ended = false;
+    const run = project.ok(yaml).finally(() => {
+      ended = true;
+    });
+    while (!ended) await db?.query(move.repeat(5));
+    const { logs } = await run;
+    expect(logs.filter(({ level }) => level === 'warn')).toEqual([]);
+    const [moved] = (await db?.query('SELECT count(*) AS n FROM acc WHERE amount <> 100')) ?? [];
+    expect(Number(moved?.n)).toBeGreaterThan(0);
+    expect(await project.rows(yaml, 'SELECT count(*), sum(amount) FROM acc')).toEqual([[String(N), String(N * 100)]]);
+  });
+
+  it('without a moment for all parts there is one part, and the reason is told', async () => {
+    const database = new URL(db?.url ?? '').pathname.slice(1);
+    const reader = `reader_${database.slice(-8)}`;
+    await db?.query(`CREATE USER ${reader}@'%' IDENTIFIED BY 'pw'; GRANT SELECT ON ${database}.* TO ${reader}@'%';
+      CREATE TABLE plain ENGINE=MyISAM AS SELECT * FROM big; ANALYZE TABLE plain`);
+    const url = new URL(db?.url ?? '');
+    [url.username, url.password] = [reader, 'pw'];
+    const said: string[] = [];
+    const log: SourceContext['log'] = (_level, message) => void said.push(message);
+    for (const other of [{ url: url.href }, { table: 'plain' }, { table: undefined, query: 'SELECT * FROM big' }]) {
+      const given = JSON.parse(JSON.stringify({ ...settings(), ...other })) as JsonObject;
+      expect(await splits('mysql', given, { type: 'none' }, log)).toHaveLength(1);
+    }
+    expect(said.map((message) => message.slice(message.indexOf(': ') + 2))).toEqual([
+      'the user has no right to lock it (GRANT LOCK TABLES)',
+      'tables of MyISAM have no snapshots',
+      'a query has no one table that could be locked for a moment',
+    ]);
+    await db?.query(`DROP USER ${reader}@'%'`);
   });
 
   it('divides full loads alone, whose parts nothing is concluded from', async () => {

@@ -38,11 +38,7 @@ export async function openSession(address: MyAddress, signal: AbortSignal): Prom
   const connection = await connect(address).catch((error) => {
     throw connectError(error, address);
   });
-  // A session that dies while idle tells here; the next statement fails and says so.
-  connection.on('error', () => undefined);
-  const abort = () => connection.destroy();
-  signal.addEventListener('abort', abort, { once: true });
-  const db = session(connection, address, signal, () => signal.removeEventListener('abort', abort));
+  const db = watched(connection, address, signal);
   try {
     await db.run(`SET SESSION sql_mode = ${literal(SQL_MODE)}, time_zone = '+00:00'`);
     await db.run('SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED');
@@ -53,6 +49,23 @@ export async function openSession(address: MyAddress, signal: AbortSignal): Prom
     throw error;
   }
   return db;
+}
+
+/** A session that a relay lends: another part of this run opened it, and it is as that one left it. Throws as `openSession`. */
+export async function borrowSession(path: string, address: MyAddress, signal: AbortSignal): Promise<MyDb> {
+  signal.throwIfAborted();
+  const connection = await open({ ...address, password: '' }, null, path).catch((error) => {
+    throw connectError(error, address);
+  });
+  return watched(connection, address, signal);
+}
+
+function watched(connection: Connection, address: MyAddress, signal: AbortSignal): MyDb {
+  // A session that dies while idle tells here; the next statement fails and says so.
+  connection.on('error', () => undefined);
+  const abort = () => connection.destroy();
+  signal.addEventListener('abort', abort, { once: true });
+  return session(connection, address, signal, () => signal.removeEventListener('abort', abort));
 }
 
 async function connect(address: MyAddress): Promise<Connection> {
@@ -76,10 +89,14 @@ async function connect(address: MyAddress): Promise<Connection> {
   }
 }
 
-async function open(address: MyAddress, ssl: ConnectionOptions['ssl'] | null): Promise<Connection> {
+async function open(
+  address: MyAddress,
+  ssl: ConnectionOptions['ssl'] | null,
+  path: string | null = address.host.startsWith('/') ? address.host : null,
+): Promise<Connection> {
   const mysql = await import('mysql2/promise');
   return mysql.createConnection({
-    ...(address.host.startsWith('/') ? { socketPath: address.host } : { host: address.host, port: address.port }),
+    ...(path === null ? { host: address.host, port: address.port } : { socketPath: path }),
     user: address.user,
     database: address.database,
     ...(address.password === undefined ? {} : { password: address.password }),

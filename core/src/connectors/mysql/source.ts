@@ -8,8 +8,10 @@ import { type Part, partCount, partsBetween } from '../shared/ranges.ts';
 import { type RowDriver, RowSession, type Wanted } from '../shared/row-session.ts';
 import { bracketed, tableName, tableOrQuery, tableParts } from '../shared/table-name.ts';
 import { toAddress } from './address.ts';
-import { type MyDb, openSession } from './connection.ts';
+import { borrowSession, type MyDb, openSession } from './connection.ts';
 import { isServerError, queryError } from './errors.ts';
+import { openRelay, type Relay } from './relay.ts';
+import { sameMoment } from './snapshot.ts';
 import { type ReadColumn, readColumn } from './source-types.ts';
 
 interface Settings {
@@ -100,6 +102,7 @@ class MyDriver implements RowDriver<ReadColumn> {
   readonly #ctx: SourceContext;
   readonly #settings: Settings;
   #opened: Promise<MyDb> | null = null;
+  #relay: Relay | null = null;
 
   constructor(ctx: SourceContext) {
     this.#ctx = ctx;
@@ -128,7 +131,7 @@ class MyDriver implements RowDriver<ReadColumn> {
     const { partition_on: on } = this.#settings;
     const db = await this.#db();
     const what = tableOrQuery(this.#settings);
-    const bytes = 'table' in what ? await sizeOf(db, what.table).catch(rethrow) : null;
+    const { bytes, engine } = 'table' in what ? await storedAs(db, what.table).catch(rethrow) : NOT_STORED;
     const count = partCount(bytes, sideBySide);
     const column = columns.find(({ name }) => name === on);
     if (on !== undefined && !column) throw noColumn(on, columns);
@@ -138,7 +141,29 @@ class MyDriver implements RowDriver<ReadColumn> {
     const [row] = await db.rows(this.#betweenSql(column, ends, count)).catch(rethrow);
     const found = Object.values(row ?? {}).filter((bound) => bound !== null);
     const bounds = [...new Set(found.map(String))].map((bound) => (column.bind === null ? bound : escaped(bound)));
-    return partsBetween(quoted(column.name), bounds, bytes);
+    return this.#sameMoment(partsBetween(quoted(column.name), bounds, bytes), engine, sideBySide);
+  }
+
+  /** Gives parts a session each that sees one moment; where there is none, they are read as one. */
+  async #sameMoment(parts: Part[], engine: string | null, sideBySide: number): Promise<Part[]> {
+    if (parts.length <= 1) return parts;
+    const what = tableOrQuery(this.#settings);
+    const none = (reason: string): Part[] => {
+      this.#ctx.log('warn', `${this.name} is read by one connection in spite of \`partition_on\`: ${reason}`);
+      return [{ where: null, bytes: parts.reduce((sum, part) => sum + (part.bytes ?? 0), 0) || null }];
+    };
+    if (!('table' in what)) return none('a query has no one table that could be locked for a moment');
+    if (engine !== null && !SNAPSHOTS.has(engine)) return none(`tables of ${engine} have no snapshots`);
+    const table = quoted(...tableParts(what.table, 2));
+    const found = await sameMoment(() => open(this.#ctx), table, Math.min(parts.length, sideBySide)).catch(rethrow);
+    if ('reason' in found) return none(found.reason);
+    this.#relay = await openRelay(found.sessions);
+    const { path } = this.#relay;
+    return parts.map((part) => ({ ...part, session: path }));
+  }
+
+  join(session: string): void {
+    this.#opened ??= borrowSession(session, toAddress(this.#ctx.settings), this.#ctx.signal).catch(rethrow);
   }
 
   /** One row with the values that divide low … high, null where they cannot be told. Throws `source/partition`. */
@@ -176,6 +201,7 @@ class MyDriver implements RowDriver<ReadColumn> {
   async close(): Promise<void> {
     const db = await this.#opened?.catch(() => null);
     await db?.end();
+    await this.#relay?.close();
   }
 
   /** The rows as the server sends them, which waits while nobody takes them. */
@@ -270,14 +296,18 @@ async function keyOf(db: MyDb, table: string): Promise<string[]> {
   return rows.map((row) => String(row.name));
 }
 
-/** Bytes of a table's rows as the server last counted them; null of a view. */
-async function sizeOf(db: MyDb, table: string): Promise<number | null> {
+/** Engines whose transactions see one moment. */
+const SNAPSHOTS: ReadonlySet<string> = new Set(['InnoDB', 'ROCKSDB']);
+const NOT_STORED = { bytes: null, engine: null };
+
+/** Bytes of a table's rows as the server last counted them, and who keeps them; null of a view. */
+async function storedAs(db: MyDb, table: string): Promise<{ bytes: number | null; engine: string | null }> {
   const [name = '', schema] = [...tableParts(table, 2)].reverse();
   const [row] = await db.rows(
-    `SELECT DATA_LENGTH AS n FROM information_schema.TABLES
+    `SELECT DATA_LENGTH AS n, ENGINE AS engine FROM information_schema.TABLES
      WHERE TABLE_SCHEMA = ${schema === undefined ? 'DATABASE()' : escaped(schema)} AND TABLE_NAME = ${escaped(name)}`,
   );
-  return row?.n == null ? null : Number(row.n);
+  return { bytes: row?.n == null ? null : Number(row.n), engine: row?.engine == null ? null : String(row.engine) };
 }
 
 function noColumn(name: string, columns: readonly ReadColumn[]): SluiceError {

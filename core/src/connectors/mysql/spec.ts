@@ -51,9 +51,10 @@ export const sourceSpec = defineSpec({
     'type: mysql\nhost: db.internal\ndatabase: shop\nuser: reader\npassword: ${env:SHOP_PASSWORD}\nquery: SELECT * FROM orders WHERE total > 0\n',
   ],
   notes: `Rows stream from the server as it sends them. The session is in UTC and reads only; the SQL of \`query\` and \`where\` has the usual quotes.
-With \`partition_on\`, and \`incremental: {type: none}\`, a large table or a query is read in parts by ranges of that column, as many at once as the
-job has workers. The system lends no session the snapshot of another, so that each part is of its own moment: a row that is there all the
-time comes once, where its value in that column stays. Any other load is one statement.
+With \`partition_on\`, and \`incremental: {type: none}\`, a large table is read in parts by ranges of that column, as many at once as the job
+has workers, in sessions that see one moment: \`LOCK TABLES … READ\` keeps writers out for the fraction of a second in which they begin. Where
+the user has no right to it (LOCK TABLES), a writer does not finish within 5 seconds, or rows come from a query or a table without
+transactions, one statement reads everything, and the log says why. Any other load is one statement.
 A table of another database is \`database.table\`; patterns go over the tables of the connection's database.
 
 | MySQL, MariaDB | type | |

@@ -2,6 +2,8 @@
 export interface Part {
   where: string | null;
   bytes: number | null;
+  /** Where the driver of another thread finds a session that sees what this one's would; left out: its own does. */
+  session?: string;
 }
 
 /** Below this a table is read at once. */

@@ -33,14 +33,17 @@ export interface RowDriver<C extends TextColumn & { nullable: boolean }> {
   countNulls(column: C): Promise<number>;
   /** Parts that together are every row, for about so many at once; left out: the system reads as one part alone. */
   parts?(columns: readonly C[], sideBySide: number): Promise<Part[]>;
+  /** From now on everything is asked of that session of a part. */
+  join?(session: string): void;
   /** The rows, as the server sends them; it has to wait while nobody takes them. `part`: a condition of `parts`. */
   rows(columns: readonly C[], wanted: Wanted): AsyncIterable<CsvValue[]>;
   close(): Promise<void>;
 }
 
 /**
- * A source of columns. One part is one statement, in whatever snapshot the driver's session has; several are each of their own
- * moment, so they are only for streams that load everything each time: a checkpoint would pass over what came between.
+ * A source of columns. One part is one statement, in whatever snapshot the driver's session has. Several are only for streams that
+ * load everything each time: where the driver has no session for them that sees one moment, a checkpoint would pass over what came
+ * between.
  */
 export class RowSession<C extends TextColumn & { nullable: boolean }> implements SourceSession {
   readonly transfers = 1;
@@ -69,14 +72,15 @@ export class RowSession<C extends TextColumn & { nullable: boolean }> implements
     const detail = { read: randomUUID(), shape, range: range as never, limit: request.rows ?? null };
     const alone = request.rows !== undefined || range !== null || request.incremental.type !== 'none';
     const parts = alone ? null : await this.#driver.parts?.(columns, request.parts ?? 1);
-    for (const [ordinal, { where, bytes }] of (parts ?? [{ where: null, bytes: null }]).entries()) {
-      yield { ordinal, bytes, file: null, detail: { ...detail, where } };
+    for (const [ordinal, { where, bytes, session = null }] of (parts ?? [{ where: null, bytes: null }]).entries()) {
+      yield { ordinal, bytes, file: null, detail: { ...detail, where, session } };
     }
   }
 
   async fetch(split: Split, spool: string, engine?: Engine): Promise<LocalFile> {
     if (!engine) throw new Error('columns are read with an engine');
-    const { read, shape, range, limit, where } = split.detail;
+    const { read, shape, range, limit, where, session } = split.detail;
+    if (typeof session === 'string') this.#driver.join?.(session);
     const { table, columns } = await this.#describe();
     requireShape(table, shape);
     await mkdir(spool, { recursive: true });
