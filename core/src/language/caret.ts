@@ -2,10 +2,10 @@ import type { Range } from '../model/diagnostic.ts';
 import { type Document, entryOf, type MapNode, type ScalarNode } from '../text/node.ts';
 import { parseDocument } from '../text/parse.ts';
 import { lineAt } from '../text/position.ts';
-import { reparse, reparsePart, touchedPart } from '../text/reparse.ts';
+import { reparseNear } from '../text/reparse.ts';
 import { flowState } from './flow-state.ts';
 import { leadingTo } from './prune.ts';
-import { withoutBroken, withoutBrokenPart } from './readable.ts';
+import { withoutBroken } from './readable.ts';
 import type { LanguageContext } from './types.ts';
 import { type Visit, visitsOf } from './visits.ts';
 
@@ -55,6 +55,7 @@ export function caretAt(context: LanguageContext, offset: number): Caret | null 
 
 function tryOut(context: LanguageContext, attempt: Attempt): Caret | null {
   const document = readMarked(context.document, attempt.text);
+  if (!document) return null;
   const keys: Caret['keys'] = [];
   const values: Caret['values'] = [];
   const leading = leadingTo(document, attempt.text.indexOf(MARK));
@@ -78,15 +79,19 @@ function tryOut(context: LanguageContext, attempt: Attempt): Caret | null {
   };
 }
 
-/** Reads the text with the mark, without the lines that break it; where it can, only the part that is not as it was. */
-function readMarked(previous: Document, text: string): Document {
-  const part = reparsePart(previous, text);
-  if (part) return part;
+/**
+ * Reads the text with the mark, without the lines that break it; where it can, only the part that is not as it was. Null where no
+ * reading has the mark in it.
+ */
+function readMarked(previous: Document, text: string): Document | null {
   const { file } = previous;
-  const touched = touchedPart(previous, text);
-  const mended = touched && reparsePart(previous, withoutBrokenPart(text, touched, file));
-  if (mended) return mended;
-  const document = reparse(previous, text);
+  const near = reparseNear(previous, text, (piece, kind) => {
+    const mended = withoutBroken(piece, file, kind);
+    return mended.includes(MARK) ? mended : null;
+  });
+  if (near === 'nothing') return null;
+  if (near) return near;
+  const document = parseDocument(text, file);
   return document.broken ? parseDocument(withoutBroken(text, file), file) : document;
 }
 

@@ -1,4 +1,3 @@
-import type { Range } from '../model/diagnostic.ts';
 import type { Document, Node } from '../text/node.ts';
 import { parseDocument } from '../text/parse.ts';
 
@@ -20,19 +19,13 @@ export function readable(document: Document): Document {
 
 /**
  * Blanks out the top-level blocks that are not YAML by themselves, and in them only the lines that do it where that is
- * enough. `keep`: the block that holds this offset loses lines before it is given up.
+ * enough. `kind`: what the text is a part of, the items of a list or the keys of a mapping.
  */
-export function withoutBroken(text: string, file: string): string {
+export function withoutBroken(text: string, file: string, kind: Node['kind'] = 'map'): string {
+  if (kind === 'list') return mended(text, file, 'list');
   return blocksOf(text)
     .map((block) => (isWhole(block, file) ? block : mended(block, file)))
     .join('');
-}
-
-/** The same for one part of a text, outside of which it is whole: top-level keys, or items of a list. */
-export function withoutBrokenPart(text: string, { start, end }: Range, file: string): string {
-  const part = text.slice(start, end);
-  const mendedPart = /^\s*-(?=\s)/.test(part) ? mended(part, file, 'list') : withoutBroken(part, file);
-  return text.slice(0, start) + mendedPart + text.slice(end);
 }
 
 /** Top-level blocks: a line that begins at the margin and what is indented under it. */

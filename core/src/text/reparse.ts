@@ -26,23 +26,41 @@ function wholeOf(document: Document): Document {
 }
 
 /** The same where only a part has to be read again and is without faults; else null. */
-export function reparsePart(previous: Document, text: string): Document | null {
+function reparsePart(previous: Document, text: string): Document | null {
   const whole = wholeOf(previous);
-  return whole.text === text ? whole : moved(whole, text);
+  if (whole.text === text) return whole;
+  const part = partOf(whole, text);
+  const document = part && moved(whole, text, part, exactly);
+  if (document) even.add(document);
+  return document;
 }
 
+/** What is read of a piece of a text: all of it, or what can be read of it; null where nothing in it is of use. */
+type Mend = (piece: string, kind: Node['kind']) => string | null;
+
+const exactly: Mend = (piece) => piece;
+
 /**
- * The part of a text outside of which it is as in the last whole text: one item of a list, or whole top-level keys. Null where that
- * cannot be told.
+ * What a text looks like near the place where it differs from an earlier one: only the part that the difference touches is read, an
+ * item of a list or whole keys, once as it is and then as `mend` gives it. The places of what stands behind the difference are those of
+ * the earlier text. `nothing`: `mend` has nothing to give; null: the text has to be read as a whole.
  */
-export function touchedPart(previous: Document, text: string): Range | null {
+export function reparseNear(previous: Document, text: string, mend: Mend): Document | 'nothing' | null {
   const whole = wholeOf(previous);
-  const part = partOf(whole, text);
+  const part = whole.text === text ? null : partOf(whole, text);
   if (!part) return null;
-  const { begin, oldEnd, change, root, first, single } = part;
-  const item = single ? itemOf(whole, root.entries[first]!, begin, oldEnd, change) : null;
-  if (item) return { start: item.start, end: item.end + change.delta };
-  return { start: begin, end: oldEnd + change.delta };
+  const { begin, oldEnd, change } = part;
+  const items = part.single ? itemOf(whole, part.root.entries[part.first]!, begin, oldEnd, change) : null;
+  const isItem = items && blockStarts(text, items.start, items.end + change.delta).length === 0;
+  const near = { ...part, still: true, only: isItem ? 'item' : 'keys' } as const;
+  let isGiven = true;
+  const mended: Mend = (piece, kind) => {
+    const found = mend(piece, kind);
+    isGiven = found !== null;
+    return found;
+  };
+  const found = moved(whole, text, near, exactly) ?? moved(whole, text, near, mended);
+  return found ?? (isItem || !isGiven ? 'nothing' : null);
 }
 
 /** Anchors, aliases, merges, directives and further documents reach over top-level keys. */
@@ -58,39 +76,61 @@ interface Part {
   /** Where they stand in the earlier text. */
   begin: number;
   oldEnd: number;
+  /** What stands behind the difference keeps its places: nobody asks for them. */
+  still?: boolean;
+  /** What is read again: one item of a list, or whole keys; left out: the smaller one that can be read. */
+  only?: 'item' | 'keys';
+}
+
+/** Documents of which it is known that nothing in them reaches over top-level keys, and that each key begins a line at the margin. */
+const even = new WeakSet<Document>();
+
+function isEven(document: Document, root: MapNode): boolean {
+  if (even.has(document)) return true;
+  const { text } = document;
+  if (REACHING.test(text) || !startsAt(root.entries, blockStarts(text, 0, text.length))) return false;
+  even.add(document);
+  return true;
+}
+
+/** Whether the lines that a difference touches bring in what reaches further. */
+function reaches(text: string, { from, to, delta }: Change): boolean {
+  const start = text.lastIndexOf('\n', from - 1) + 1;
+  const end = text.indexOf('\n', to + delta);
+  return REACHING.test(text.slice(start, end < 0 ? text.length : end + 1));
 }
 
 function partOf(previous: Document, text: string): Part | null {
   const root = previous.root;
-  if (!isWhole(previous) || root?.kind !== 'map' || root.flow) return null;
-  if (REACHING.test(previous.text) || REACHING.test(text)) return null;
-  const starts = blockStarts(previous.text, 0, previous.text.length);
-  if (!startsAt(root.entries, starts)) return null;
+  if (!isWhole(previous) || root?.kind !== 'map' || root.flow || !isEven(previous, root)) return null;
   const change = difference(previous.text, text);
+  if (reaches(text, change)) return null;
   // A line that begins at the margin may end what stands before it, so the key before the difference is read again as well.
-  const first = starts.findLastIndex((start) => start < change.from);
+  const { entries } = root;
+  const first = entries.findLastIndex(({ key }) => key.range.start < change.from);
   if (first < 0) return null;
-  const after = starts.findIndex((start) => start > change.to);
-  const begin = starts[first]!;
-  const oldEnd = after < 0 ? previous.text.length : starts[after]!;
-  const single = after < 0 ? first === starts.length - 1 : after === first + 1;
+  const after = entries.findIndex(({ key }) => key.range.start > change.to);
+  const begin = entries[first]!.key.range.start;
+  const oldEnd = after < 0 ? previous.text.length : entries[after]!.key.range.start;
+  const single = after < 0 ? first === entries.length - 1 : after === first + 1;
   return { root, change, first, after, single, begin, oldEnd };
 }
 
-function moved(previous: Document, text: string): Document | null {
-  const part = partOf(previous, text);
-  if (!part) return null;
-  const { root, change, first, after, single, begin, oldEnd } = part;
+function moved(previous: Document, text: string, part: Part, mend: Mend): Document | null {
+  const { root, change, first, after, begin, oldEnd, still, only } = part;
   const { delta } = change;
-  const within = single ? insideList(previous, text, root.entries[first]!, begin, oldEnd, change) : null;
+  const within = part.single && only !== 'keys' ? insideList(previous, text, part, mend) : null;
   const piece = within
     ? { entries: [within], end: within.value.range.end }
-    : wholeKeys(text.slice(begin, oldEnd + delta), previous.file, begin);
+    : only !== 'item'
+      ? wholeKeys(mend(text.slice(begin, oldEnd + delta), 'map'), previous.file, begin)
+      : null;
   if (!piece) return null;
+  const rest = after < 0 ? [] : root.entries.slice(after);
   const entries = [
     ...root.entries.slice(0, first),
     ...piece.entries,
-    ...(after < 0 ? [] : root.entries.slice(after).map((entry) => moveEntry(entry, delta))),
+    ...(still ? rest : rest.map((entry) => moveEntry(entry, delta))),
   ];
   if (new Set(entries.map((entry) => entry.key.source)).size !== entries.length) return null;
   const end = after < 0 ? piece.end : root.range.end + delta;
@@ -98,7 +138,8 @@ function moved(previous: Document, text: string): Document | null {
   return { file: previous.file, text, root: map, diagnostics: [], broken: false };
 }
 
-function wholeKeys(text: string, file: string, begin: number): { entries: Entry[]; end: number } | null {
+function wholeKeys(text: string | null, file: string, begin: number): { entries: Entry[]; end: number } | null {
+  if (text === null) return null;
   const { root, broken, diagnostics } = parseDocument(text, file);
   if (broken || diagnostics.length > 0 || root?.kind !== 'map' || root.flow) return null;
   if (!startsAt(root.entries, blockStarts(text, 0, text.length))) return null;
@@ -136,40 +177,39 @@ function fits(items: readonly Node[], places: readonly number[]): boolean {
 }
 
 /** The same within a list in block style under one key: only the items that the difference touches are read again. */
-function insideList(
-  previous: Document,
-  text: string,
-  entry: Entry,
-  begin: number,
-  oldEnd: number,
-  change: Change,
-): Entry | null {
+function insideList(previous: Document, text: string, part: Part, mend: Mend): Entry | null {
+  const { root, change, begin, oldEnd, still } = part;
+  const entry = root.entries[part.first]!;
   const touched = itemOf(previous, entry, begin, oldEnd, change);
   if (!touched) return null;
   const { list, column, first, after, start, end } = touched;
   const { delta } = change;
-  const piece = text.slice(start, end + delta);
-  const { root, broken, diagnostics } = parseDocument(piece, previous.file);
-  if (
-    broken ||
-    diagnostics.length > 0 ||
-    root?.kind !== 'list' ||
-    root.flow ||
-    blockStarts(piece, 0, piece.length).length > 0
-  )
-    return null;
-  if (root.range.start !== column || !fits(root.items, dashLines(piece, 0, piece.length, column))) return null;
+  const written = text.slice(start, end + delta);
+  if (blockStarts(written, 0, written.length).length > 0) return null;
+  const piece = mend(written, 'list');
+  const read = piece === null ? null : itemsIn(piece, previous.file, column);
+  if (!read) return null;
   const place = (i: number): string => pointer(list.path, i);
-  const added = root.items.length - ((after < 0 ? list.items.length : after) - first);
+  const added = read.items.length - ((after < 0 ? list.items.length : after) - first);
+  const rest = after < 0 ? [] : list.items.slice(after);
   const items = [
     ...list.items.slice(0, first),
-    ...root.items.map((item, i) => moveNode(item, start, [pointer('', i), place(first + i)])),
-    ...(after < 0
-      ? []
-      : list.items.slice(after).map((item, i) => moveNode(item, delta, [place(after + i), place(after + i + added)]))),
+    ...read.items.map((item, i) => moveNode(item, start, [pointer('', i), place(first + i)])),
+    ...(still
+      ? rest
+      : rest.map((item, i) =>
+          moveNode(item, delta, added === 0 ? undefined : [place(after + i), place(after + i + added)]),
+        )),
   ];
-  const range = { start: list.range.start, end: after < 0 ? start + root.range.end : list.range.end + delta };
+  const range = { start: list.range.start, end: after < 0 ? start + read.range.end : list.range.end + delta };
   return { ...entry, value: { ...list, range, items } };
+}
+
+/** The list that a piece of a text is, where it is nothing else. */
+function itemsIn(piece: string, file: string, column: number): ListNode | null {
+  const { root, broken, diagnostics } = parseDocument(piece, file);
+  if (broken || diagnostics.length > 0 || root?.kind !== 'list' || root.flow || root.range.start !== column) return null;
+  return fits(root.items, dashLines(piece, 0, piece.length, column)) ? root : null;
 }
 
 /** Offsets of the lines whose dash stands at a column. */
