@@ -36,10 +36,12 @@ export interface ClientAbilities {
   /** It indents further lines of an insertion by itself where it is asked to. */
   adjustsIndentation: boolean;
   markdown: boolean;
+  /** It asks for the documentation of an item of a completion when somebody reads it. */
+  resolvesDocumentation: boolean;
 }
 
-export function rangeOf(document: Document, { start, end }: CoreRange): Range {
-  return { start: positionAt(document, start), end: positionAt(document, end) };
+export function rangeOf(owner: { text: string }, { start, end }: CoreRange): Range {
+  return { start: positionAt(owner, start), end: positionAt(owner, end) };
 }
 
 export function offsetOf(document: Document, position: Position): number {
@@ -93,19 +95,18 @@ const COMPLETION_KINDS: Readonly<Record<Completion['kind'], CompletionItemKind>>
 export function completionOf(
   item: Completion,
   index: number,
-  document: Document,
+  owner: { text: string },
   abilities: ClientAbilities,
 ): CompletionItem {
-  const range = rangeOf(document, item.range);
+  const range = rangeOf(owner, item.range);
   const text = abilities.snippets ? item.insert : plainSnippet(item.insert);
   const isSnippet = abilities.snippets && item.insert !== plainSnippet(item.insert);
-  const newText =
-    abilities.adjustsIndentation || abilities.snippets ? text : indented(text, document, item.range.start);
+  const newText = abilities.adjustsIndentation || abilities.snippets ? text : indented(text, owner, item.range.start);
   return {
     label: item.label,
     kind: COMPLETION_KINDS[item.kind],
     ...(item.detail ? { detail: item.detail } : {}),
-    ...(item.documentation ? { documentation: markup(item.documentation, abilities) } : {}),
+    ...(abilities.resolvesDocumentation ? { data: index } : documentationOf(item, abilities)),
     insertTextFormat:
       abilities.snippets && (isSnippet || item.insert.includes('\\'))
         ? InsertTextFormat.Snippet
@@ -119,10 +120,16 @@ export function completionOf(
   };
 }
 
-function indented(text: string, document: Document, offset: number): string {
-  const { line } = positionAt(document, offset);
-  const start = offsetAt(document, { line, character: 0 });
-  const lead = /^[ \t]*/.exec(document.text.slice(start, offset))?.[0] ?? '';
+/** What an item of a completion is, in words. */
+export function documentationOf(item: Completion, abilities: ClientAbilities): Pick<CompletionItem, 'documentation'> {
+  const text = item.documentation?.() ?? '';
+  return text === '' ? {} : { documentation: markup(text, abilities) };
+}
+
+function indented(text: string, owner: { text: string }, offset: number): string {
+  const { line } = positionAt(owner, offset);
+  const start = offsetAt(owner, { line, character: 0 });
+  const lead = /^[ \t]*/.exec(owner.text.slice(start, offset))?.[0] ?? '';
   return text.replaceAll('\n', `\n${lead}`);
 }
 

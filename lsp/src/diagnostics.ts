@@ -24,8 +24,7 @@ export class Pusher {
     this.#waiting.add(files);
     if (this.#planned) return;
     this.#planned = true;
-    // Edits that have arrived already are taken in first.
-    setImmediate(() => this.#flush());
+    void others().then(() => this.#flush());
   }
 
   /** Files changed outside of the editor. */
@@ -68,6 +67,11 @@ export class Pusher {
   }
 }
 
+/** Lets what has arrived already go first: whoever types waits for completion, and findings of a text that has changed are of no use. */
+async function others(): Promise<void> {
+  for (let turn = 0; turn < 3; turn++) await new Promise((done) => setImmediate(done));
+}
+
 /** Answers a client that asks for findings. */
 export function answerDiagnostics(server: Server): void {
   const { connection, workspace } = server;
@@ -75,6 +79,7 @@ export function answerDiagnostics(server: Server): void {
   connection.languages.diagnostics.on(
     async ({ textDocument: { uri }, previousResultId }): Promise<DocumentDiagnosticReport> => {
       await server.ready(uri);
+      await others();
       const opened = workspace.find(uri);
       const document = opened?.files.document(opened.file);
       if (!opened || !document) return { kind: DocumentDiagnosticReportKind.Full, items: [] };

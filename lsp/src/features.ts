@@ -1,4 +1,5 @@
 import {
+  type Completion,
   type Location as CoreLocation,
   codeActions,
   codeLenses,
@@ -11,6 +12,7 @@ import {
   hover,
   inlayHints,
   type LanguageContext,
+  offsetAt,
   positionAt,
   prepareRename,
   references,
@@ -29,6 +31,7 @@ import {
   actionOf,
   completionOf,
   coreRange,
+  documentationOf,
   markup,
   offsetOf,
   rangeOf,
@@ -85,15 +88,29 @@ function at({ context }: Asked, position: Position): number {
   return offsetOf(context.document, position);
 }
 
+/** Completion, and the documentation of one of the items that were given last. */
+function answerCompletion(server: Server): void {
+  const { connection, workspace } = server;
+  let given: readonly Completion[] = [];
+  connection.onCompletion(async ({ textDocument: { uri }, position }) => {
+    await server.ready(uri);
+    const opened = workspace.find(uri);
+    const typed = opened?.files.typed(opened.file);
+    if (!typed) return null;
+    const { context, owner } = typed;
+    const { items, whole } = await complete(context, offsetAt(owner, position), owner.text);
+    given = items;
+    return { isIncomplete: !whole, items: items.map((item, i) => completionOf(item, i, owner, server.abilities)) };
+  });
+  connection.onCompletionResolve((item) => {
+    const found = given[Number(item.data)];
+    return found?.label === item.label ? { ...item, ...documentationOf(found, server.abilities) } : item;
+  });
+}
+
 function answerTyping(server: Server): void {
   const { connection, workspace } = server;
-  connection.onCompletion(
-    about(server, async (asked, { position }) => {
-      const { document } = asked.context;
-      const { items, whole } = await complete(asked.context, at(asked, position));
-      return { isIncomplete: !whole, items: items.map((item, i) => completionOf(item, i, document, server.abilities)) };
-    }),
-  );
+  answerCompletion(server);
   connection.onHover(
     about(server, (asked, { position }) => {
       const found = hover(asked.context, at(asked, position));

@@ -22,10 +22,8 @@ const BATCH = 32;
 
 const pause = (): Promise<void> => new Promise((done) => setImmediate(done));
 
-function isSubset(names: ReadonlySet<string>, of: ReadonlySet<string>): boolean {
-  for (const name of names) if (!of.has(name)) return false;
-  return true;
-}
+/** A reading of a text that is more characters behind may lack what matters. */
+const MOST_AHEAD = 200;
 
 interface OpenText {
   text: string;
@@ -53,7 +51,10 @@ export class ProjectFiles {
   #patterns: readonly string[] = [];
   #records = new Map<string, ColumnRecord>();
   #project: Project | null = null;
-  #named: { patterns: readonly string[]; of: ReadonlySet<string>; files: readonly string[] } | null = null;
+  /** The last project of which nothing but texts of open jobs differs from now. */
+  #lately: Project | null = null;
+  /** Job files by name, sorted, as they were when they were last put together; null once there are others. */
+  #jobs: { files: readonly string[]; documents: readonly Document[] } | null = null;
   #host: LanguageHost | null = null;
   #listed = false;
   /** The scope in which every job was looked at. */
@@ -87,6 +88,7 @@ export class ProjectFiles {
       const texts = await readTexts(this.dir, files.slice(at, at + BATCH));
       for (const [file, job] of texts) {
         if (!this.#disk.has(file)) this.#disk.set(file, parseDocument(job, file));
+        this.#jobs = null;
         await pause();
       }
     }
@@ -137,6 +139,12 @@ export class ProjectFiles {
     const open = this.#open.get(file);
     const earlier = open ? (open.document ?? open.earlier) : (this.#disk.get(file) ?? null);
     this.#open.set(file, { text, document: null, earlier });
+    if (open && file !== CONFIG) {
+      this.#lately = this.#project ?? this.#lately;
+      this.#project = null;
+      this.revision++;
+      return;
+    }
     if (file === CONFIG && this.#follow()) void this.#relist();
     this.#changed();
   }
@@ -192,13 +200,15 @@ export class ProjectFiles {
   #changed(): void {
     this.revision++;
     this.#project = null;
+    this.#lately = null;
+    this.#jobs = null;
   }
 
   /** The project of now. The same object as long as nothing changes, so that answers can be remembered by it. */
   get project(): Project {
     if (!this.#project) {
       const config = this.document(CONFIG);
-      const jobs = this.#jobFiles().flatMap((file) => this.document(file) ?? []);
+      const jobs = this.#jobDocuments();
       const made = createProject({ config: this.lone ? null : config, jobs, partial: true });
       const isWhole = this.lone || (this.#listed && this.#analysed === made.scope());
       this.#project = isWhole ? createProject({ ...made.files, partial: false }) : made;
@@ -207,15 +217,22 @@ export class ProjectFiles {
     return this.#project;
   }
 
-  /** Names of the job files, sorted; remembered, since most edits change no name. */
-  #jobFiles(): readonly string[] {
-    const names = new Set([...this.#disk.keys(), ...this.#open.keys()]);
-    const last = this.#named;
-    const same = last?.patterns === this.#patterns && last.of.size === names.size && isSubset(names, last.of);
-    if (same) return last.files;
-    const files = [...names].filter((file) => file !== CONFIG && this.owns(file)).sort();
-    this.#named = { patterns: this.#patterns, of: names, files };
-    return files;
+  /** The job files in the order of their names; what most edits change is one of them. */
+  #jobDocuments(): readonly Document[] {
+    if (!this.#jobs) {
+      const names = new Set([...this.#disk.keys(), ...this.#open.keys()]);
+      const files = [...names].filter((file) => file !== CONFIG && this.owns(file)).sort();
+      this.#jobs = { files, documents: files.map((file) => this.document(file)!) };
+      return this.#jobs.documents;
+    }
+    const { files } = this.#jobs;
+    const documents = [...this.#jobs.documents];
+    for (const file of this.#open.keys()) {
+      const at = files.indexOf(file);
+      if (at >= 0) documents[at] = this.document(file)!;
+    }
+    this.#jobs = { files, documents };
+    return documents;
   }
 
   /** A file of the project, as it is open or else on disk. */
@@ -225,6 +242,21 @@ export class ProjectFiles {
     // Several edits may have come since anybody asked: only the last text is read.
     open.document ??= open.earlier ? reparse(open.earlier, open.text) : parseDocument(open.text, file);
     return open.document;
+  }
+
+  /**
+   * What completion needs of a file: its text of now, and the last reading of it where that is near, so that nobody who types waits
+   * until all of it is read and looked through.
+   */
+  typed(file: string): { context: LanguageContext; owner: { text: string } } | null {
+    const open = this.#open.get(file);
+    const known = open?.document ? null : open?.earlier;
+    const isNear = known && Math.abs(known.text.length - open!.text.length) <= MOST_AHEAD;
+    const project = this.#project ?? this.#lately;
+    if (open && isNear && project && file !== CONFIG)
+      return { context: { document: known, project, scope: project.scope(), host: this.host }, owner: open };
+    const document = this.document(file);
+    return document && { context: this.context(document), owner: document };
   }
 
   openFiles(): string[] {

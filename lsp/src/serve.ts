@@ -34,7 +34,7 @@ export function serve(connection: Connection, own: { columnsWorker?: readonly st
   const server: Server = {
     connection,
     workspace: new Workspace(),
-    abilities: { snippets: false, adjustsIndentation: false, markdown: true },
+    abilities: { snippets: false, adjustsIndentation: false, markdown: true, resolvesDocumentation: false },
     pulls: false,
     refreshes: false,
     refreshesLenses: false,
@@ -85,6 +85,7 @@ function initialize(server: Server, params: InitializeParams): InitializeResult 
     snippets: item?.snippetSupport === true,
     adjustsIndentation: item?.insertTextModeSupport?.valueSet.includes(2) === true,
     markdown: hoverFormat === undefined || hoverFormat.includes('markdown'),
+    resolvesDocumentation: item?.resolveSupport?.properties.includes('documentation') === true,
   };
   server.pulls = capabilities.textDocument?.diagnostic !== undefined;
   server.refreshesLenses = capabilities.workspace?.codeLens?.refreshSupport === true;
@@ -97,7 +98,10 @@ function initialize(server: Server, params: InitializeParams): InitializeResult 
     capabilities: {
       positionEncoding: 'utf-16',
       textDocumentSync: { openClose: true, change: TextDocumentSyncKind.Incremental, save: false },
-      completionProvider: { triggerCharacters: [' ', ':', '-', '$', '{', '[', ',', '/', '"', '.'] },
+      completionProvider: {
+        resolveProvider: server.abilities.resolvesDocumentation,
+        triggerCharacters: [' ', ':', '-', '$', '{', '[', ',', '/', '"', '.'],
+      },
       hoverProvider: true,
       definitionProvider: true,
       referencesProvider: true,

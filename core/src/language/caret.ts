@@ -14,6 +14,8 @@ export const MARK = 'zzcaretzz';
 
 /** What may be written at the caret. */
 export interface Caret {
+  /** The text without the mark. */
+  text: string;
   /** The text with the mark in it, readable. */
   document: Document;
   /** What a completion replaces. */
@@ -45,15 +47,15 @@ interface Attempt {
 }
 
 /** Finds out what the caret stands in; null where nothing can be completed: in a comment, or beyond repair. */
-export function caretAt(context: LanguageContext, offset: number): Caret | null {
-  for (const attempt of attempts(context.document.text, offset)) {
-    const found = tryOut(context, attempt);
+export function caretAt(context: LanguageContext, text: string, offset: number): Caret | null {
+  for (const attempt of attempts(text, offset)) {
+    const found = tryOut(context, text, attempt);
     if (found) return found;
   }
   return null;
 }
 
-function tryOut(context: LanguageContext, attempt: Attempt): Caret | null {
+function tryOut(context: LanguageContext, text: string, attempt: Attempt): Caret | null {
   const document = readMarked(context.document, attempt.text);
   if (!document) return null;
   const keys: Caret['keys'] = [];
@@ -66,6 +68,7 @@ function tryOut(context: LanguageContext, attempt: Attempt): Caret | null {
   if (keys.length === 0 && values.length === 0) return null;
   const style = values[0]?.node.style;
   return {
+    text,
     document,
     range: attempt.range,
     typed: attempt.typed,

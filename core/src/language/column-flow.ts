@@ -16,7 +16,7 @@ export interface ColumnFact {
 }
 
 export interface ColumnFacts {
-  columns: ColumnFact[];
+  columns: readonly ColumnFact[];
   /** Every column is in the list: a name that is not in it does not exist at this point. */
   whole: boolean;
 }
@@ -29,33 +29,76 @@ export function recordOf(stream: StreamView, view: JobView, host: LanguageHost):
   return host.columns?.(recordKeys(stream.node, view.scope)) ?? null;
 }
 
-/** The columns at a point of a stream: those of its record and those that the file names. */
+/** What was worked out of a stream so far, each part when it was first asked for. */
+interface Walk {
+  record: ColumnRecord | null;
+  source: ColumnFacts | null;
+  /** After `columns`, and after each step. */
+  after: ColumnFacts[];
+  end: ColumnFacts | null;
+}
+
+const walks = new WeakMap<StreamView, Walk>();
+
+/** The columns at a point of a stream: those of its record and those that the file names. Remembered; not to be written into. */
 export function columnsAt(stream: StreamView, record: ColumnRecord | null, point: ColumnPoint): ColumnFacts {
+  let walk = walks.get(stream);
+  if (walk?.record !== record || !walk) {
+    walk = { record, source: null, after: [], end: null };
+    walks.set(stream, walk);
+  }
   const rules = itemsOf(stream.node, 'columns').filter((node) => node.kind === 'map') as MapNode[];
-  if (point === 'source') return { columns: sourceColumns(rules, record), whole: record !== null };
-  let facts = afterColumns(rules, record);
+  if (point === 'source') {
+    walk.source ??= { columns: sourceColumns(rules, record), whole: record !== null };
+    return walk.source;
+  }
   const steps = itemsOf(stream.node, 'transform');
-  const bound = record && record.steps_hash === stepsHash(stream.node) ? record.steps : [];
-  const end = point === 'columns' ? 0 : point === 'end' ? steps.length : Math.min(point.before, steps.length);
-  for (let i = 0; i < end; i++) facts = afterStep(steps[i]!, facts, bound[i] ?? null);
-  if (point === 'end') addDerived(rules, facts);
-  return facts;
+  if (point === 'end') {
+    walk.end ??= withDerived(rules, after(walk, stream, rules, steps, steps.length));
+    return walk.end;
+  }
+  return after(walk, stream, rules, steps, point === 'columns' ? 0 : Math.min(point.before, steps.length));
+}
+
+function after(
+  walk: Walk,
+  stream: StreamView,
+  rules: readonly MapNode[],
+  steps: readonly Node[],
+  count: number,
+): ColumnFacts {
+  const { record, after: known } = walk;
+  known[0] ??= afterColumns(rules, record);
+  const bound = known.length <= count && record?.steps_hash === stepsHash(stream.node) ? (record?.steps ?? []) : [];
+  while (known.length <= count) {
+    const i = known.length - 1;
+    known.push(afterStep(steps[i]!, known[i]!, bound[i] ?? null));
+  }
+  return known[count]!;
 }
 
 function sourceColumns(rules: readonly MapNode[], record: ColumnRecord | null): ColumnFact[] {
   const columns = (record?.columns ?? []).map((column) => fact(column, 'source', column.name));
+  const known = new Set(columns.map(({ name }) => name.toLowerCase()));
   for (const rule of rules) {
     const from = sourceName(rule);
-    if (from !== null && !find(columns, from)) columns.push({ ...declared(rule, from), name: from });
+    if (from === null || known.has(from.toLowerCase())) continue;
+    known.add(from.toLowerCase());
+    columns.push({ ...declared(rule, from), name: from });
   }
   return columns;
 }
 
 function afterColumns(rules: readonly MapNode[], record: ColumnRecord | null): ColumnFacts {
   const columns: ColumnFact[] = [];
+  const bySource = new Map<string, MapNode>();
+  for (const rule of record ? rules : []) {
+    const from = sourceName(rule)?.toLowerCase();
+    if (from !== undefined && !bySource.has(from)) bySource.set(from, rule);
+  }
   const taken = new Set<MapNode>();
   for (const column of record?.columns ?? []) {
-    const rule = rules.find((candidate) => same(sourceName(candidate), column.name));
+    const rule = bySource.get(column.name.toLowerCase());
     if (rule) taken.add(rule);
     const known = fact(column, 'source', column.name);
     columns.push(rule ? { ...known, ...given(declared(rule, column.name)) } : known);
@@ -93,13 +136,17 @@ function afterStep(item: Node, before: ColumnFacts, bound: readonly RecordedColu
   return { ...before, columns: [...before.columns, ...added] };
 }
 
-function addDerived(rules: readonly MapNode[], facts: ColumnFacts): void {
-  for (const rule of rules.filter(isDerived)) {
-    const name = textOf(rule, 'name');
-    const found = name === undefined ? undefined : find(facts.columns, name);
-    if (found) Object.assign(found, given(declared(rule, null)));
-    else if (name !== undefined) facts.columns.push(declared(rule, null));
+function withDerived(rules: readonly MapNode[], facts: ColumnFacts): ColumnFacts {
+  const derived = rules.filter((rule) => isDerived(rule) && textOf(rule, 'name') !== undefined);
+  if (derived.length === 0) return facts;
+  const columns = [...facts.columns];
+  for (const rule of derived) {
+    const own = declared(rule, null);
+    const found = find(facts.columns, own.name);
+    if (found) columns[columns.indexOf(found)] = { ...found, ...given(own) };
+    else columns.push(own);
   }
+  return { ...facts, columns };
 }
 
 function fact(column: RecordedColumn, origin: ColumnFact['origin'], from: string | null): ColumnFact {
@@ -137,8 +184,25 @@ function same(a: string | null, b: string): boolean {
   return a !== null && a.toLowerCase() === b.toLowerCase();
 }
 
+interface Names {
+  exact: ReadonlyMap<string, ColumnFact>;
+  folded: ReadonlyMap<string, ColumnFact>;
+}
+
+const names = new WeakMap<readonly ColumnFact[], Names>();
+
+/** The column of a name, as it is written or else in other letters. */
 export function find(columns: readonly ColumnFact[], name: string): ColumnFact | undefined {
-  return columns.find((column) => column.name === name) ?? columns.find((column) => same(column.name, name));
+  let known = names.get(columns);
+  if (!known) {
+    const backwards = columns.toReversed();
+    known = {
+      exact: new Map(backwards.map((column) => [column.name, column])),
+      folded: new Map(backwards.map((column) => [column.name.toLowerCase(), column])),
+    };
+    names.set(columns, known);
+  }
+  return known.exact.get(name) ?? known.folded.get(name.toLowerCase());
 }
 
 /** A column's type and nulls in one line. */

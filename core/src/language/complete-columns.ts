@@ -1,5 +1,6 @@
 import type { Schema } from '../spec/schema.ts';
 import { itemsOf, type ScalarNode, textOf } from '../text/node.ts';
+import { lastWhole } from '../text/reparse.ts';
 import type { Caret } from './caret.ts';
 import { MARK } from './caret.ts';
 import { type ColumnFact, columnsAt, factText, pointOf, recordOf } from './column-flow.ts';
@@ -7,26 +8,34 @@ import { snippetText, yamlText } from './snippets.ts';
 import type { Completion, LanguageContext } from './types.ts';
 import { nodeOf, pathParts } from './visits.ts';
 
-/** Columns that a place of the caret's document speaks of, and the names that stand beside it already. */
+/** Columns that a place of the caret's document speaks of. */
 export function columnsFor(
   context: LanguageContext,
   caret: Caret,
   path: string,
   kind: string | undefined,
-): { columns: ColumnFact[]; taken: ReadonlySet<string> } {
+): readonly ColumnFact[] {
   const parts = pathParts(path);
   const { stream: index, point } = pointOf(parts, kind);
-  // The file as it is was looked at for its findings already; with the mark in it only where that does not do.
-  const documents = context.document.broken ? [caret.document] : [context.document, caret.document];
-  for (const document of documents) {
+  // What was looked at for its findings already is taken as it is; the text with the mark in it only where that does not do.
+  const known = lastWhole(context.document);
+  const isNear = Math.abs(known.text.length - caret.text.length) <= MOST_AHEAD;
+  for (const document of isNear ? [known, caret.document] : [caret.document]) {
     const view = context.project.view(document, context.scope);
     const stream = index === null ? view.streams[0] : view.streams[index];
     if (!stream) continue;
-    const record = recordOf(withoutMark(stream), view, context.host);
-    const columns = columnsAt(stream, record, point).columns.filter(({ name }) => name !== '' && !name.includes(MARK));
-    if (columns.length > 0) return { columns, taken: listedBeside(caret, parts, kind) };
+    const own = document === known ? stream : withoutMark(stream);
+    const { columns } = columnsAt(own, recordOf(own, view, context.host), point);
+    if (columns.length > 0 || known.text === caret.text) return columns.filter(({ name }) => isName(name));
   }
-  return { columns: [], taken: new Set() };
+  return [];
+}
+
+/** A reading that is more characters behind may lack what matters at the caret. */
+const MOST_AHEAD = 200;
+
+function isName(name: string): boolean {
+  return name !== '' && !name.includes(MARK);
 }
 
 /** The record is that of the stream without what is being written: an entry of `columns` that is just begun changes no key. */
@@ -61,16 +70,20 @@ export function completeColumns(
 ): Completion[] {
   const kind = schema['x-kind'];
   if (kind !== 'column' && kind !== 'source-column' && kind !== 'new-column') return [];
-  const { columns, taken } = columnsFor(context, caret, node.path, kind);
+  const columns = columnsFor(context, caret, node.path, kind);
+  const taken = columns.length > 0 ? listedBeside(caret, pathParts(node.path), kind) : new Set();
+  // What is being written is a column of the text already, which is no news.
+  const isBegun = ({ name, origin }: ColumnFact): boolean =>
+    kind !== 'column' && origin !== 'source' && caret.typed.startsWith(name);
   return columns
-    .filter((column) => !taken.has(column.name))
+    .filter((column) => !taken.has(column.name) && !isBegun(column))
     .map((column): Completion => {
       const plain = caret.quote ? column.name : yamlText(column.name);
       return {
         label: column.name,
         kind: 'column',
         detail: column.type ?? '',
-        documentation: factText(column),
+        documentation: () => factText(column),
         insert: snippetText(plain),
         range: caret.range,
       };

@@ -6,10 +6,10 @@ import { lineAt } from '../text/position.ts';
 import type { Caret } from './caret.ts';
 import { docsOf, typeWords } from './docs.ts';
 import { SnippetWriter, snippetText } from './snippets.ts';
-import type { Completion, LanguageContext } from './types.ts';
+import type { Completion } from './types.ts';
 
 /** Keys of the mapping that the caret is in: those that are missing first, then in the language's own order. */
-export function completeKeys(context: LanguageContext, caret: Caret): Completion[] {
+export function completeKeys(caret: Caret): Completion[] {
   const keys = new Map<string, { schema: Schema; required: boolean }>();
   let own: ReadonlySet<string> = new Set();
   for (const { node, schema } of caret.keys) {
@@ -20,7 +20,7 @@ export function completeKeys(context: LanguageContext, caret: Caret): Completion
   }
   const known = [...keys].filter(([key]) => !own.has(key));
   known.sort(([, a], [, b]) => Number(b.required) - Number(a.required));
-  return known.map(([key, { schema, required }]) => keyItem(context, caret, key, schema, required));
+  return known.map(([key, { schema, required }]) => keyItem(caret, key, schema, required));
 }
 
 function keysOf(node: MapNode, schema: Schema): [string, { schema: Schema; required: boolean }][] {
@@ -48,8 +48,8 @@ function common(variants: readonly Schema[]): [string, { schema: Schema; require
   );
 }
 
-function keyItem(context: LanguageContext, caret: Caret, key: string, schema: Schema, required: boolean): Completion {
-  const { text } = context.document;
+function keyItem(caret: Caret, key: string, schema: Schema, required: boolean): Completion {
+  const { text } = caret;
   const line = lineAt(text, caret.range.start);
   const lead = /^\s*/.exec(text.slice(line.start, caret.range.start))?.[0].length ?? 0;
   const indent = caret.range.start - line.start - lead;
@@ -59,7 +59,7 @@ function keyItem(context: LanguageContext, caret: Caret, key: string, schema: Sc
     label: key,
     kind: 'key',
     detail: required ? `required · ${typeWords(schema)}` : typeWords(schema),
-    documentation: docsOf(key, schema, { required }),
+    documentation: () => docsOf(key, schema, { required }),
     insert: bodyOf(caret, key, schema, indent),
     range: caret.range,
     ...moved,

@@ -7,14 +7,14 @@ import type { Completion, LanguageContext } from './types.ts';
 export function completeReference(context: LanguageContext, caret: Caret): Completion[] | null {
   const typed = /(^|[^$])(\$\{[^}\s]*)$/.exec(caret.typed)?.[2];
   if (typed === undefined) return null;
-  const { text } = context.document;
+  const { text } = caret;
   const end = caret.range.start + caret.typed.length;
   const closed = /^[\w:./-]*\}/.exec(text.slice(end))?.[0].length ?? 0;
   const range = { start: end - typed.length, end: end + closed };
   const item = (label: string, documentation: string, insert = snippetText(label)): Completion => ({
     label,
     kind: 'variable',
-    documentation,
+    documentation: () => documentation,
     insert,
     range,
   });

@@ -40,19 +40,19 @@ const FUNCTIONS: Readonly<Record<string, string>> = {
 export function completeSql(context: LanguageContext, caret: Caret, node: ScalarNode, schema: Schema): Completion[] {
   const kind = schema['x-kind'];
   if (kind !== 'sql-expression' && kind !== 'sql-query' && kind !== 'sql-order') return [];
-  const { text } = context.document;
+  const { text } = caret;
   const typed = /(?:"[^"]*|[A-Za-z_]\w*)?$/.exec(caret.typed)?.[0] ?? '';
   if (inText(caret, node)) return [];
   const end = caret.range.start + caret.typed.length;
   const after = /^\w*"?/.exec(text.slice(end))?.[0].length ?? 0;
   const range = { start: end - typed.length, end: typed.startsWith('"') || !caret.typed ? end : end + after };
-  const { columns } = columnsFor(context, caret, node.path, kind);
+  const columns = columnsFor(context, caret, node.path, kind);
   const items = columns.map(
     (column): Completion => ({
       label: column.name,
       kind: 'column',
       detail: column.type ?? '',
-      documentation: factText(column),
+      documentation: () => factText(column),
       insert: snippetText(sqlName(column.name, caret)),
       range,
       ...(typed.startsWith('"') ? { filter: `"${column.name}"` } : {}),
@@ -63,7 +63,13 @@ export function completeSql(context: LanguageContext, caret: Caret, node: Scalar
   if (kind === 'sql-query')
     items.push(plain('select ', range), plain('from input', range), plain('where ', range), plain('group by ', range));
   for (const [insert, documentation] of Object.entries(FUNCTIONS))
-    items.push({ label: insert.slice(0, insert.indexOf('(')), kind: 'function', documentation, insert, range });
+    items.push({
+      label: insert.slice(0, insert.indexOf('(')),
+      kind: 'function',
+      documentation: () => documentation,
+      insert,
+      range,
+    });
   return [...items, ...WORDS.map((word) => plain(word, range))];
 }
 

@@ -35,7 +35,7 @@ function value(caret: Caret, text: string, more: Partial<Completion> = {}): Comp
 
 function unionItems(caret: Caret, schema: Schema): Completion[] {
   return Object.entries(schema['x-union']!.of).map(([type, variant]) =>
-    value(caret, type, { kind: 'type', detail: variant.title ?? '', documentation: variant.description ?? '' }),
+    value(caret, type, { kind: 'type', detail: variant.title ?? '', documentation: () => variant.description ?? '' }),
   );
 }
 
@@ -44,7 +44,7 @@ function stepItems(caret: Caret, schema: Schema): Completion[] {
     label: type,
     kind: 'key',
     detail: inner.title ?? '',
-    documentation: inner.description ?? '',
+    documentation: () => inner.description ?? '',
     insert: new SnippetWriter().entry(type, inner, 2),
     range: caret.range,
   }));
@@ -55,7 +55,7 @@ function enumItems(caret: Caret, schema: Schema): Completion[] {
     value(caret, String(word), {
       insert: caret.quote || typeof word === 'string' ? value(caret, String(word)).insert : String(word),
       detail: word === schema.default ? 'default' : '',
-      documentation: schema['x-enum-text']?.[i] ?? '',
+      documentation: () => schema['x-enum-text']?.[i] ?? '',
     }),
   );
 }
@@ -167,8 +167,7 @@ function typeItems(context: LanguageContext, caret: Caret, node: ScalarNode): Co
   const parts = pathParts(node.path);
   const rule = nodeOf(caret.document.root, parts.slice(0, -1));
   const source = textOf(rule, 'from') ?? textOf(rule, 'name');
-  const found =
-    source === undefined ? undefined : find(columnsFor(context, caret, node.path, 'source-column').columns, source);
+  const found = source === undefined ? undefined : find(columnsFor(context, caret, node.path, 'source-column'), source);
   const first = found?.type ? [found.type] : [];
   const plain = SCALAR_KINDS.filter((kind) => !first.includes(kind));
   const own = first.map((type) => typeItem(caret, type, { detail: 'as found in the source', preselect: true }));

@@ -14,13 +14,15 @@ const MOST_ITEMS = 500;
 /**
  * What may be written at an offset: keys with their bodies, values, names of the project, columns of the source, references,
  * paths. Works on half-written files: what belongs at the caret is asked of the same walk that finds faults, over the text with a
- * mark in the caret's place. `whole` is false where more would come with more typed.
+ * mark in the caret's place. `whole` is false where more would come with more typed. `text`: what the file says now, where
+ * `context.document` is an earlier reading that differs by little: then nobody waits until all of it is read.
  */
 export async function complete(
   context: LanguageContext,
   offset: number,
+  text: string = context.document.text,
 ): Promise<{ items: Completion[]; whole: boolean }> {
-  const caret = caretAt(context, offset);
+  const caret = caretAt(context, text, offset);
   if (!caret) return { items: [], whole: true };
   const items = await itemsAt(context, caret);
   const matching = narrowed(items, caret.typed);
@@ -30,7 +32,7 @@ export async function complete(
 async function itemsAt(context: LanguageContext, caret: Caret): Promise<Completion[]> {
   const reference = completeReference(context, caret);
   if (reference) return reference;
-  if (caret.keys.some(({ schema }) => takesKeys(schema))) return completeKeys(context, caret);
+  if (caret.keys.some(({ schema }) => takesKeys(schema))) return completeKeys(caret);
   const items: Completion[] = [];
   for (const { node, schema } of placesOf(caret)) {
     items.push(...completeSql(context, caret, node, schema));

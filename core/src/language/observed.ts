@@ -27,19 +27,20 @@ export function observe(context: LanguageContext, found: readonly Diagnostic[]):
     const streams = index === null ? view.streams : view.streams.slice(index, index + 1);
     const facts = streams.map((stream) => {
       const record = records[view.streams.indexOf(stream)] ?? null;
-      return point === 'source' && record
-        ? {
-            columns: columnsAt(stream, record, 'source').columns.filter((fact) => fact.origin === 'source'),
-            whole: true,
-          }
-        : columnsAt(stream, record, point);
+      const isOfSource = point === 'source' && record !== null;
+      const { columns, whole } = columnsAt(stream, record, point);
+      const has = (name: string): boolean => {
+        const fact = find(columns, name);
+        return fact !== undefined && (!isOfSource || fact.origin === 'source');
+      };
+      return { columns, whole, has };
     });
-    if (facts.length === 0 || facts.some(({ columns, whole }) => !whole || find(columns, symbol.name))) continue;
+    if (facts.length === 0 || facts.some(({ whole, has }) => !whole || has(symbol.name))) continue;
     if (known.has(`${symbol.range.start} ${symbol.range.end}`)) continue;
     result.push(
       unknown(
         symbol,
-        facts.flatMap(({ columns }) => columns.map((column) => column.name)),
+        facts.flatMap(({ columns, has }) => columns.map(({ name }) => name).filter(has)),
       ),
     );
   }

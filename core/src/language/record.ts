@@ -44,14 +44,58 @@ export interface RecordKeys {
  * not depend on them, so that a record stays of use while they are edited.
  */
 export function recordKeys(stream: MapNode, scope: Scope): RecordKeys {
-  const source = child(stream, 'source') ?? null;
-  const connection = scope.connections.get(textOf(source, 'connection') ?? '')?.node ?? null;
-  const address = hashJson([VERSION, scope.target, plainOf(source), plainOf(connection)]).slice(0, 32);
-  const columns = hashJson(plainOf(child(stream, 'columns'))).slice(0, 16);
-  return { source: address, exact: `${address}-${columns}` };
+  const known = keysOf.get(stream);
+  if (known?.isOf(scope)) return known;
+  const keys = new Keys(stream, scope);
+  keysOf.set(stream, keys);
+  return keys;
 }
+
+/** Hashes are made when somebody looks for a record by them, once. */
+class Keys implements RecordKeys {
+  readonly #stream: MapNode;
+  readonly #scope: Scope;
+  #source: string | null = null;
+  #exact: string | null = null;
+
+  constructor(stream: MapNode, scope: Scope) {
+    this.#stream = stream;
+    this.#scope = scope;
+  }
+
+  isOf(scope: Scope): boolean {
+    return this.#scope === scope;
+  }
+
+  get source(): string {
+    if (this.#source === null) {
+      const source = child(this.#stream, 'source') ?? null;
+      const connection = this.#scope.connections.get(textOf(source, 'connection') ?? '')?.node ?? null;
+      const address = [VERSION, this.#scope.target, plainOf(source), plainOf(connection)];
+      this.#source = hashJson(address).slice(0, 32);
+    }
+    return this.#source;
+  }
+
+  get exact(): string {
+    this.#exact ??= `${this.source}-${hashJson(plainOf(child(this.#stream, 'columns'))).slice(0, 16)}`;
+    return this.#exact;
+  }
+
+  toJSON(): RecordKeys {
+    return { source: this.source, exact: this.exact };
+  }
+}
+
+const keysOf = new WeakMap<MapNode, Keys>();
+const steps = new WeakMap<MapNode, string>();
 
 /** Hash of the steps of a stream, for `steps` of its record. */
 export function stepsHash(stream: MapNode): string {
-  return hashJson([plainOf(child(stream, 'columns')), plainOf(child(stream, 'transform'))]).slice(0, 32);
+  let known = steps.get(stream);
+  if (known === undefined) {
+    known = hashJson([plainOf(child(stream, 'columns')), plainOf(child(stream, 'transform'))]).slice(0, 32);
+    steps.set(stream, known);
+  }
+  return known;
 }

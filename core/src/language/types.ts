@@ -69,8 +69,8 @@ export interface Completion {
   kind: CompletionKind;
   /** One line beside the label. */
   detail?: string;
-  /** Markdown. */
-  documentation?: string;
+  /** Markdown, written when somebody reads it; empty where there is nothing to say. */
+  documentation?: () => string;
   /**
    * What replaces `range`, as an LSP snippet: `$1`, `${1:text}`, `${1|a,b|}`. Lines after the first are indented relative to the
    * line that holds the caret.

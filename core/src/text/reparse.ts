@@ -8,7 +8,7 @@ import { parseDocument } from './parse.ts';
  */
 export function reparse(previous: Document, text: string): Document {
   if (previous.text === text) return previous;
-  const whole = wholeOf(previous);
+  const whole = lastWhole(previous);
   const document = reparsePart(previous, text) ?? parseDocument(text, previous.file);
   if (document !== whole && !isWhole(document)) wholes.set(document, whole);
   return document;
@@ -21,13 +21,14 @@ function isWhole({ broken, diagnostics }: Document): boolean {
   return !broken && diagnostics.length === 0;
 }
 
-function wholeOf(document: Document): Document {
+/** The document itself where nothing is wrong with its text, else the last one before it of which that is so. */
+export function lastWhole(document: Document): Document {
   return isWhole(document) ? document : (wholes.get(document) ?? document);
 }
 
 /** The same where only a part has to be read again and is without faults; else null. */
 function reparsePart(previous: Document, text: string): Document | null {
-  const whole = wholeOf(previous);
+  const whole = lastWhole(previous);
   if (whole.text === text) return whole;
   const part = partOf(whole, text);
   const document = part && moved(whole, text, part, exactly);
@@ -46,7 +47,7 @@ const exactly: Mend = (piece) => piece;
  * the earlier text. `nothing`: `mend` has nothing to give; null: the text has to be read as a whole.
  */
 export function reparseNear(previous: Document, text: string, mend: Mend): Document | 'nothing' | null {
-  const whole = wholeOf(previous);
+  const whole = lastWhole(previous);
   const part = whole.text === text ? null : partOf(whole, text);
   if (!part) return null;
   const { begin, oldEnd, change } = part;
@@ -208,7 +209,8 @@ function insideList(previous: Document, text: string, part: Part, mend: Mend): E
 /** The list that a piece of a text is, where it is nothing else. */
 function itemsIn(piece: string, file: string, column: number): ListNode | null {
   const { root, broken, diagnostics } = parseDocument(piece, file);
-  if (broken || diagnostics.length > 0 || root?.kind !== 'list' || root.flow || root.range.start !== column) return null;
+  if (broken || diagnostics.length > 0 || root?.kind !== 'list' || root.flow || root.range.start !== column)
+    return null;
   return fits(root.items, dashLines(piece, 0, piece.length, column)) ? root : null;
 }
 
