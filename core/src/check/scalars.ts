@@ -3,7 +3,7 @@ import type { Schema, TextKind } from '../spec/schema.ts';
 import type { Node, ScalarNode } from '../text/node.ts';
 import { quoteYaml } from '../text/quote.ts';
 import type { Host, Place } from './host.ts';
-import { listWords, meant } from './suggest.ts';
+import { listWords, meant, nearest } from './suggest.ts';
 import { commentCut } from './traps.ts';
 import { checkText } from './values.ts';
 
@@ -121,7 +121,7 @@ const BOOLEAN_WORDS: Readonly<Record<string, string>> = {
 };
 
 function rewrite(node: ScalarNode, types: readonly string[]) {
-  const word = BOOLEAN_WORDS[node.source.toLowerCase()];
+  const word = BOOLEAN_WORDS[node.source.toLowerCase()] ?? nearest(node.source, ['true', 'false']);
   const text = types.includes('boolean') ? word : typeof core(node.source).value === 'number' ? node.source : undefined;
   return text === undefined ? undefined : { title: `Write ${text}`, edits: [{ range: node.range, text }] };
 }

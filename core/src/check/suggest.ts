@@ -20,13 +20,21 @@ function editDistance(a: string, b: string, limit: number): number {
 
 /** The known word that a written one most likely means, or undefined where none is near. */
 export function nearest(word: string, known: Iterable<string>): string | undefined {
-  const limit = word.length <= 3 ? 1 : word.length <= 7 ? 2 : 3;
+  const words = [...known];
+  const plain = fold(word);
+  const longer = plain.length < SHORTENED ? [] : words.filter((other) => fold(other).startsWith(plain));
+  return spelledAlike(word, words) ?? (longer.length === 1 ? longer[0] : undefined);
+}
+
+function spelledAlike(word: string, known: readonly string[]): string | undefined {
   const plain = fold(word);
   let best: string | undefined;
-  let least = limit + 1;
+  let least = Infinity;
   for (const candidate of known) {
-    const distance = fold(candidate) === plain ? 0 : editDistance(word.toLowerCase(), candidate.toLowerCase(), limit);
-    if (distance < least) {
+    const other = fold(candidate);
+    const distance = slips(plain, other);
+    if (distance === undefined) continue;
+    if (distance < least || (distance === least && best !== undefined && begins(plain, other, fold(best)))) {
       least = distance;
       best = candidate;
     }
@@ -34,7 +42,38 @@ export function nearest(word: string, known: Iterable<string>): string | undefin
   return best;
 }
 
-/** What a written word means here: another tool's word for one of ours, else one that is spelled alike. */
+/** Letters from which on a word may be a longer one that was cut short. */
+const SHORTENED = 4;
+/** Letters from which on a word is hardly another one. */
+const LONG = 7;
+
+/**
+ * How many slips of the hand lie between two words; undefined where they are too many for words of this length. Few people miss the
+ * first letter, and of a word of three letters another letter makes another word.
+ */
+function slips(word: string, other: string): number | undefined {
+  const length = Math.max(word.length, other.length);
+  const limit = length <= 5 ? 1 : length <= 7 ? 2 : 3;
+  const distance = editDistance(word, other, limit);
+  if (distance > limit) return undefined;
+  const isFirst = word[0] !== other[0];
+  const isReplaced =
+    distance === 1 && word.length === other.length && [...word].sort().join() !== [...other].sort().join();
+  if (isReplaced && (length <= 3 || (length <= 5 && isFirst))) return undefined;
+  return distance > 1 && isFirst && length < 8 ? undefined : distance;
+}
+
+/** Of words that are equally far it is the one that begins more like what was written. */
+function begins(word: string, candidate: string, best: string): boolean {
+  const shared = (other: string): number => {
+    let i = 0;
+    while (i < word.length && word[i] === other[i]) i++;
+    return i;
+  };
+  return shared(candidate) > shared(best);
+}
+
+/** What a written word means here: another tool's word for one of ours, else one of both that is spelled alike. */
 export function meant(
   word: string,
   known: readonly string[],
@@ -42,7 +81,12 @@ export function meant(
 ): string | undefined {
   const plain = word.toLowerCase().replaceAll('-', '_');
   const synonym = synonyms && Object.hasOwn(synonyms, plain) ? synonyms[plain] : undefined;
-  return synonym !== undefined && known.includes(synonym) ? synonym : nearest(word, known);
+  if (synonym !== undefined && known.includes(synonym)) return synonym;
+  const near = nearest(word, known);
+  // Another tool's word that is misspelt too is believed where it is long enough to be no other one.
+  if (near !== undefined || !synonyms || word.length < LONG) return near;
+  const other = spelledAlike(word, Object.keys(synonyms));
+  return other !== undefined && known.includes(synonyms[other]!) ? synonyms[other] : undefined;
 }
 
 function fold(word: string): string {

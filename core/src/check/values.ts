@@ -119,16 +119,19 @@ function checkType(text: string): TextFault | null {
   if (plain === 'decimal' || plain === 'numeric')
     return fault('Digits are missing: `decimal(p,s)`, such as decimal(18,2).');
   if (parseType(plain)) return fault('Types are written in lower case.', plain);
-  const near = /^[a-z]+$/.test(plain)
-    ? nearest(
-        plain,
-        TYPE_NAMES.slice(0, 13).filter((name) => name !== 'decimal'),
-      )
-    : undefined;
+  const near = nearType(plain);
   return fault(
     `\`${text}\` is no type${near ? `; did you mean \`${near}\`?` : `; there are ${TYPE_NAMES.join(', ')}.`}`,
     near,
   );
+}
+
+/** The type that a misspelt one most likely means, with its digits where it wants some. */
+function nearType(text: string): string | undefined {
+  const [, name = '', digits = ''] = /^([a-z]+)\s*(\(.*\))?$/.exec(text) ?? [];
+  const near = nearest(name, TYPE_NAMES.slice(0, 13));
+  const fixed = near === 'decimal' ? `decimal${digits || '(18,2)'}` : near;
+  return fixed !== undefined && parseType(fixed) ? fixed : undefined;
 }
 
 const STRFTIME = /%(?:[-]?[aAbBcdDeFfgGhHIjklmMnprRsSTuUVwWxXyYzZ%])/g;

@@ -236,7 +236,7 @@ function firstLine(map: MapNode): { range?: { start: number; end: number } } {
 
 function walkUnion(node: MapNode, schema: Schema, host: Host, place: Place): Node | null {
   const union = schema['x-union']!;
-  const entry = node.entries.find((e) => e.key.source === union.key);
+  const entry = node.entries.find((e) => e.key.source === union.key) ?? misspeltType(node, schema, host);
   const written = entry?.value.kind === 'scalar' && entry.value.value !== null ? entry.value : undefined;
   if (entry && !written) {
     walk(entry.value, typeKey(schema), host, place);
@@ -256,7 +256,7 @@ function walkUnion(node: MapNode, schema: Schema, host: Host, place: Place): Nod
     return null;
   }
   host.visit?.(node, chosen);
-  const rest = { ...node, entries: node.entries.filter((e) => e !== entry) };
+  const rest = { ...node, entries: node.entries.filter((e) => e.key.range !== entry?.key.range) };
   const walked = walkMap(
     rest,
     { ...chosen, 'x-synonyms': { ...schema['x-synonyms'], ...chosen['x-synonyms'] } },
@@ -270,6 +270,21 @@ function walkUnion(node: MapNode, schema: Schema, host: Host, place: Place): Nod
     merged: entry?.merged ?? false,
   };
   return { ...walked, entries: [typeEntry, ...walked.entries] };
+}
+
+/** The key that was meant as the one that tells the variants apart, where no other is spelled so nearly; it is reported. */
+function misspeltType(node: MapNode, schema: Schema, host: Host): Entry | undefined {
+  const { key } = schema['x-union']!;
+  const { properties = {} } = anyOf(schema);
+  const known = [...Object.keys(properties), key];
+  const found = node.entries.find(
+    (entry) =>
+      entry.value.kind === 'scalar' &&
+      !Object.hasOwn(properties, entry.key.source) &&
+      meant(entry.key.source, known, schema['x-synonyms']) === key,
+  );
+  if (found) reportUnknownKey(host, node, found, schema, known);
+  return found && { ...found, key: { ...found.key, source: key } };
 }
 
 const typeKeys = new WeakMap<Schema, Schema>();
