@@ -25,6 +25,8 @@ interface Golden {
   rows?: (string | null)[][];
   /** Rows set aside, by path and row_number: any of code, path, row_number, byte_offset, row. */
   quarantine?: Record<string, string | null>[];
+  /** Warnings of the run. */
+  warnings?: number;
   /** Fields of the error that the run ends with, as `SluiceError.toJSON` gives them; any of them. */
   error?: { code: string; where?: Record<string, unknown> };
 }
@@ -65,7 +67,9 @@ it.each(cases.flatMap((name) => tasks(name).map((workers): [string, number] => [
       expect((await project.run(yaml)).error?.toJSON()).toMatchObject(golden.error);
       return;
     }
-    await project.ok(yaml);
+    const { logs } = await project.ok(yaml);
+    if (golden.warnings !== undefined)
+      expect(logs.filter(({ level }) => level === 'warn')).toHaveLength(golden.warnings);
     const found = await project.table(yaml, 'SELECT * FROM golden LIMIT 0');
     expect(Object.fromEntries(found.columns.map((c) => [c.name, formatType(c.type)]))).toEqual(golden.columns);
     expect(found.columns.map((c) => c.name)).toEqual(Object.keys(golden.columns ?? {}));

@@ -66,4 +66,6 @@ it.each(ZONES)('%s', async (zone) => {
   expect(types).toEqual([{ types: 'timestamp with time zone, timestamp without time zone' }]);
   const rows = await db.query('SELECT wall::text, extract(epoch FROM inst)::int AS inst, dst::text FROM wh.times');
   expect(rows).toEqual([{ wall: '1970-01-03 12:00:00', inst: '216000', dst: '2026-03-08 02:30:00' }]);
+  const shown = await sluice(['sql', 'SELECT wall, inst FROM make', '--job', 'make.yaml', '--json'], { cwd: dir, env });
+  expect(JSON.parse(shown.stdout)).toEqual([{ wall: '1970-01-03T12:00:00', inst: '1970-01-03T12:00:00Z' }]);
 });

@@ -224,7 +224,9 @@ function withDeclared(stream: Stream, sniffed: Sniffed, files: readonly LocalFil
   const columns = stream.columns.flatMap((c) => (c.from === null ? [] : [{ name: c.from, type: null }]));
   if (columns.length > 0) return { ...sniffed, columns };
   const path = files[0]?.name ?? '';
-  throw new SluiceError('format/no-columns', 'data', `${path} is empty: it has no header and no rows`, {
+  const [doubt] = sniffed.warnings ?? [];
+  const message = doubt ?? `${path} has no columns: it holds no header, and no record with a field`;
+  throw new SluiceError('format/no-columns', 'data', message, {
     where: { stream: stream.name, path },
     hint: 'Declare the columns, so that an empty file is known to hold no rows, or `exclude` the file.',
   });

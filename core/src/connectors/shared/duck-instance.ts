@@ -1,4 +1,7 @@
-import { type DuckDBConnection, DuckDBInstance } from '@duckdb/node-api';
+import { type DuckDBConnection, DuckDBInstance, DuckDBTimestampTZValue } from '@duckdb/node-api';
+
+// The driver writes instants on the clock of the machine, whatever the session's zone.
+DuckDBTimestampTZValue.timezoneOffsetInMinutes = 0;
 
 export interface InstanceOptions {
   threads: number;

@@ -142,6 +142,7 @@ function toSniffed(seen: readonly { file: LocalFile; found: FileSniff | null }[]
       continue;
     }
     if (found.encoding.guessed) warnings.push(guessed(file, found.encoding));
+    if (found.doubt !== null) warnings.push(found.doubt);
     const before = names.size;
     for (const name of found.layout.names) if (!names.has(key(name))) names.set(key(name), name);
     if (before > 0 && names.size > before) {

@@ -16,6 +16,8 @@ export interface FileSniff {
   /** Why the header was taken for one or not, in words. */
   header: string;
   encoding: FoundEncoding;
+  /** What may be read otherwise than it is meant, in words. */
+  doubt: string | null;
 }
 
 const DELIMITERS = [',', ';', '\t', '|'];
@@ -73,6 +75,7 @@ export function sniffFile(
       names: distinctNames(names),
     },
     encoding,
+    doubt: settings.delimiter === null && names.length === 1 ? splitBelow(file, sample, settings) : null,
     records: verdict.header ? data.length : records.length,
     header: verdict.reason,
   };
@@ -164,6 +167,21 @@ function findDelimiter(sample: Sample, settings: CsvSettings, preferred: string 
   if (preferred === NEVER) return NEVER;
   const absent = order.find((d) => readRecords(sample, settings, d).every((record) => record.width === 1));
   return absent ?? NEVER;
+}
+
+/** Text of one column whose lines behind the first all split alike: that one may be a title, or another delimiter is meant. */
+function splitBelow(file: LocalFile, sample: Sample, settings: CsvSettings): string | null {
+  for (const delimiter of DELIMITERS) {
+    const [first, ...data] = readRecords(sample, settings, delimiter);
+    const width = data[0]?.width ?? 1;
+    if (!first || data.length < 2 || width < 2 || !data.every((r) => r.width === width && r.fault === null)) continue;
+    const shown = JSON.stringify(delimiter);
+    return (
+      `${file.name} is read as one column, because line ${first.line} holds no ${shown}; the lines behind it all hold ` +
+      `${width} values by it. Set \`skip_rows\` where that line is no header, or \`delimiter\` where one column is meant.`
+    );
+  }
+  return null;
 }
 
 const TYPED =

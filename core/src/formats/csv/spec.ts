@@ -131,6 +131,7 @@ export const csvSpec = defineSpec({
     '- A name that occurs twice gets `_2`, `_3` …, or fails the run, by `duplicate_headers`; an empty name becomes `column_N`.',
     '- Files may differ in their encoding where it is left out. The run says what it took each file for. In files that are no UTF-8 bad rows are placed by their line, not by a byte.',
     '- A first line `sep=;`, which Excel writes, is no row; it gives the delimiter where none is declared.',
+    '- A first line without a delimiter names one column, whatever values hold; where the lines behind it all split alike, the run warns.',
     '- An empty file has no rows and no columns of its own.',
   ].join('\n'),
 });

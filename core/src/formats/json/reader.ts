@@ -83,7 +83,8 @@ export const json: FormatReader = {
     }
     const added = columns.slice(sniffed.columns.length).map((column) => column.name);
     const evidence = added.length > 0 ? [`no record of the heads has ${added.join(', ')}: NULL where none has`] : [];
-    return { columns, dialect: { ...sniffed.dialect, fields }, evidence: [...sniffed.evidence, ...evidence] };
+    const dialect = { ...sniffed.dialect, fields };
+    return { ...sniffed, columns, dialect, evidence: [...sniffed.evidence, ...evidence] };
   },
 
   pin(sniffed, settings) {

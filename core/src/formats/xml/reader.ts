@@ -8,7 +8,7 @@ import { distinctNames } from '../shared/names.ts';
 import { type OwnCsv, rawRowsSql } from '../shared/own-csv.ts';
 import { scanSql } from '../shared/scan-sql.ts';
 import { FLUSH, KEPT_TEXT, rejectLine, rejectsSql, Writer } from '../shared/writer.ts';
-import { jsonOf, objectOf, visitRecords, type XmlRecord } from './records.ts';
+import { holder, jsonOf, objectOf, visitRecords, type XmlRecord } from './records.ts';
 
 /** Records looked at in each of the first files, and in each one after them. */
 const FULL_SAMPLE = 20_000;
@@ -25,10 +25,13 @@ export const xml: FormatReader = {
   async sniff(files, settings) {
     const nested = new Map<string, boolean>();
     const evidence: string[] = [];
+    const warnings: string[] = [];
     for (const [i, file] of files.entries()) {
       const before = nested.size;
       const head = i < FULL_SAMPLES ? FULL_SAMPLE : SHORT_SAMPLE;
-      const records = await sniffFields(file, settings, file.whole ? Number.POSITIVE_INFINITY : head, nested);
+      const most = file.whole ? Number.POSITIVE_INFINITY : head;
+      const { records, others } = await sniffFields(file, settings, most, nested);
+      if (records === 0 && others.size > 0) warnings.push(noRecord(file, settings, others));
       if (i > 0 && before === nested.size) continue;
       const added = [...nested.keys()].slice(before).join(', ');
       evidence.push(`${file.name}: seen in ${records} records of its head: ${added || 'no field'}`);
@@ -39,7 +42,7 @@ export const xml: FormatReader = {
       name: names[i] ?? '',
       type: isJson ? ({ kind: 'json' } as const) : null,
     }));
-    return { dialect: { fields }, columns, evidence };
+    return { dialect: { fields }, columns, evidence, warnings };
   },
 
   expect: (sniffed, columns) => json.expect?.(sniffed, columns) ?? sniffed,
@@ -74,21 +77,27 @@ function pathOf({ record_path: written }: JsonObject): string[] | null {
   return typeof written === 'string' ? written.replace(/^\//, '').split('/') : null;
 }
 
+/** A list may well be empty, so that this is no error. */
+function noRecord(file: LocalFile, settings: JsonObject, others: ReadonlySet<string>): string {
+  const path = pathOf(settings) ?? [];
+  return `${file.name} holds no record: in ${holder(path)} there is no ${path.at(-1)}, but ${[...others].join(', ')}. Correct \`record_path\` where one of these is meant.`;
+}
+
 /** Enters what the first records hold: whether it is a list, or has attributes or children, in any of them. */
 async function sniffFields(
   file: LocalFile,
   settings: JsonObject,
   most: number,
   nested: Map<string, boolean>,
-): Promise<number> {
+): Promise<{ records: number; others: ReadonlySet<string> }> {
   let records = 0;
   const take = (record: XmlRecord): boolean => {
     for (const [name, value] of record)
       nested.set(name, nested.get(name) === true || (value !== null && typeof value !== 'string'));
     return ++records < most;
   };
-  await visitRecords(file, pathOf(settings), take, async () => undefined);
-  return records;
+  const others = await visitRecords(file, pathOf(settings), take, async () => undefined);
+  return { records, others };
 }
 
 /** Writes a file's records in the form of CSV that the engine reads without fail; the record's number counts bad ones too. */

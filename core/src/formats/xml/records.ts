@@ -43,26 +43,29 @@ const DEEPEST = 200;
 const LONGEST_RECORD = 64 * 1024 * 1024;
 
 /**
- * Gives each record of a document, and the line that it ends in, until `take` gives false. Throws
- * `format/xml` with the line for what is not well-formed, and `format/xml-entity`.
+ * Gives each record of a document, and the line that it ends in, until `take` gives false; the names of elements that stand
+ * where records do come back. Throws `format/xml` with the line for what is not well-formed, and `format/xml-entity`.
  */
 export async function visitRecords(
   file: LocalFile,
   path: readonly string[] | null,
   take: Take,
   between: (bytes: number) => Promise<void>,
-): Promise<void> {
+): Promise<ReadonlySet<string>> {
   const document = new Document(file, path, take);
   for await (const { text, bytes } of documentText(file)) {
     document.push(text);
     await between(bytes);
-    if (document.ended) return;
+    if (document.ended) return document.others;
   }
   document.close();
+  return document.others;
 }
 
+const MOST_OTHERS = 5;
+
 /** The element that holds the records; a path of one name is that of a record that is the root. */
-function holder(path: readonly string[]): string {
+export function holder(path: readonly string[]): string {
   return path.slice(0, Math.max(1, path.length - 1)).join('/');
 }
 
@@ -71,6 +74,8 @@ type Take = (record: XmlRecord, line: number) => boolean;
 class Document {
   /** `take` wants no more. */
   ended = false;
+  /** Elements beside the records, the first few. */
+  readonly others = new Set<string>();
   readonly #file: LocalFile;
   readonly #path: readonly string[] | null;
   readonly #take: Take;
@@ -118,11 +123,17 @@ class Document {
     if (this.#depth + this.#open.length >= DEEPEST) throw this.#failure(`it is nested deeper than ${DEEPEST} levels`);
     if (this.#open.length > 0 || this.#isRecord(tag.name)) this.#begin(tag);
     else {
+      if (this.#isBeside() && this.others.size < MOST_OTHERS) this.others.add(tag.name);
       if (this.#depth === this.#onPath && this.#matches(tag.name, this.#depth)) this.#onPath++;
       this.#depth++;
       // Nothing holds a record that is the root itself: only the record is found.
       this.#found ||= this.#onPath > 0 && this.#onPath === (this.#path?.length ?? 2) - 1;
     }
+  }
+
+  #isBeside(): boolean {
+    const last = (this.#path?.length ?? 1) - 1;
+    return last > 0 && this.#depth === last && this.#onPath === last;
   }
 
   #matches(name: string, level: number): boolean {

@@ -30,7 +30,7 @@ export const xmlSpec = defineSpec({
     '- A child with attributes or children of its own, or that occurs more than once, is `json`: an object, or a list where it occurs more than once in the record. All values in it are text. A `list<…>` or `struct<…>` can be declared.',
     '- Values are text until a type is inferred or declared, and inference keeps leading zeros and codes that look like numbers. What a value is made of is kept, white space too; white space between elements is left out. CDATA is text, comments and processing instructions are left out.',
     '- A child that is missing or has `xsi:nil="true"` is NULL, an empty one the empty text.',
-    '- Namespaces: names are kept with the prefix that the document writes, and declarations of namespaces are left out. A step of `record_path` matches the name with its prefix or without. A document without the element that holds the records fails the run.',
+    '- Namespaces: names are kept with the prefix that the document writes, and declarations of namespaces are left out. A step of `record_path` matches the name with its prefix or without. A document without the element that holds the records fails the run; where that one holds other elements and no record, the run warns.',
     '- Entities of a document type are never put in: a document that declares one fails with `format/xml-entity`, and so does one with a reference to an entity that XML does not know.',
     '- The encoding is that of the byte order mark or the XML declaration, else UTF-8.',
     '- A document that is not well-formed or is cut off fails the run, with the line. Files are read as a stream and are not divided among tasks; a record may have 64 MiB of text and 200 levels of elements.',
