@@ -1,5 +1,5 @@
 import { chmodSync, mkdirSync, readdirSync, readFileSync, utimesSync, writeFileSync } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import {
   DeleteObjectCommand,
   GetObjectCommand,
@@ -9,6 +9,7 @@ import {
 } from '@aws-sdk/client-s3';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type EngineProject, engineProject } from './engine.ts';
+import { FakeGoogle, refuse } from './fake-google.ts';
 import { clientOf, makeBucket, noMoto, startMoto } from './moto.ts';
 import { missing } from './processes.ts';
 import { startSshd } from './sshd.ts';
@@ -16,6 +17,8 @@ import { startVsftpd } from './vsftpd.ts';
 
 interface Place {
   yaml: string;
+  /** Value of SECRET; left out: any. */
+  secret?: string;
   put(path: string, text: string): Promise<void>;
   /** Paths below the root, sorted. */
   list(): Promise<string[]>;
@@ -98,6 +101,49 @@ const PLACES: [string, string | null, () => Promise<Place>][] = [
       return folderPlace(server.files, `host: 127.0.0.1\n  port: ${server.port}\n`, server.stop);
     },
   ],
+  [
+    'gdrive',
+    null,
+    async () => {
+      const google = await FakeGoogle.start();
+      const { files } = google;
+      const pathOf = ({ name, parent }: { name: string; parent: string }): string => {
+        const folder = files.get(parent);
+        return folder && parent !== 'root' ? `${pathOf(folder)}/${name}` : name;
+      };
+      const all = () => [...files.values()].filter((file) => !file.trashed && file.id !== 'root');
+      const find = (path: string) => all().find((file) => pathOf(file) === path);
+      let made = 0;
+      const folder = (path: string): string => {
+        if (path === '.') return 'root';
+        const there = find(path);
+        if (there) return there.id;
+        const id = `folder-${++made}`;
+        google.folder(id, basename(path), folder(dirname(path)));
+        return id;
+      };
+      return {
+        yaml: `endpoint: ${google.url}\n  credentials: \${env:SECRET}\n  folder_id: root\n`,
+        secret: google.credentials,
+        put: async (path, text) =>
+          google.put(find(path)?.id ?? `file-${++made}`, basename(path), { parent: folder(dirname(path)), text }),
+        list: async () =>
+          all()
+            .filter(({ mimeType }) => mimeType === 'text/csv')
+            .map(pathOf)
+            .sort(),
+        read: async (path) => String(find(path)?.body),
+        hold: (_folder, held) => {
+          google.fault = ({ method, path }, response) => {
+            const refused = held && method === 'PATCH' && path.includes('/files/');
+            if (refused) refuse(response, 403, 'insufficientFilePermissions');
+            return refused;
+          };
+        },
+        stop: () => google.stop(),
+      };
+    },
+  ],
 ];
 
 describe.each(PLACES)('%s', (type, lacks, start) => {
@@ -107,7 +153,7 @@ describe.each(PLACES)('%s', (type, lacks, start) => {
     beforeAll(async () => {
       process.env.SLUICE_RETRY_MS = '20';
       place = await start();
-      project = await engineProject({ SECRET: 'secret' });
+      project = await engineProject({ SECRET: place.secret ?? 'secret' });
     });
     afterAll(async () => {
       await project?.close();

@@ -13,6 +13,7 @@ interface Stored {
   modifiedTime: string;
   body: Buffer;
   sheets: Record<string, unknown[][]>;
+  trashed?: boolean;
   shortcut?: { targetId: string; targetMimeType: string };
 }
 
@@ -30,6 +31,7 @@ export class FakeGoogle {
   fault: (seen: Seen, response: ServerResponse) => boolean = () => false;
   readonly #publicKey;
   #tokens = 0;
+  #mayWrite = false;
 
   private constructor(server: HttpServer) {
     this.server = server;
@@ -99,6 +101,11 @@ export class FakeGoogle {
       this.#feed(id, seen, response);
       return;
     }
+    if (kind === 'files' && seen.method !== 'GET') {
+      if (this.#mayWrite) this.#write(id, seen, response);
+      else refuse(response, 403, 'insufficientPermissions');
+      return;
+    }
     if (kind === 'files' && id !== '') {
       this.#file(id, seen, response);
       return;
@@ -117,23 +124,52 @@ export class FakeGoogle {
       .update(`${head}.${claims}`)
       .verify(this.#publicKey, signature, 'base64url');
     const { iss, aud, scope } = JSON.parse(Buffer.from(claims, 'base64url').toString());
-    if (!isSigned || iss !== this.email || aud !== `${this.url}/token` || !String(scope).includes('drive.readonly')) {
+    if (
+      !isSigned ||
+      iss !== this.email ||
+      aud !== `${this.url}/token` ||
+      !/auth\/drive(?:\.readonly)? /.test(String(scope))
+    ) {
       response.writeHead(400, { 'content-type': 'application/json' });
       response.end('{"error":"invalid_grant","error_description":"Invalid JWT Signature."}');
       return;
     }
+    this.#mayWrite = / ?\S+auth\/drive /.test(String(scope));
     json(response, { access_token: `token-${++this.#tokens}`, expires_in: 3599, token_type: 'Bearer' });
   }
 
   #list({ query }: Seen, response: ServerResponse): void {
-    const parent = /^'([^']+)' in parents and trashed = false$/.exec(query.q ?? '')?.[1];
-    const all = [...this.files.values()].filter((file) =>
-      parent === undefined ? file.mimeType !== FOLDER : file.parent === parent,
+    const [, parent, name] =
+      /^'([^']+)' in parents (?:and name = '((?:[^'\\]|\\.)*)' )?and trashed = false$/.exec(query.q ?? '') ?? [];
+    const all = [...this.files.values()].filter(
+      (file) =>
+        !file.trashed &&
+        (parent === undefined ? file.mimeType !== FOLDER : file.parent === parent) &&
+        (name === undefined || file.name === name.replace(/\\(.)/g, '$1')),
     );
     const from = Number(query.pageToken ?? 0);
     const files = all.slice(from, from + this.pageSize).map(described);
     const next = from + this.pageSize < all.length ? { nextPageToken: String(from + this.pageSize) } : {};
     json(response, { files, incompleteSearch: false, ...next });
+  }
+
+  /** Makes a file (POST) or changes one (PATCH). */
+  #write(id: string, { method, query, body }: Seen, response: ServerResponse): void {
+    const given = JSON.parse(body || '{}') as Partial<Stored> & { parents?: string[] };
+    if (method === 'POST') {
+      const made = `made-${this.files.size}`;
+      this.put(made, given.name ?? '', { mimeType: given.mimeType ?? '', parent: given.parents?.[0] ?? '' });
+      json(response, { id: made });
+      return;
+    }
+    const file = this.files.get(id);
+    if (!file || (query.removeParents !== undefined && query.removeParents !== file.parent)) {
+      refuse(response, 404, 'notFound');
+      return;
+    }
+    Object.assign(file, given, query.addParents === undefined ? {} : { parent: query.addParents });
+    this.changes.push(id);
+    json(response, described(file));
   }
 
   #file(id: string, { query, headers }: Seen, response: ServerResponse): void {
@@ -186,7 +222,7 @@ export class FakeGoogle {
 }
 
 function described(file: Stored) {
-  const { id, name, mimeType, modifiedTime, body, parent, shortcut } = file;
+  const { id, name, mimeType, modifiedTime, body, parent, trashed = false, shortcut } = file;
   const isNative = mimeType.startsWith('application/vnd.google-apps.');
   const own = isNative ? {} : { size: String(body.length), md5Checksum: createHash('md5').update(body).digest('hex') };
   return {
@@ -195,6 +231,7 @@ function described(file: Stored) {
     mimeType,
     modifiedTime,
     parents: [parent],
+    trashed,
     ...own,
     ...(shortcut ? { shortcutDetails: shortcut } : {}),
   };

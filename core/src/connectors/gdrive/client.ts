@@ -20,7 +20,10 @@ export interface DriveSettings {
   file_id?: string;
 }
 
-const SCOPES = 'https://www.googleapis.com/auth/drive.readonly https://www.googleapis.com/auth/spreadsheets.readonly';
+const SHEETS = 'https://www.googleapis.com/auth/spreadsheets.readonly';
+const READS = `https://www.googleapis.com/auth/drive.readonly ${SHEETS}`;
+/** To move a file or put it in the trash. */
+const WRITES = `https://www.googleapis.com/auth/drive ${SHEETS}`;
 const TOKEN_URI = 'https://oauth2.googleapis.com/token';
 /** Reads of one call that are tried. */
 const TRIES = 5;
@@ -40,13 +43,13 @@ export class Google {
   readonly email: string;
   readonly #signal: AbortSignal;
 
-  private constructor(account: Account, settings: DriveSettings, signal: AbortSignal) {
+  private constructor(account: Account, settings: DriveSettings, scope: string, signal: AbortSignal) {
     const auth = new OAuth2Client();
     // The library asks again when the token is about to expire.
     let pending: ReturnType<typeof fetchToken> | null = null;
     auth.refreshHandler = () => {
       // Calls that begin together share one token.
-      pending ??= fetchToken(account, settings.subject, signal).finally(() => {
+      pending ??= fetchToken(account, settings.subject, scope, signal).finally(() => {
         pending = null;
       });
       return pending;
@@ -58,9 +61,13 @@ export class Google {
     this.#signal = signal;
   }
 
-  /** Reads the credentials. Throws `source/auth` without anything of the key. */
-  static async open(settings: DriveSettings, ctx: Pick<SourceContext, 'projectDir' | 'signal'>): Promise<Google> {
-    return new Google(await accountOf(settings, ctx.projectDir), settings, ctx.signal);
+  /** Reads the credentials. `writes`: whether files are moved or deleted. Throws `source/auth` without anything of the key. */
+  static async open(
+    settings: DriveSettings,
+    ctx: Pick<SourceContext, 'projectDir' | 'signal'>,
+    writes: boolean,
+  ): Promise<Google> {
+    return new Google(await accountOf(settings, ctx.projectDir), settings, writes ? WRITES : READS, ctx.signal);
   }
 
   /** One call, tried again where it may pass. Throws SluiceErrors. */
@@ -109,9 +116,9 @@ async function accountOf(settings: DriveSettings, projectDir: string): Promise<A
 }
 
 /** A token for a signed assertion (RFC 7523; Google, OAuth 2.0 for server to server applications). */
-async function fetchToken(account: Account, subject: string | undefined, signal: AbortSignal) {
+async function fetchToken(account: Account, subject: string | undefined, scope: string, signal: AbortSignal) {
   const now = Math.floor(Date.now() / 1000);
-  const claims = { iss: account.email, scope: SCOPES, aud: account.tokenUri, iat: now, exp: now + LIFETIME_S };
+  const claims = { iss: account.email, scope, aud: account.tokenUri, iat: now, exp: now + LIFETIME_S };
   const parts = [{ alg: 'RS256', typ: 'JWT' }, subject === undefined ? claims : { ...claims, sub: subject }];
   const unsigned = parts.map((part) => Buffer.from(JSON.stringify(part)).toString('base64url')).join('.');
   const signature = createSign('RSA-SHA256').update(unsigned).sign(account.key, 'base64url');

@@ -12,13 +12,15 @@ import type {
 } from '../../model/component.ts';
 import { SluiceError } from '../../model/error.ts';
 import type { JsonObject } from '../../model/json.ts';
+import type { FileIdentity } from '../../model/run.ts';
+import { afterLoadOf, isCleared } from '../shared/clear.ts';
 import { groupFiles } from '../shared/discover.ts';
 import { download, localFile, spoolPath } from '../shared/download.ts';
 import { type Selection, selection } from '../shared/select.ts';
+import { clearDrive, FOLDER, nameOf, type Place } from './clear.ts';
 import { type DriveSettings, explainGoogle, Google, mayPass } from './client.ts';
 import { writeSheet } from './sheet.ts';
 
-const FOLDER = 'application/vnd.google-apps.folder';
 const SHEET = 'application/vnd.google-apps.spreadsheet';
 const SHORTCUT = 'application/vnd.google-apps.shortcut';
 const NATIVE = 'application/vnd.google-apps.';
@@ -42,6 +44,7 @@ export const source: Source = {
 
 class DriveSession implements SourceSession {
   readonly transfers = FILES_AT_ONCE;
+  readonly clears: boolean;
   readonly #ctx: SourceContext;
   readonly #settings: DriveSettings;
   #google: Promise<Google> | null = null;
@@ -50,10 +53,11 @@ class DriveSession implements SourceSession {
   constructor(ctx: SourceContext) {
     this.#ctx = ctx;
     this.#settings = ctx.settings as unknown as DriveSettings;
+    this.clears = afterLoadOf(ctx.settings) !== null;
   }
 
   #open(): Promise<Google> {
-    this.#google ??= Google.open(this.#settings, this.#ctx);
+    this.#google ??= Google.open(this.#settings, this.#ctx, this.clears);
     return this.#google;
   }
 
@@ -95,7 +99,8 @@ class DriveSession implements SourceSession {
     const { path } = this.#settings;
     if (id !== undefined) {
       const file = await this.#file(id);
-      const split = this.#splitOf(file, nameOf(file), 0);
+      const place = { item: id, parent: file.parents?.[0] ?? '', name: nameOf(file) };
+      const split = this.#splitOf(file, nameOf(file), 0, place);
       if (split) yield split;
       return;
     }
@@ -106,13 +111,15 @@ class DriveSession implements SourceSession {
     }
     const root = this.#root();
     const token = await this.#token();
-    if (await this.#isUnchanged(request, root)) return;
+    // What could not be cleared away is tried again, also where nothing changed.
+    if (!this.clears && (await this.#isUnchanged(request, root))) return;
     const wanted = selection(this.#ctx.settings);
     let waits = false;
     let ordinal = 0;
-    for await (const [name, file] of this.#walk(root, '', wanted, 0)) {
-      if (!wanted.wants(name)) continue;
-      const split = this.#splitOf(file, name, ordinal);
+    for await (const [name, file, place] of this.#walk(root, '', wanted, 0)) {
+      // What tells equal names apart is no part of what the pattern means.
+      if (!wanted.wants(place.name) || isCleared(this.#ctx.settings, place.name)) continue;
+      const split = this.#splitOf(file, name, ordinal, place);
       if (!split) continue;
       if (wanted.isSettled(new Date(file.modifiedTime ?? 0))) {
         ordinal++;
@@ -173,7 +180,12 @@ class DriveSession implements SourceSession {
     }
   }
 
-  async *#walk(folder: string, prefix: string, wanted: Selection, depth: number): AsyncIterable<[string, DriveFile]> {
+  async *#walk(
+    folder: string,
+    prefix: string,
+    wanted: Selection,
+    depth: number,
+  ): AsyncIterable<[string, DriveFile, Place]> {
     const seen = new Set<string>();
     for await (const file of this.#children(folder)) {
       const name = prefix + nameOf(file);
@@ -184,7 +196,7 @@ class DriveSession implements SourceSession {
         if (depth < DEPTH && wanted.mayHold(name)) yield* this.#walk(file.id ?? '', `${name}/`, wanted, depth + 1);
         continue;
       }
-      yield [path, await this.#target(file)];
+      yield [path, await this.#target(file), { item: file.id ?? '', parent: folder, name }];
     }
   }
 
@@ -237,10 +249,12 @@ class DriveSession implements SourceSession {
   }
 
   /** Another sheet or range of a spreadsheet is another file to the ledger. */
-  #splitOf(file: DriveFile, name: string, ordinal: number): Split | null {
+  #splitOf(file: DriveFile, name: string, ordinal: number, place: Place): Split | null {
     const { sheet, range } = this.#sheetSettings;
     const part = [sheet, range].filter((word) => typeof word === 'string').join('!');
-    return splitOf(file, file.mimeType === SHEET && part !== '' ? `${name}!${part}` : name, ordinal);
+    const path = file.mimeType === SHEET && part !== '' ? `${name}!${part}` : name;
+    const split = splitOf(file, path, ordinal);
+    return split && { ...split, detail: { ...split.detail, ...place } };
   }
 
   get #sheetSettings(): JsonObject {
@@ -305,22 +319,29 @@ class DriveSession implements SourceSession {
     );
   }
 
-  async committed(): Promise<void> {}
-  async close(): Promise<void> {}
-}
+  async committed(splits: readonly Split[]): Promise<void> {
+    if (!this.clears || splits.length === 0) return;
+    const { file_id: only } = this.#settings;
+    const root = only === undefined ? this.#root() : String(splits[0]?.detail.parent ?? '');
+    const look = async ({ detail }: Split): Promise<FileIdentity> =>
+      identityOf(await this.#file(String(detail.id)), '');
+    await clearDrive(await this.#open(), root, this.#ctx.settings, splits, look, this.#ctx.log);
+  }
 
-/** A file's name as a part of a path. */
-function nameOf(file: DriveFile): string {
-  return (file.name ?? file.id ?? '').replaceAll('/', '%2F');
+  async close(): Promise<void> {}
 }
 
 /** null for what holds no rows: documents of Google's own that are no spreadsheets, and folders. */
 function splitOf(file: DriveFile, path: string, ordinal: number): Split | null {
   const mime = file.mimeType ?? '';
   if (mime.startsWith(NATIVE) && mime !== SHEET) return null;
-  const size = mime === SHEET ? 0 : Number(file.size ?? 0);
-  const identity = { path, size, modified_at: file.modifiedTime ?? null, etag: file.md5Checksum ?? null };
-  return { ordinal, bytes: mime === SHEET ? null : size, file: identity, detail: { id: file.id ?? '', mime } };
+  const identity = identityOf(file, path);
+  return { ordinal, bytes: mime === SHEET ? null : identity.size, file: identity, detail: { id: file.id ?? '', mime } };
+}
+
+function identityOf(file: DriveFile, path: string): FileIdentity {
+  const size = file.mimeType === SHEET ? 0 : Number(file.size ?? 0);
+  return { path, size, modified_at: file.modifiedTime ?? null, etag: file.md5Checksum ?? null };
 }
 
 async function* bytesOf(google: Google, fileId: string, from: number, signal: AbortSignal): AsyncIterable<Uint8Array> {

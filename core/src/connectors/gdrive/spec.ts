@@ -1,3 +1,4 @@
+import { afterLoad } from '../../spec/after-load.ts';
 import { compression } from '../../spec/compression.ts';
 import { schema } from '../../spec/schema.ts';
 import { defineSpec } from '../../spec/spec.ts';
@@ -72,6 +73,7 @@ export const sourceSpec = defineSpec({
       exclude: fileExclude,
       regex: fileRegex,
       min_age: minAge('0s', 'Files changed more recently wait for a later run.'),
+      after_load: afterLoad,
       compression,
     },
     additionalProperties: false,
@@ -87,7 +89,8 @@ export const sourceSpec = defineSpec({
   ],
   notes: [
     '- Not verified against a real server: the tests run against one of their own that answers as Google’s reference says.',
-    '- The account is asked for read-only rights. Share the folder with its address, which stands in the credentials as `client_email`, or make it a member of the shared drive.',
+    '- `after_load` puts a file into the trash, or moves it into a folder below `folder_id`, which is made where it is missing; of a shortcut it is the shortcut that goes. The account has to be an editor of the folder, and with `after_load` alone asks for more than read-only rights.',
+    '- Share the folder with its address, which stands in the credentials as `client_email`, or make it a member of the shared drive.',
     '- Drive allows two files of one name in a folder: the second one is called `name#id`. A slash in a name is written as `%2F`. Shortcuts are followed to files, not to folders.',
     '- What was loaded is known by path, size, checksum and time; spreadsheets by path, sheet, range and time (`Report!Orders!A3:F`). With a ledger of files the feed of changes is asked first: where nothing changed nothing is listed.',
     '- Spreadsheets are read whatever `format` says (`sheets` chooses sheet, range and header); Docs and other documents of Google’s own are no rows and left out.',
