@@ -1,5 +1,16 @@
 import { availableParallelism } from 'node:os';
 import { defineConfig } from 'vitest/config';
+import { BaseSequencer, type TestSpecification } from 'vitest/node';
+
+/** Tests that run for a minute and more, whatever the size of their file: with one of them last, a core would be idle beside it. */
+const LONG = /runner\/test\/(kill-\w+|soak|takeover|faults|state-server|api-fuzz|examples)\.test\.ts$/;
+
+class LongestFirst extends BaseSequencer {
+  override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {
+    const sorted = await super.sort(files);
+    return [true, false].flatMap((long) => sorted.filter(({ moduleId }) => LONG.test(moduleId) === long));
+  }
+}
 
 export default defineConfig({
   resolve: { conditions: ['source'] },
@@ -18,6 +29,7 @@ export default defineConfig({
     testTimeout: 60_000,
     hookTimeout: 60_000,
     pool: 'forks',
+    sequence: { sequencer: LongestFirst },
     // Most tests wait for processes of their own: a core left free would be idle.
     maxWorkers: Math.max(2, availableParallelism()),
   },

@@ -40,6 +40,8 @@ export async function startSshd(): Promise<SshServer> {
     // Users are what `passwordUser` makes, and they are gone afterwards.
     'PasswordAuthentication yes',
     'PermitRootLogin yes',
+    // Clients that are killed while they log in count as waiting; beyond ten it turns others away by chance.
+    'MaxStartups 1000',
     'Subsystem sftp internal-sftp',
   ];
   const begin = async (more: string[]) => {

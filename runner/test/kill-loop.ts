@@ -43,10 +43,19 @@ const LOAD = ['before', 'inside', 'committed', 'after'].map((step) => `destinati
 const COMMIT = ['before', 'inside', 'committed', 'after'].map((step) => `destination.commit.${step}`);
 const END = [...around('protocol.commit'), ...around('protocol.finish')];
 
+/** Steps of the protocol between which and the destination's own step beside them nothing is written: dying there leaves the same behind. */
+const SAME: readonly string[] = [
+  ...around('protocol.open'),
+  'protocol.token.before',
+  ...around('protocol.commit'),
+  'protocol.finish.before',
+];
+
 /** The steps that a run of this way passes; those before the first row are the same in all ways and left to one of them. */
 export function pointsOf(way: Way, kind: Kind): string[] {
   const points = allPoints(way, kind);
-  if (ALL || isFirst(kind)) return points;
+  if (ALL || (kind === 'duckdb' && isPlainest(way))) return points;
+  if (isFirst(kind)) return points.filter((point) => !SAME.includes(point));
   // The protocol's own steps are the same for all kinds: two of them stand for it. Append passes every step of the destination;
   // in the other ways it is the last moment before and the first after the commit that differ.
   const all = points.filter((point) => point.startsWith('destination.'));
@@ -201,7 +210,9 @@ export function killLoop(kind: Kind): void {
   afterAll(() => project.close());
 
   describe.each(waysOf(kind))('$disposition, $tasks tasks', (way) => {
-    it('loses and repeats nothing wherever the executor is killed', { timeout: 240_000 }, async () => {
+    it('loses and repeats nothing wherever the executor is killed', {
+      timeout: ALL ? 1_800_000 : 240_000,
+    }, async () => {
       const scenario = new Scenario(project, kind, way);
       await scenario.grow();
       await scenario.expectWhole(await project.run(scenario.yaml));
@@ -216,7 +227,9 @@ export function killLoop(kind: Kind): void {
             together > 1 && !point.includes('abort') ? `${faultAt(point)},clean.before=kill` : faultAt(point);
           const killed = await project.run(scenario.yaml, { fault });
           expect([point, killed.error?.code]).toEqual([point, 'run/executor-died']);
-          if (together === 1) expect([point, ...(await project.leftovers())]).toEqual([point]);
+          // What cleans up is killed as well where the step is one of cleaning up.
+          if (together === 1 && !point.includes('abort'))
+            expect([point, ...(await project.leftovers())]).toEqual([point]);
         }
         const mended = await project.run(scenario.yaml);
         await scenario.expectWhole(mended).catch((error) => {

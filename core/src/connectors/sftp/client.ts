@@ -61,11 +61,18 @@ export async function openSftp(settings: SftpSettings, ctx: Pick<SourceContext, 
       keepaliveInterval: ALIVE_MS,
       keepaliveCountMax: 3,
     });
+    // Of the small packets of a call the second would wait until the server's system has acknowledged the first, 40 ms on Linux.
+    underlying(client).setNoDelay(true);
     return client;
   } catch (error) {
     await client.end().catch(() => false);
     throw refused ?? explainConnect(error, settings);
   }
+}
+
+/** The connection that the library's promises go over; its type is not part of the library's public interface. */
+function underlying(client: SftpClient): { setNoDelay(on: boolean): void } {
+  return (client as unknown as { client: { setNoDelay(on: boolean): void } }).client;
 }
 
 function explainConnect(error: unknown, settings: SftpSettings): SluiceError {
