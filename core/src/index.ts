@@ -1,6 +1,7 @@
 /** The language door: from text to diagnostics and compiled jobs. Runs in a browser. */
 export { channelTypes } from './check/channel-schema.ts';
 export { check } from './check/check.ts';
+export { concurrencyLimits } from './check/concurrency-schema.ts';
 export { type FoundReference, findReferences } from './check/find-references.ts';
 export { jobSchema } from './check/job-schema.ts';
 export { jobJsonSchema, projectJsonSchema } from './check/json-schema.ts';

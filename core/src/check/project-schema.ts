@@ -3,6 +3,7 @@ import * as specs from '../specs.ts';
 import { access, api } from './access-schema.ts';
 import { channels } from './channel-schema.ts';
 import { connectionSchema } from './component-schemas.ts';
+import { concurrency } from './concurrency-schema.ts';
 import { PARTIAL_SCHEMAS, RUNTIME_SCHEMAS } from './host.ts';
 import { jobSchema, limits } from './job-schema.ts';
 import { jobMatch } from './match-schema.ts';
@@ -73,6 +74,9 @@ export const projectSchema: Schema = {
     server: 'api',
     secret_backends: 'secrets',
     vault: 'secrets',
+    pools: 'concurrency',
+    max_concurrency: 'concurrency',
+    parallelism: 'concurrency',
   },
   properties: {
     version: { type: 'integer', enum: [1], description: 'Version of the job language.' },
@@ -134,6 +138,7 @@ export const projectSchema: Schema = {
       description: 'How columns are masked.',
     },
     limits,
+    concurrency,
     channels,
     secrets,
     access,

@@ -59,6 +59,8 @@ function configNames(document: Document): NamedSymbol[] {
     if (key.source === 'connections') keys(value, 'connection', true);
     if (key.source === 'channels') keys(value, 'channel', true);
     if (key.source === 'variables') keys(value, 'variable', true);
+    for (const part of key.source === 'concurrency' && value.kind === 'map' ? value.entries : [])
+      if (part.key.source === 'connections') keys(part.value, 'connection', false);
     for (const target of key.source === 'targets' && value.kind === 'map' ? value.entries : [])
       for (const part of target.value.kind === 'map' ? target.value.entries : [])
         if (part.key.source === 'variables') keys(part.value, 'variable', false);

@@ -83,6 +83,7 @@ export const DIAGNOSTIC_CODES = {
   'schedule/bounds': '`end` is not after `start`.',
   'compute/workers': '`workers.min` is above `workers.max`.',
   'setting/idle': 'A setting that can do nothing where it stands.',
+  'concurrency/tag': '`concurrency` limits a tag that no job has.',
   'project/default-target': 'Not exactly one target is the default one.',
   'project/variable': 'A target sets a variable that is not declared.',
   'project/requires': 'The project wants another version of Sluice, or `requires` cannot be read.',

@@ -98,6 +98,34 @@ describe('diff', () => {
   });
 });
 
+describe('limits', () => {
+  const of = (limits: Record<string, number> | undefined, before: Record<string, number>) =>
+    diff({ ...desired([]), ...(limits ? { limits } : {}) }, { ...actual([]), limits: before }, NOW);
+
+  it('are a change of sluice.yaml, and no change once they are applied', () => {
+    const plan = of({ 'tag:heavy': 2, 'connection:crm': 1 }, { 'tag:heavy': 3, 'tag:old': 1 });
+    expect(plan.changes).toMatchObject([
+      {
+        address: 'sluice.yaml',
+        action: 'update',
+        fields: [
+          { path: 'concurrency.connections.crm', old: null, new: 1 },
+          { path: 'concurrency.tags.heavy', old: 3, new: 2 },
+          { path: 'concurrency.tags.old', old: 1, new: null },
+        ],
+      },
+    ]);
+    expect(isEmpty(plan)).toBe(false);
+    expect(isEmpty(of({ 'tag:heavy': 2 }, plan.limits))).toBe(false);
+    expect(isEmpty(of(plan.limits, plan.limits))).toBe(true);
+    expect(plan.hash).not.toBe(of({}, {}).hash);
+  });
+
+  it('stay where sluice.yaml does not tell', () => {
+    expect(of(undefined, { 'tag:heavy': 3 })).toMatchObject({ changes: [], limits: { 'tag:heavy': 3 } });
+  });
+});
+
 describe('what is not there', () => {
   it('deletes a job whose file is gone, with what it does said', () => {
     const plan = planOf([job(small('a'))], []);

@@ -5,6 +5,7 @@ import { kept } from './effect.ts';
 import { afterLoadEffects, firesText, jobEffects, streamEffects } from './effects.ts';
 import { fieldChanges, type Shown } from './fields.ts';
 import { withoutSecrets } from './hide.ts';
+import { limitChanges } from './limits.ts';
 import { tableName } from './table-effects.ts';
 import type { ActualSet, Change, DesiredSet, Effect, FieldChange, Plan } from './types.ts';
 
@@ -14,16 +15,19 @@ import type { ActualSet, Change, DesiredSet, Effect, FieldChange, Plan } from '.
  */
 export function diff(desired: DesiredSet, actual: ActualSet, now: number): Plan {
   const matched = match(desired, actual);
+  const limits = desired.limits ?? actual.limits ?? {};
   const changes = [
     ...matched.pairs.flatMap(([old, job]) => (old ? updateOf(old, job, now) : createOf(job, now))),
     ...matched.held.flatMap(({ job, reason }) => [none(job.name, job.file, reason)]),
     ...matched.gone.flatMap(deleteOf),
+    ...limitChanges(limits, actual.limits ?? {}),
   ];
   return {
     project: desired.project,
     target: desired.target,
     version: actual.version,
     hash: planHash(desired, actual),
+    limits,
     changes: changes.sort((a, b) => (a.address < b.address ? -1 : a.address > b.address ? 1 : 0)),
     problems: [...desired.problems],
     warnings: likelyRenames(matched),
@@ -48,10 +52,10 @@ export function applied(desired: DesiredSet, actual: ActualSet): Job[] {
   return [...pairs.map(([, job]) => job), ...held.map(({ job }) => job)];
 }
 
-function planHash({ project, target, jobs, problems }: DesiredSet, actual: ActualSet): string {
+function planHash({ project, target, jobs, problems, limits }: DesiredSet, actual: ActualSet): string {
   const wanted = sortedByText(jobs.map((job) => [job.name, job.file, job.hash]));
   const broken = sortedByText(problems.map(({ file, names }) => [file, ...names]));
-  return hashJson({ project, target, version: actual.version, wanted, broken } as JsonObject);
+  return hashJson({ project, target, version: actual.version, wanted, broken, limits: limits ?? null } as JsonObject);
 }
 
 function sortedByText(lists: string[][]): Json[] {

@@ -16,6 +16,8 @@ export interface DesiredSet {
   target: string;
   jobs: readonly Job[];
   problems: readonly Problem[];
+  /** Runs of a tag or connection at a time, by `tag:NAME` and `connection:NAME`; left out: sluice.yaml does not tell. */
+  limits?: Readonly<Record<string, number>>;
 }
 
 /** What was applied last. */
@@ -23,6 +25,7 @@ export interface ActualSet {
   /** Grows by one with every plan that was applied; 0: none was. */
   version: number;
   jobs: readonly Job[];
+  limits?: Readonly<Record<string, number>>;
 }
 
 export type ChangeAction = 'create' | 'update' | 'delete' | 'none';
@@ -50,7 +53,7 @@ export interface Effect {
 }
 
 export interface Change {
-  /** `job`, or `job/stream` for a stream that is not named after its job. */
+  /** `job`, `job/stream` for a stream that is not named after its job, or `sluice.yaml` for what is of the whole project. */
   address: string;
   action: ChangeAction;
   /** The job's file, relative to the project folder. */
@@ -71,6 +74,8 @@ export interface Plan {
   version: number;
   /** sha256 (hex) of the desired set, the target and the version: it tells whether the plan is still the one that was read. */
   hash: string;
+  /** Runs of a tag or connection at a time once it is applied. */
+  limits: Readonly<Record<string, number>>;
   /** By address; also those with nothing to do. */
   changes: Change[];
   problems: Problem[];

@@ -73,7 +73,8 @@ export class Dispatcher {
   }
 
   async #claim(signal: AbortSignal): Promise<number> {
-    const { store, key, owner, host, limits } = this.#means;
+    const { store, key, owner, host } = this.#means;
+    const limits = this.#running.size < this.#means.maxRuns ? await this.#limits() : {};
     while (!signal.aborted && this.#running.size < this.#means.maxRuns) {
       const claimed = await store.queue.claim({
         ...{ ...key, owner, host, leaseMs: LEASE_MS, limits },
@@ -88,6 +89,14 @@ export class Dispatcher {
     this.#freed = () => freed.abort();
     await sleep(POLL_MS, AbortSignal.any([signal, freed.signal]));
     return 0;
+  }
+
+  /** Those that are applied, and this daemon's own: the smaller one of two counts. */
+  async #limits(): Promise<Record<string, number>> {
+    const { store, key, limits } = this.#means;
+    const applied = await store.limits(key);
+    const own = Object.entries(limits).map(([name, most]) => [name, Math.min(most, applied[name] ?? most)] as const);
+    return { ...applied, ...Object.fromEntries(own) };
   }
 
   #begin(claimed: Claimed): void {

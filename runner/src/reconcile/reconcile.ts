@@ -174,7 +174,7 @@ export class Reconciler {
     const jobs = applied(desired, actual);
     const problems = problemsOf(jobs, plan.problems);
     const version = await store.applyPlan({ plan, jobs, problems, gitRevision: revision, author });
-    this.#known = { loaded, actual: { version, jobs } };
+    this.#known = { loaded, actual: { version, jobs, limits: plan.limits } };
     const told = JSON.stringify(plan.problems);
     if (told !== this.#told) for (const { file, message } of plan.problems) log.warn({ file }, message);
     this.#told = told;

@@ -1,4 +1,12 @@
-import { compile, type DesiredSet, type Job, mergedJob, type Problem, targetScope } from '@sluice/core';
+import {
+  compile,
+  concurrencyLimits,
+  type DesiredSet,
+  type Job,
+  mergedJob,
+  type Problem,
+  targetScope,
+} from '@sluice/core';
 import type { LoadedProject } from './load.ts';
 
 /**
@@ -25,5 +33,8 @@ export function desiredOf(
       problems.push({ file: document.file, names, message });
     }
   }
-  return { project: loaded.project.name, target: scope.target ?? 'default', jobs, problems };
+  const { name, files } = loaded.project;
+  // What cannot be read says nothing about limits: those that are applied stay.
+  const limits = files.config?.broken ? {} : { limits: concurrencyLimits(scope) };
+  return { project: name, target: scope.target ?? 'default', jobs, problems, ...limits };
 }

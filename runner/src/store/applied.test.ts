@@ -28,7 +28,7 @@ async function planned(target: string, jobs: Job[]) {
 }
 
 it('holds what was applied, with revision and author, apart by target', async () => {
-  expect(await store.actual({ project: 'shop', target: 'one' })).toEqual({ version: 0, jobs: [] });
+  expect(await store.actual({ project: 'shop', target: 'one' })).toEqual({ version: 0, jobs: [], limits: {} });
   expect(await store.applyPlan(await planned('one', [job('a', '1'), job('b', '1')]))).toBe(1);
   expect(await store.applyPlan(await planned('one', [job('b', '2'), job('c', '1')]))).toBe(2);
   const { version, jobs } = await store.actual({ project: 'shop', target: 'one' });

@@ -21,10 +21,15 @@ export async function actual(db: Database, { project, target }: TargetKey, known
   // One statement, so that version and jobs are of one moment.
   const { rows } = await db.query(
     `SELECT (SELECT coalesce(max(version), 0) FROM applied_plans WHERE project = $1 AND target = $2) AS version,
+       (SELECT limits FROM applied_plans WHERE project = $1 AND target = $2 ORDER BY version DESC LIMIT 1) AS limits,
        (SELECT coalesce(json_agg(definition ORDER BY job), '[]') FROM applied_jobs WHERE project = $1 AND target = $2) AS jobs`,
     [project, target],
   );
-  return { version: Number(rows[0]?.version ?? 0), jobs: (rows[0]?.jobs ?? []) as Job[] };
+  return {
+    version: Number(rows[0]?.version ?? 0),
+    jobs: (rows[0]?.jobs ?? []) as Job[],
+    limits: rows[0]?.limits ?? {},
+  };
 }
 
 /**
@@ -44,9 +49,9 @@ export function applyPlan(db: Database, application: Application): Promise<numbe
     const version = isEmpty(plan) ? plan.version : plan.version + 1;
     if (version !== plan.version) {
       await client.query(
-        `INSERT INTO applied_plans (project, target, version, plan_hash, plan, git_revision, author)
-         VALUES ($1, $2, $3, $4, $5, $6, $7)`,
-        [...key, version, plan.hash, jsonb(plan), application.gitRevision, application.author],
+        `INSERT INTO applied_plans (project, target, version, plan_hash, plan, git_revision, author, limits)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8)`,
+        [...key, version, plan.hash, jsonb(plan), application.gitRevision, application.author, jsonb(plan.limits)],
       );
       await client.query('DELETE FROM applied_jobs WHERE project = $1 AND target = $2 AND job <> ALL ($3::text[])', [
         ...key,
@@ -92,6 +97,15 @@ export function applyPlan(db: Database, application: Application): Promise<numbe
     );
     return version;
   });
+}
+
+/** Runs of a tag or connection that may go on at a time, by `tag:NAME` and `connection:NAME`. */
+export async function appliedLimits(db: Database, { project, target }: TargetKey): Promise<Record<string, number>> {
+  const { rows } = await db.query(
+    'SELECT limits FROM applied_plans WHERE project = $1 AND target = $2 ORDER BY version DESC LIMIT 1',
+    [project, target],
+  );
+  return (rows[0]?.limits as Record<string, number> | undefined) ?? {};
 }
 
 /** The git revision of the plan that was applied last; null: none was, or it came from no repository. */

@@ -187,6 +187,11 @@ export class Store {
     return applied.actual(this.#db, key, known);
   }
 
+  /** Runs of a tag or connection that may go on at a time, by `tag:NAME` and `connection:NAME`, as they are applied. */
+  limits(key: TargetKey): Promise<Record<string, number>> {
+    return applied.appliedLimits(this.#db, key);
+  }
+
   /** A plan with what it means for runs that go on or wait, for pauses, and for what was committed before. */
   async withState(plan: Plan): Promise<Plan> {
     return withState(plan, await knownState(this.#db, plan, changedJobs(plan)));

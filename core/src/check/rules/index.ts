@@ -5,6 +5,7 @@ import { channels } from './channels.ts';
 import { checkColumns } from './check-columns.ts';
 import { columnUse } from './column-use.ts';
 import { columns } from './columns.ts';
+import { concurrency } from './concurrency.ts';
 import { connections } from './connections.ts';
 import { cursorValue } from './cursor-value.ts';
 import { deletes } from './deletes.ts';
@@ -42,6 +43,7 @@ export const rules: readonly Rule[] = [
   checkColumns,
   columnUse,
   columns,
+  concurrency,
   connections,
   deletes,
   dependencies,

@@ -30,6 +30,11 @@ const PLAN = object(
   {
     ...{ project: text(), target: text(), version: whole('Version of what was applied when the plan was made.') },
     hash: text('Give it to POST /apply.'),
+    limits: {
+      type: 'object',
+      additionalProperties: { type: 'integer' },
+      description: 'Runs at a time once it is applied, by `tag:NAME` and `connection:NAME`.',
+    },
     empty: flag('Nothing would change.'),
     destructive: flag('Applying it loses what cannot be brought back.'),
     changes: list(
