@@ -1,7 +1,6 @@
 /** The language door: from text to diagnostics and compiled jobs. Runs in a browser. */
 export { channelTypes } from './check/channel-schema.ts';
 export { check } from './check/check.ts';
-export { concurrencyLimits } from './check/concurrency-schema.ts';
 export { type FoundReference, findReferences } from './check/find-references.ts';
 export { jobSchema } from './check/job-schema.ts';
 export { jobJsonSchema, projectJsonSchema } from './check/json-schema.ts';
@@ -16,6 +15,7 @@ export { visitJob } from './check/view.ts';
 export { hasRole, type Principal, principalOf, type Rights, rightsTo } from './compile/access.ts';
 export { canonicalJson, hashJson } from './compile/canonical.ts';
 export { type Compiled, type CompileOptions, compile, targetScope } from './compile/compile.ts';
+export { concurrencyLimits } from './compile/concurrency.ts';
 export { connectionUse } from './compile/connection.ts';
 export { computePresets } from './compile/presets.ts';
 export { projectSettings } from './compile/project-settings.ts';

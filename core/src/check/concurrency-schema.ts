@@ -1,6 +1,4 @@
 import type { Schema } from '../spec/schema.ts';
-import { child, type Node, textOf } from '../text/node.ts';
-import type { Scope } from './scope.ts';
 
 const runs: Schema = { type: 'integer', minimum: 1, maximum: 100_000 };
 
@@ -32,19 +30,3 @@ export const concurrency: Schema = {
   },
   'x-synonyms': { tag: 'tags', connection: 'connections', pools: 'tags', pool: 'tags' },
 };
-
-/**
- * The limits of sluice.yaml by the names of what they count, `tag:NAME` and `connection:NAME`. It is to be asked of a sluice.yaml
- * without errors: what is wrong is left out here.
- */
-export function concurrencyLimits({ root }: Pick<Scope, 'root'>): Record<string, number> {
-  const of = (kind: string, node: Node | undefined): [string, number][] => {
-    const entries = node?.kind === 'map' ? node.entries : [];
-    return entries.flatMap(({ key, value }) => {
-      const limit = Number(textOf(value));
-      return Number.isInteger(limit) && limit >= 1 ? [[`${kind}:${key.source}`, limit]] : [];
-    });
-  };
-  const written = child(root, 'concurrency');
-  return Object.fromEntries([...of('tag', child(written, 'tags')), ...of('connection', child(written, 'connections'))]);
-}
