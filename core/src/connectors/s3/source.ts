@@ -11,9 +11,12 @@ import { type FoundObject, listObjects } from '../shared/s3/list.ts';
 import { selection } from '../shared/select.ts';
 import { s3Clearing } from './clear.ts';
 
-const PART_BYTES = 8 * 1024 * 1024;
-const PARTS_AT_ONCE = 4;
-const FILES_AT_ONCE = 4;
+/**
+ * Several objects come at a time, each by one request: a request costs the store and the way there more than its bytes are worth. An object that
+ * is as large as many comes in parts, since one connection has its own bound.
+ */
+export const PARTS = { above: 64 * 1024 * 1024, bytes: 16 * 1024 * 1024, atOnce: 4 };
+const FILES_AT_ONCE = 8;
 
 export const source: Source = {
   async connect(ctx) {
@@ -123,14 +126,14 @@ class S3Session implements SourceSession {
   }
 
   async fetch(split: Split, spool: string): Promise<LocalFile> {
-    return download({ ...this.#reading(split), spool, parts: { bytes: PART_BYTES, atOnce: PARTS_AT_ONCE } });
+    return download({ ...this.#reading(split), spool, parts: PARTS });
   }
 
   async fetchRanges(split: Split, path: string, ranges: readonly ByteRange[]): Promise<void> {
     const handle = await open(path, 'r+');
     try {
       const parts = ranges.flatMap(([from, to]) => cut(from, to));
-      await readRanges(this.#reading(split), handle, parts, PARTS_AT_ONCE);
+      await readRanges(this.#reading(split), handle, parts, PARTS.atOnce);
     } finally {
       await handle.close();
     }
@@ -214,9 +217,9 @@ class S3Session implements SourceSession {
 }
 
 function cut(from: number, to: number): ByteRange[] {
-  const parts = Math.max(1, Math.ceil((to - from) / PART_BYTES));
+  const parts = Math.max(1, Math.ceil((to - from) / PARTS.bytes));
   return Array.from(
     { length: parts },
-    (_, i): ByteRange => [from + i * PART_BYTES, Math.min(to, from + (i + 1) * PART_BYTES)],
+    (_, i): ByteRange => [from + i * PARTS.bytes, Math.min(to, from + (i + 1) * PARTS.bytes)],
   );
 }

@@ -114,7 +114,7 @@ class SftpSession implements SourceSession {
       read: (from, to) => this.#bytes(below(this.#settings.root, path), from, to),
       explain: (error) => explainFile(error, path, this.#address),
       again: isBroken,
-      parts: { bytes: PART_BYTES, atOnce: PARTS_AT_ONCE },
+      parts: { above: PART_BYTES, bytes: PART_BYTES, atOnce: PARTS_AT_ONCE },
     });
   }
 

@@ -20,8 +20,8 @@ export interface Download {
   explain(error: unknown): Error;
   /** Errors of `read` after which the rest may still be read; those of the network where left out. */
   again?(error: unknown): boolean;
-  /** Large files come in parts of so many bytes, several at a time; left out: in one piece. */
-  parts?: { bytes: number; atOnce: number };
+  /** Files of more than `above` bytes come in parts of so many bytes, several at a time; left out: in one piece. */
+  parts?: { above: number; bytes: number; atOnce: number };
 }
 
 /** Where a split lies in the spool: one place for each content, so that a second reading finds it. */
@@ -62,7 +62,7 @@ async function transfer(job: Download, part: string): Promise<number> {
   const expected = job.split.file?.size ?? null;
   const handle = await open(part, 'w');
   try {
-    if (job.parts && expected !== null && expected > job.parts.bytes) {
+    if (job.parts && expected !== null && expected > job.parts.above) {
       const { bytes, atOnce } = job.parts;
       const ranges = Array.from({ length: Math.ceil(expected / bytes) }, (_, i): [number, number] => [
         i * bytes,
