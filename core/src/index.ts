@@ -14,7 +14,7 @@ export { nearest } from './check/suggest.ts';
 export { visitJob } from './check/view.ts';
 export { hasRole, type Principal, principalOf, type Rights, rightsTo } from './compile/access.ts';
 export { canonicalJson, hashJson } from './compile/canonical.ts';
-export { type Compiled, type CompileOptions, compile, targetScope } from './compile/compile.ts';
+export { type Compiled, type CompileOptions, compile, compileAll, targetScope } from './compile/compile.ts';
 export { concurrencyLimits } from './compile/concurrency.ts';
 export { connectionUse } from './compile/connection.ts';
 export { computePresets } from './compile/presets.ts';
@@ -85,6 +85,7 @@ export { formatLocal, localInstant } from './schedule/zone.ts';
 export { type Schema, secretKeys } from './spec/schema.ts';
 export { formatYaml } from './text/format.ts';
 export { renderFrame } from './text/frame.ts';
+export { LateDocument } from './text/late.ts';
 export {
   type Document,
   type Entry,

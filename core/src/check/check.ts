@@ -2,7 +2,6 @@ import type { Diagnostic } from '../model/diagnostic.ts';
 import type { Document } from '../text/node.ts';
 import type { Project } from './project.ts';
 import { reporter } from './report.ts';
-import type { Rule } from './rule.ts';
 import { rules } from './rules/index.ts';
 import type { Scope } from './scope.ts';
 import type { JobView } from './view.ts';
@@ -34,7 +33,9 @@ function emptyRoot(document: Document) {
 function checkJob(document: Document, scope: Scope, project: Project): Diagnostic[] {
   const view = project.view(document, scope);
   const found = [...ownFindings(view, project)];
-  if (view.root && !project.files.partial) look(view, project, rulesAcross, found);
+  if (!view.isMapping || project.files.partial) return found;
+  const report = reporter(view.document, found);
+  for (const rule of rulesAcross) rule.job?.({ view, project, report });
   return found;
 }
 
@@ -44,20 +45,20 @@ const rulesOfOne = rules.filter((rule) => !rule.across);
 const known = new WeakMap<JobView, readonly Diagnostic[]>();
 
 /** What one file says by itself, in its scope: remembered, since it does not change with the other files. */
-function ownFindings(view: JobView, project: Project): readonly Diagnostic[] {
+export function ownFindings(view: JobView, project: Project): readonly Diagnostic[] {
   let found = known.get(view);
   if (!found) {
     const own = [...view.diagnostics];
-    if (view.root) look(view, project, rulesOfOne, own);
+    if (view.isMapping) look(view, project, own);
     known.set(view, own);
     found = own;
   }
   return found;
 }
 
-function look(view: JobView, project: Project, rules: readonly Rule[], found: Diagnostic[]): void {
+function look(view: JobView, project: Project, found: Diagnostic[]): void {
   const report = reporter(view.document, found);
-  for (const rule of rules) {
+  for (const rule of rulesOfOne) {
     rule.job?.({ view, project, report });
     for (const stream of view.streams) rule.stream?.({ view, stream, project, report });
   }

@@ -26,7 +26,7 @@ function plain(index: ProjectIndex) {
   return {
     byName: lists(index.byName, (view) => view.document.file),
     byOldName: lists(index.byOldName, (view) => view.document.file),
-    byTable: lists(index.byTable, ({ view, stream }) => `${view.document.file}/${stream.name}`),
+    byTable: lists(index.byTable, ({ view, name }) => `${view.document.file}/${name}`),
   };
 }
 

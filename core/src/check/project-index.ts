@@ -9,7 +9,7 @@ import { type JobView, type StreamView, tablePatternOf } from './view.ts';
 export interface ProjectIndex {
   byName: ReadonlyMap<string, readonly JobView[]>;
   /** Streams by the table that they fill. */
-  byTable: ReadonlyMap<string, readonly { view: JobView; stream: StreamView }[]>;
+  byTable: ReadonlyMap<string, readonly TableUse[]>;
   /** Jobs by a name that they had before. */
   byOldName: ReadonlyMap<string, readonly JobView[]>;
 }
@@ -17,7 +17,7 @@ export interface ProjectIndex {
 /** Brings the jobs of a project together, in the order of their files. */
 export function buildIndex(views: readonly JobView[]): ProjectIndex {
   const byName = new Map<string, JobView[]>();
-  const byTable = new Map<string, { view: JobView; stream: StreamView }[]>();
+  const byTable = new Map<string, TableUse[]>();
   const byOldName = new Map<string, JobView[]>();
   for (const view of views) {
     if (view.name !== undefined) add(byName, view.name, view);
@@ -28,24 +28,37 @@ export function buildIndex(views: readonly JobView[]): ProjectIndex {
   return { byName, byTable, byOldName };
 }
 
-type TableUse = { view: JobView; stream: StreamView };
+/** A stream of a view, without its tree. */
+export interface TableUse {
+  view: JobView;
+  /** Its place among the streams of the view. */
+  at: number;
+  name: string;
+  /** Whether it drops what others wrote there. */
+  replaces: boolean;
+}
 
 interface Facts {
   oldNames: string[];
+  dependsOn: string[];
   tables: { table: string; use: TableUse }[];
 }
 
 const known = new WeakMap<JobView, Facts>();
 
-/** What a view brings in, remembered: an editor brings the jobs together at every keystroke, and all but one are as before. */
+/**
+ * What a view brings in, remembered: an editor brings the jobs together at every keystroke, and all but one are as before. What other jobs
+ * want to know of one is here, so that its tree may rest.
+ */
 export function factsOf(view: JobView): Facts {
   let facts = known.get(view);
   if (!facts) {
-    const tables = view.streams.flatMap((stream) => {
+    const tables = view.streams.flatMap((stream, at) => {
       const table = tableOf(view, stream);
-      return table === null ? [] : [{ table, use: { view, stream } }];
+      const replaces = textOf(stream.node, 'destination', 'write_disposition') === 'replace';
+      return table === null ? [] : [{ table, use: { view, at, name: stream.name, replaces } }];
     });
-    facts = { oldNames: textsOf(view.root, 'renamed_from'), tables };
+    facts = { oldNames: textsOf(view.root, 'renamed_from'), dependsOn: textsOf(view.job, 'depends_on'), tables };
     known.set(view, facts);
   }
   return facts;
@@ -109,7 +122,7 @@ function add<T>(map: Map<string, T[]>, key: string, value: T): void {
 }
 
 /** The address of the table or folder that a stream fills, equal for equal ones; null where that is not known. */
-export function tableOf(view: JobView, stream: StreamView): string | null {
+function tableOf(view: JobView, stream: StreamView): string | null {
   const destination = child(stream.node, 'destination');
   const type = textOf(destination, 'type') ?? 'duckdb';
   if (isFiles(type)) return folderOf(stream, type);

@@ -23,7 +23,10 @@ interface ProjectContext {
 
 /** One thing that the schema cannot say. Each part is called on what its name says; none looks at the disk. */
 export interface Rule {
-  /** It looks at the other jobs of the project, and says nothing before all of them are read. */
+  /**
+   * It looks at the other jobs of the project, and says nothing before all of them are read. It is asked about each job whenever any file
+   * changes: it has no `stream`, and looks into a tree only to tell of something.
+   */
   across?: true;
   job?(context: JobContext): void;
   stream?(context: StreamContext): void;

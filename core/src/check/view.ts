@@ -47,6 +47,10 @@ export interface JobView {
   job: MapNode | null;
   streams: StreamView[];
   diagnostics: Diagnostic[];
+  /** Whether `root` and `job` are there. */
+  isMapping: boolean;
+  /** Lets go of `root`, `job` and `streams` until they are asked for again. */
+  rest(): void;
 }
 
 const cache = new WeakMap<Document, WeakMap<Scope, JobView>>();
@@ -58,23 +62,55 @@ export function viewOf(document: Document, scope: Scope): JobView {
     views = new WeakMap();
     cache.set(document, views);
   }
-  const known = views.get(scope) ?? makeView(document, scope);
+  const known = views.get(scope) ?? new View(document, scope);
   views.set(scope, known);
   return known;
 }
 
-function makeView(document: Document, scope: Scope): JobView {
-  const diagnostics = [...document.diagnostics];
-  const report = reporter(document, diagnostics);
-  const view: JobView = {
-    document,
-    scope,
-    name: textOf(document.root, 'name'),
-    root: null,
-    job: null,
-    streams: [],
-    diagnostics,
-  };
+/** What is made of the document's tree. */
+type Parts = Pick<JobView, 'name' | 'scope' | 'root' | 'job' | 'streams'>;
+
+class View implements JobView {
+  readonly document: Document;
+  readonly scope: Scope;
+  readonly name: string | undefined;
+  readonly diagnostics: Diagnostic[];
+  readonly isMapping: boolean;
+  #parts: Parts | null;
+
+  constructor(document: Document, scope: Scope) {
+    this.document = document;
+    this.scope = scope;
+    this.diagnostics = [...document.diagnostics];
+    this.#parts = partsOf(document, scope, reporter(document, this.diagnostics));
+    this.name = this.#parts.name;
+    this.isMapping = this.#parts.root !== null;
+  }
+
+  get root(): MapNode | null {
+    return this.#made().root;
+  }
+
+  get job(): MapNode | null {
+    return this.#made().job;
+  }
+
+  get streams(): StreamView[] {
+    return this.#made().streams;
+  }
+
+  rest(): void {
+    this.#parts = null;
+  }
+
+  #made(): Parts {
+    this.#parts ??= partsOf(this.document, this.scope, () => {});
+    return this.#parts;
+  }
+}
+
+function partsOf(document: Document, scope: Scope, report: Report): Parts {
+  const view: Parts = { name: textOf(document.root, 'name'), scope, root: null, job: null, streams: [] };
   if (document.broken) return view;
   const written = document.root ?? emptyMap(document);
   if (written.kind !== 'map') {
@@ -175,7 +211,7 @@ function inheritedType(root: Node | null, keys: readonly string[], scope: Scope)
   return textOf(node, 'type') ?? scope.connections.get(textOf(node, 'connection') ?? '')?.type;
 }
 
-function streamsOf(view: JobView): StreamView[] {
+function streamsOf(view: Parts): StreamView[] {
   const job = view.job!;
   const entries = itemsOf(view.root, 'streams');
   if (!entryOf(view.root, 'streams')) {
@@ -198,7 +234,7 @@ export function tablePatternOf(stream: Node): string | null {
 }
 
 /** Asks for required keys in what is left after everything was merged. */
-function requireAll(view: JobView, report: Report): void {
+function requireAll(view: Parts, report: Report): void {
   const properties = jobSchema.properties!;
   const root = view.root!;
   requireKeys(root, { required: ['name'] }, { report });

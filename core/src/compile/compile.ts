@@ -1,4 +1,4 @@
-import { check } from '../check/check.ts';
+import { check, ownFindings } from '../check/check.ts';
 import type { Project } from '../check/project.ts';
 import type { Scope } from '../check/scope.ts';
 import { textsOf } from '../check/scope.ts';
@@ -35,23 +35,48 @@ export interface Compiled {
  * `config/variable` on a value for a variable that the project does not declare.
  */
 export function compile(document: Document, project: Project, options: CompileOptions = {}): Compiled {
+  return compileIn(targetScope(project, options), document, project);
+}
+
+/**
+ * The same for every job file of a project, in their order. Each is looked into once, and lets go of its tree then: what is kept is its text,
+ * its findings, its Job, and what the other jobs want to know.
+ */
+export function compileAll(project: Project, options: CompileOptions = {}): (Compiled & { document: Document })[] {
   const scope = targetScope(project, options);
+  for (const document of project.files.jobs) {
+    const view = project.view(document, scope);
+    if (settled.has(view)) continue;
+    const failed = hasError(ownFindings(view, project)) || hasError(projectErrors(project));
+    project.analyse(document, scope);
+    if (!failed) compiledOf(view, project);
+    view.rest();
+    document.rest?.();
+    settled.add(view);
+  }
+  return project.files.jobs.map((document) => ({ document, ...compileIn(scope, document, project) }));
+}
+
+const settled = new WeakSet<JobView>();
+
+function compileIn(scope: Scope, document: Document, project: Project): Compiled {
   const diagnostics = [...projectErrors(project), ...check(document, project, scope)];
-  const view = project.view(document, scope);
-  const failed = diagnostics.some((diagnostic) => diagnostic.severity === 'error');
-  if (failed || !view.job || view.name === undefined) return { job: null, diagnostics };
-  return { job: compiledOf(view, view.job, project), diagnostics };
+  const job = hasError(diagnostics) ? null : compiledOf(project.view(document, scope), project);
+  return { job, diagnostics };
+}
+
+function hasError(diagnostics: readonly Diagnostic[]): boolean {
+  return diagnostics.some(({ severity }) => severity === 'error');
 }
 
 const compiled = new WeakMap<JobView, Job>();
 
 /** Remembered for each view: a file that is as it was gives the job that it gave. */
-function compiledOf(view: JobView, node: MapNode, project: Project): Job {
-  let job = compiled.get(view);
-  if (job?.project !== project.name) {
-    job = jobOf(view, node, project);
-    compiled.set(view, job);
-  }
+function compiledOf(view: JobView, project: Project): Job | null {
+  const known = compiled.get(view);
+  if (known?.project === project.name) return known;
+  const job = view.job && view.name !== undefined ? jobOf(view, view.job, project) : null;
+  if (job) compiled.set(view, job);
   return job;
 }
 

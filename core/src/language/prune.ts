@@ -1,4 +1,4 @@
-import type { Document, Entry, Node, ScalarNode } from '../text/node.ts';
+import { type Document, type Entry, type Node, type ScalarNode, withRoot } from '../text/node.ts';
 
 /**
  * The document with all that does not lead to an offset emptied: a walk over it says what belongs there, and costs no more than the
@@ -8,7 +8,7 @@ import type { Document, Entry, Node, ScalarNode } from '../text/node.ts';
 export function leadingTo(document: Document, offset: number): Document {
   const { root, file } = document;
   if (!root || !holds(root, offset, file)) return document;
-  return { ...document, root: pruned(root, offset, file) };
+  return withRoot(document, pruned(root, offset, file));
 }
 
 function pruned(node: Node, offset: number, file: string): Node {

@@ -2,7 +2,7 @@ import { type FoundReference, findReferences } from '../check/find-references.ts
 import type { Range } from '../model/diagnostic.ts';
 import { type SqlToken, sqlTokens } from '../model/sql-scope.ts';
 import type { Schema, TextKind } from '../spec/schema.ts';
-import type { Document, Node, ScalarNode } from '../text/node.ts';
+import { type Document, type Node, type ScalarNode, withRoot } from '../text/node.ts';
 import { readable } from './readable.ts';
 import { sourcePlaces } from './scalar-text.ts';
 import type { LanguageContext } from './types.ts';
@@ -124,7 +124,7 @@ export function symbolAt(context: LanguageContext, offset: number): NamedSymbol 
 export function referenceAt(context: LanguageContext, node: ScalarNode, offset: number): FoundReference | null {
   if (!node.source.includes('${')) return null;
   const document = readable(context.document);
-  const found = findReferences({ ...document, root: node });
+  const found = findReferences(withRoot(document, node));
   return found.find(({ range }) => offset >= range.start && offset <= range.end) ?? null;
 }
 

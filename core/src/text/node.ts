@@ -53,6 +53,13 @@ export interface Document {
   diagnostics: Diagnostic[];
   /** The tree may not be what the author means: nothing but `diagnostics` is worth reporting. */
   broken: boolean;
+  /** Lets go of the tree until it is asked for again; left out: it stays. */
+  rest?(): void;
+}
+
+/** The document with another tree. */
+export function withRoot({ file, text, diagnostics, broken }: Document, root: Node | null): Document {
+  return { file, text, root, diagnostics, broken };
 }
 
 /** The entry of a key, or undefined where the node is no mapping or lacks it. */

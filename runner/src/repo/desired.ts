@@ -1,5 +1,5 @@
 import {
-  compile,
+  compileAll,
   concurrencyLimits,
   type DesiredSet,
   type Job,
@@ -14,7 +14,7 @@ import type { LoadedProject } from './load.ts';
  * `config/target`, `config/variable`.
  */
 export function desiredOf(
-  loaded: Pick<LoadedProject, 'project' | 'jobs' | 'unreadable'>,
+  loaded: Pick<LoadedProject, 'project' | 'unreadable'>,
   target: string | undefined,
   vars: Record<string, string>,
 ): DesiredSet {
@@ -22,8 +22,7 @@ export function desiredOf(
   const scope = targetScope(loaded.project, wanted);
   const jobs: Job[] = [];
   const problems: Problem[] = loaded.unreadable.map(({ file, reason }) => ({ file, names: [], message: reason }));
-  for (const document of loaded.jobs.values()) {
-    const { job, diagnostics } = compile(document, loaded.project, wanted);
+  for (const { document, job, diagnostics } of compileAll(loaded.project, wanted)) {
     if (job) jobs.push(job);
     else {
       const view = loaded.project.view(document, scope);

@@ -8,6 +8,7 @@ import {
   globBase,
   globMatcher,
   jobPatterns,
+  LateDocument,
   type Project,
   parseDocument,
   SluiceError,
@@ -174,7 +175,7 @@ async function readJobs(
     for (const [i, read] of texts.entries()) {
       const file = batch[i] ?? '';
       const known = earlier.get(file);
-      if ('text' in read) jobs.set(file, known?.text === read.text ? known : parseDocument(read.text, file));
+      if ('text' in read) jobs.set(file, known?.text === read.text ? known : new LateDocument(read.text, file));
       else unreadable.push({ file, reason: read.reason });
     }
   }

@@ -51,9 +51,9 @@ export async function planFolder({
 export function planFiles({ files, actual, name, target, vars }: FilesToPlan): FilesPlanned {
   const documents = files.map(({ path, text }) => parseDocument(text, path));
   const config = documents.find(({ file }) => file === 'sluice.yaml') ?? null;
-  const jobs = new Map(documents.filter((one) => one !== config).map((document) => [document.file, document]));
-  const project = createProject({ config, jobs: [...jobs.values()], name });
-  const desired = desiredOf({ project, jobs, unreadable: [] }, target ?? undefined, vars);
+  const jobs = documents.filter((one) => one !== config);
+  const project = createProject({ config, jobs, name });
+  const desired = desiredOf({ project, unreadable: [] }, target ?? undefined, vars);
   const scope = targetScope(project, target === null ? { vars } : { target, vars });
   const diagnostics = documents.flatMap((document) => fileFindings(document, check(document, project, scope)));
   return {

@@ -1,21 +1,22 @@
 import { itemsOf, type Node } from '../../text/node.ts';
-import type { ProjectIndex } from '../project-index.ts';
+import { factsOf, type ProjectIndex } from '../project-index.ts';
 import type { Rule } from '../rule.ts';
-import { textsOf } from '../scope.ts';
 import { nearest } from '../suggest.ts';
 
 /** What a job waits for must exist and must not wait for the job. */
 export const dependencies: Rule = {
   across: true,
   job({ view, project, report }) {
-    for (const item of itemsOf(view.job, 'depends_on')) {
-      const name = item.kind === 'scalar' ? String(item.value) : '';
+    for (const [i, name] of factsOf(view).dependsOn.entries()) {
+      const item = () =>
+        itemsOf(view.job, 'depends_on').filter((node) => node.kind === 'scalar' && node.value !== null)[i] as Node;
       if (!project.index(view.scope).byName.has(name)) {
         const near = nearest(name, project.index(view.scope).byName.keys());
-        const fix = near ? { title: `Use \`${near}\``, edits: [{ range: item.range, text: near }] } : undefined;
+        const node = item();
+        const fix = near ? { title: `Use \`${near}\``, edits: [{ range: node.range, text: near }] } : undefined;
         report(
           'job/unknown-dependency',
-          item,
+          node,
           `The project has no job \`${name}\`${near ? `; did you mean \`${near}\`?` : '.'}`,
           { fix },
         );
@@ -23,11 +24,7 @@ export const dependencies: Rule = {
       }
       const circle = view.name === undefined ? null : wayBack(project.index(view.scope), name, view.name);
       if (circle)
-        report(
-          'job/cycle',
-          item as Node,
-          `\`${view.name}\` would wait for itself: ${[view.name, ...circle].join(' → ')}.`,
-        );
+        report('job/cycle', item(), `\`${view.name}\` would wait for itself: ${[view.name, ...circle].join(' → ')}.`);
     }
   },
 };
@@ -43,7 +40,7 @@ function wayBack(index: ProjectIndex, from: string, to: string): string[] | null
       return way;
     }
     for (const view of index.byName.get(name) ?? []) {
-      for (const next of textsOf(view.job, 'depends_on')) {
+      for (const next of factsOf(view).dependsOn) {
         if (cameFrom.has(next)) continue;
         cameFrom.set(next, name);
         queue.push(next);

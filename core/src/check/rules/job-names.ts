@@ -5,13 +5,13 @@ import type { Rule } from '../rule.ts';
 export const jobNames: Rule = {
   across: true,
   job({ view, project, report }) {
-    const name = entryOf(view.root, 'name')?.value;
-    if (!name || view.name === undefined) return;
+    if (view.name === undefined) return;
     const others = (project.index(view.scope).byName.get(view.name) ?? []).filter(
       (other) => other.document.file !== view.document.file,
     );
     const first = others[0];
-    if (!first) return;
+    const name = first && entryOf(view.root, 'name')?.value;
+    if (!first || !name) return;
     const range = entryOf(first.document.root, 'name')?.value.range ?? { start: 0, end: 0 };
     const related = [{ message: 'also here', file: first.document.file, range }];
     report('job/duplicate-name', name, `The job \`${view.name}\` is declared in ${first.document.file} as well.`, {

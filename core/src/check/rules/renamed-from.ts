@@ -1,10 +1,12 @@
 import { itemsOf } from '../../text/node.ts';
+import { factsOf } from '../project-index.ts';
 import type { Rule } from '../rule.ts';
 
 /** An old name can pass its state on once, and only when no job bears it any more. */
 export const renamedFrom: Rule = {
   across: true,
   job({ view, project, report }) {
+    if (factsOf(view).oldNames.length === 0) return;
     for (const item of itemsOf(view.root, 'renamed_from')) {
       if (item.kind !== 'scalar' || item.value === null) continue;
       const old = String(item.value);
