@@ -11,7 +11,7 @@ export const dependencies: Rule = {
       const item = () =>
         itemsOf(view.job, 'depends_on').filter((node) => node.kind === 'scalar' && node.value !== null)[i] as Node;
       if (!project.index(view.scope).byName.has(name)) {
-        const near = nearest(name, project.index(view.scope).byName.keys());
+        const near = nearest(name, [...project.index(view.scope).byName.keys()].sort());
         const node = item();
         const fix = near ? { title: `Use \`${near}\``, edits: [{ range: node.range, text: near }] } : undefined;
         report(
