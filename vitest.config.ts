@@ -26,8 +26,8 @@ export default defineConfig({
       'vscode-extension/test/**/*.test.ts',
     ],
     globalSetup: ['core/test/global-setup.ts'],
-    testTimeout: 60_000,
-    hookTimeout: 60_000,
+    testTimeout: 180_000,
+    hookTimeout: 120_000,
     pool: 'forks',
     sequence: { sequencer: LongestFirst },
     // Most tests wait for processes of their own: a core left free would be idle.

@@ -220,7 +220,7 @@ describe('what is required', () => {
 it('an alias bomb is refused in no time', () => {
   const levels = Array.from({ length: 12 }, (_, i) => `x-${i + 1}: &l${i + 1} [${Array(9).fill(`*l${i}`).join(', ')}]`);
   const text = `x-0: &l0 [lol]\n${levels.join('\n')}\nname: a\nsource: {type: local, path: a.csv}\ntags: *l12\n`;
-  const begin = performance.now();
+  const begin = process.cpuUsage();
   expect(findingsOf(text, project).map(({ code }) => code)).toContain('yaml/alias-bomb');
-  expect(performance.now() - begin).toBeLessThan(5000);
+  expect(process.cpuUsage(begin).user / 1000).toBeLessThan(5000);
 });

@@ -187,7 +187,7 @@ describe('http against a server', () => {
   });
 
   describe('faults', () => {
-    it('waits as Retry-After says, and takes nonsense for nothing', { timeout: 30_000 }, async () => {
+    it('waits as Retry-After says, and takes nonsense for nothing', async () => {
       delete process.env.SLUICE_RETRY_MS;
       for (const [status, header, least] of [
         [429, '1', 1000],
@@ -208,7 +208,7 @@ describe('http against a server', () => {
       }
     });
 
-    it('a page that breaks off is asked for again, and fails by its number', { timeout: 60_000 }, async () => {
+    it('a page that breaks off is asked for again, and fails by its number', async () => {
       let heal = false;
       let tries = 0;
       server.handler = ({ query }, response) => {
@@ -229,7 +229,7 @@ describe('http against a server', () => {
       expect(await ids(yaml)).toEqual([2, 3, 4, 5, 6, 7, 8, 9]);
     });
 
-    it('encodings are taken off, and one that breaks off is no answer', { timeout: 30_000 }, async () => {
+    it('encodings are taken off, and one that breaks off is no answer', async () => {
       const body = JSON.stringify(rows(...Array.from({ length: 200 }, (_, i) => i)));
       let cut = 1;
       server.handler = ({ path }, response) => {

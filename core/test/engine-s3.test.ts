@@ -76,7 +76,7 @@ ${use}${more}`;
   });
 
   it('lists beyond one page, and folders below only where the pattern asks for them', {
-    timeout: 120_000,
+    timeout: 240_000,
   }, async () => {
     const objects: Record<string, string> = { 'p/': '', 'p/sub/x.csv': 'id\n5000\n' };
     for (let i = 0; i <= 120; i++) objects[`p/${String(i).padStart(4, '0')}.csv`] = `id\n${i}\n`;

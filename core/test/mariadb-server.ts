@@ -1,11 +1,11 @@
 import { execFile, spawn } from 'node:child_process';
 import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { createConnection } from 'mysql2/promise';
 import type { TestServer } from './postgres-server.ts';
+import { freePort } from './processes.ts';
 
 const PASSWORD = 'sluice-test';
 const FOLDERS = ['/usr/sbin', '/usr/bin', '/usr/local/bin', '/usr/local/sbin', '/opt/homebrew/bin'];
@@ -50,7 +50,7 @@ export async function startMariaDb(): Promise<TestServer> {
   );
   const url = `mysql://sluice:${PASSWORD}@127.0.0.1:${port}/mysql`;
   for (let tries = 0; !(await answers(url)); tries++) {
-    if (child.exitCode !== null || tries > 300) {
+    if (child.exitCode !== null || tries > 1200) {
       child.kill('SIGKILL');
       throw new Error('the test MariaDB did not start');
     }
@@ -75,15 +75,4 @@ async function answers(url: string): Promise<boolean> {
   } catch {
     return false;
   }
-}
-
-function freePort(): Promise<number> {
-  return new Promise((resolve, reject) => {
-    const server = createServer().listen(0, '127.0.0.1', () => {
-      const address = server.address();
-      server.close(() =>
-        typeof address === 'object' && address ? resolve(address.port) : reject(new Error('no port')),
-      );
-    });
-  });
 }

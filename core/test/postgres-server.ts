@@ -9,11 +9,11 @@ import {
   statSync,
   writeFileSync,
 } from 'node:fs';
-import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import pg from 'pg';
+import { freePort } from './processes.ts';
 
 const PREFIX = 'sluice-test-pg-';
 /** The server refuses to run as root; its files then belong to this user, who owns nothing else. */
@@ -93,19 +93,8 @@ function serverArguments(data: string, folder: string, port: number, own: Record
   return ['-D', data, ...Object.entries(settings).flatMap(([name, value]) => ['-c', `${name}=${value}`])];
 }
 
-function freePort(): Promise<number> {
-  return new Promise((resolve, reject) => {
-    const server = createServer();
-    server.on('error', reject);
-    server.listen(0, '127.0.0.1', () => {
-      const address = server.address();
-      server.close(() => resolve(typeof address === 'object' && address ? address.port : 0));
-    });
-  });
-}
-
 async function answers(url: string, child: ChildProcess): Promise<boolean> {
-  const until = Date.now() + 30_000;
+  const until = Date.now() + 120_000;
   while (Date.now() < until && child.exitCode === null) {
     const client = new pg.Client({ connectionString: url });
     try {

@@ -18,13 +18,22 @@ export function missing(name: string): string | null {
   return program(name) !== null || process.env.SLUICE_REQUIRE_SERVICES ? null : `no ${name} here`;
 }
 
+/** Ports below those that systems give to connections by themselves: one of these could be taken before its server listens. */
+const [FIRST_PORT, PORTS] = [20_000, 12_000];
+
 /** A port of the loopback that nobody listens on now. */
 export async function freePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  const { port } = server.address() as { port: number };
-  await new Promise((resolve) => server.close(resolve));
-  return port;
+  for (;;) {
+    const port = FIRST_PORT + Math.floor(Math.random() * PORTS);
+    const server = createServer();
+    const free = await new Promise<boolean>((resolve) => {
+      server.once('error', () => resolve(false));
+      server.listen(port, '127.0.0.1', () => resolve(true));
+    });
+    if (!free) continue;
+    await new Promise((resolve) => server.close(resolve));
+    return port;
+  }
 }
 
 export interface Started {

@@ -100,11 +100,14 @@ it('a daemon tells channels, serves figures, and shows no secret of theirs', asy
   await start();
   expect((await next(2)).headers).toMatchObject({ 'x-sluice-event': 'recovery' });
 
-  const metrics = await (await fetch(`${at}/metrics`)).text();
+  const figures = async () => (await fetch(`${at}/metrics`)).text();
+  // The channel has its answer a moment before the daemon has counted it.
+  const delivered = /^sluice_deliveries_total\{type="webhook",outcome="delivered",.*\} 2$/m;
+  await expect.poll(figures, { timeout: 30_000 }).toMatch(delivered);
+  const metrics = await figures();
   expect(metrics).toMatch(/^sluice_runs_total\{kind="manual",status="failed",.*\} 1$/m);
   expect(metrics).toMatch(/^sluice_runs_total\{kind="manual",status="succeeded",.*\} 1$/m);
   expect(metrics).toMatch(/^sluice_rows_written_total\{.*\} 2$/m);
-  expect(metrics).toMatch(/^sluice_deliveries_total\{type="webhook",outcome="delivered",.*\} 2$/m);
   expect(metrics).toMatch(/^sluice_jobs\{state="applied",.*\} 1$/m);
 
   const routes = ['jobs', 'jobs/load', 'jobs/load/executions', 'jobs/load/logs', 'plan', 'audit', 'me'];

@@ -22,7 +22,7 @@ import { buildStateServer, type StateServerBuild } from './state-server.ts';
 const asRoot = process.getuid?.() === 0;
 const NOBODY = 65534;
 /** Seconds; long enough that no server stops between two steps of a test. */
-const IDLE = { SLUICE_STATE_IDLE: '20' };
+const IDLE = { SLUICE_STATE_IDLE: '90' };
 const SOON = { SLUICE_STATE_IDLE: '0.4' };
 
 let built: StateServerBuild;

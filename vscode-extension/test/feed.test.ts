@@ -81,7 +81,7 @@ describe('what a metrics panel is fed', () => {
     );
     const running = feed.run();
     const samples = () => told.flatMap((one) => (one.type === 'samples' ? one.samples : []));
-    const poll = <T>(value: () => T) => expect.poll(value, { timeout: 15_000, interval: 20 });
+    const poll = <T>(value: () => T) => expect.poll(value, { timeout: 60_000, interval: 20 });
 
     await poll(() => api.streams.length).toBe(1);
     api.send(1, {

@@ -29,7 +29,7 @@ describe('tokens', () => {
   });
 
   it('long and hostile texts take no time', () => {
-    const started = performance.now();
+    const started = process.cpuUsage();
     for (const text of [
       "'".repeat(100_001),
       '"'.repeat(100_001),
@@ -38,7 +38,7 @@ describe('tokens', () => {
       `'${"''".repeat(500_000)}'`,
     ])
       sqlTokens(text);
-    expect(performance.now() - started).toBeLessThan(3000);
+    expect(process.cpuUsage(started).user / 1000).toBeLessThan(3000);
   });
 });
 

@@ -33,15 +33,17 @@ function recorder(kept: Kept): RunRecorder {
 it('keeps a bounded number of lines a second, counts the rest, and drops no error', async () => {
   const kept = new Kept();
   const records = recorder(kept);
+  const began = Math.floor(Date.now() / 1000);
   for (let i = 0; i < 4000; i++) records.log('info', `line ${i}`);
   for (let i = 0; i < 10; i++) records.log('error', `error ${i}`);
+  const seconds = Math.floor(Date.now() / 1000) - began + 1;
   await records.end(null);
   const errors = kept.lines.filter(({ level }) => level === 'error');
   const others = kept.lines.length - errors.length;
   expect(errors).toHaveLength(10);
-  // The loop may have met the turn of a second.
+  // The loop may have met the turn of a second, on a busy machine of several.
   expect(others).toBeGreaterThanOrEqual(500);
-  expect(others).toBeLessThanOrEqual(1000);
+  expect(others).toBeLessThanOrEqual(500 * seconds);
   expect(others + kept.dropped).toBe(4000);
   expect(kept.lines[0]?.message).toBe('line 0');
 });
