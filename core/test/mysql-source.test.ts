@@ -69,6 +69,25 @@ describe.skipIf(noMariaDb)(noMariaDb ?? 'source mysql', () => {
     ]);
   });
 
+  it('keeps every digit, whatever the sizes and the signs', async () => {
+    await db.query(`CREATE TABLE digits AS SELECT seq AS i, CAST(s * POW(10, seq % 5) AS DECIMAL(6,1)) AS a,
+        CAST(s * POW(10, seq % 13) AS DECIMAL(15,0)) AS b, CAST(s * POW(10, seq % 16) AS DECIMAL(18,2)) AS c,
+        CAST(s AS DECIMAL(38,20)) * CAST(POW(10, seq % 12) AS DECIMAL(13,0)) AS d, CAST(s * seq * 1e14 AS SIGNED) AS e,
+        s * 1e9 AS f, CAST(ABS(s) * 1.8e19 AS UNSIGNED) AS g, CAST(s * 30000 AS SIGNED) AS h,
+        TIMESTAMP'2000-01-01 00:00:00' + INTERVAL CAST(s * 55e15 AS SIGNED) MICROSECOND AS k,
+        DATE'2000-02-28' + INTERVAL CAST(s * 700000 AS SIGNED) DAY AS l, repeat('ä', seq % 700) AS m, repeat('z', (seq % 100 = 1) * 70000) AS n
+      FROM (SELECT seq, CASE WHEN seq % 50 = 0 THEN 0 ELSE SIN(seq) END AS s FROM seq_1_to_1500) AS r`);
+    const names = [...'abcdefghklmn'];
+    const texts = names.map((name) => `CAST(${name} AS CHAR) AS ${name}_text`).join(', ');
+    const yaml = job('digits', `query: "SELECT *, ${texts} FROM digits"`);
+    await project.ok(yaml);
+    const text: Record<string, string> = { k: `strftime(k, '%Y-%m-%d %H:%M:%S.%f')`, f: 'f_text' };
+    const counts = names.map((name) => `count(*) FILTER (WHERE ${text[name] ?? `${name}::VARCHAR`} = ${name}_text)`);
+    expect(
+      await project.rows(yaml, `SELECT ${counts.join(', ')}, count(*) FILTER (WHERE f = f_text::DOUBLE) FROM digits`),
+    ).toEqual([[...names, 'f'].map(() => '1500')]);
+  });
+
   it('reads zero dates as null and counts them, and times beyond a day as text', async () => {
     await db.query(`SET SESSION sql_mode = ''; CREATE TABLE zero (id int, d date, at datetime, t time);
       INSERT INTO zero VALUES (1, '0000-00-00', '0000-00-00 00:00:00', '-838:59:59'), (2, '2026-00-10', '2026-01-02 03:04:05', '10:00:00')`);

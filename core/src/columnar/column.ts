@@ -124,6 +124,17 @@ export class ColumnBuffer {
     this.int64(high, value - high * 0x1_0000_0000);
   }
 
+  /** Microseconds, as whole seconds and what is beyond them. */
+  micros(seconds: number, rest: number): void {
+    // A second has 2^6 times 15,625 microseconds: 2^16 seconds are counted by 2^22, so that no step leaves what a double holds.
+    const large = Math.floor(seconds / 0x1_0000);
+    const units = large * 15_625;
+    const high = Math.floor(units / 0x400);
+    const low = (units - high * 0x400) * 0x40_0000 + (seconds - large * 0x1_0000) * 1_000_000 + rest;
+    const over = Math.floor(low / 0x1_0000_0000);
+    this.int64(high + over, low - over * 0x1_0000_0000);
+  }
+
   big(value: bigint): void {
     this.int64(Number(BigInt.asIntN(32, value >> 32n)), Number(BigInt.asIntN(32, value)));
   }
@@ -167,6 +178,19 @@ export class ColumnBuffer {
     this.#row(1);
     this.#reserve(16);
     this.#copy(source, from, from + 16);
+  }
+
+  /** A whole number of at most 53 bits, in 128. */
+  whole128(value: number): void {
+    this.#row(1);
+    this.#reserve(16);
+    const high = Math.floor(value / 0x1_0000_0000);
+    const sign = value < 0 ? -1 : 0;
+    this.#view.setInt32(this.#size, sign);
+    this.#view.setInt32(this.#size + 4, sign);
+    this.#view.setInt32(this.#size + 8, high);
+    this.#view.setInt32(this.#size + 12, value - high * 0x1_0000_0000);
+    this.#size += 16;
   }
 
   /** A number of 128 bits. */

@@ -125,6 +125,9 @@ it.each<[DataType, string, [Put, string | null][]]>([
     'TIMESTAMP',
     [
       [(c) => c.whole(-1), '1969-12-31 23:59:59.999999'],
+      [(c) => c.micros(-62_135_596_800, 1), '0001-01-01 00:00:00.000001'],
+      [(c) => c.micros(-1, 999_999), '1969-12-31 23:59:59.999999'],
+      [(c) => c.micros(253_402_300_799, 999_999), '9999-12-31 23:59:59.999999'],
       [(c) => c.int64(INFINITE.micros.high, INFINITE.micros.low), 'infinity'],
       [(c) => c.int64(INFINITE.minusMicros.high, INFINITE.minusMicros.low), '-infinity'],
     ],
@@ -138,6 +141,8 @@ it.each<[DataType, string, [Put, string | null][]]>([
     [
       [(c) => c.big128(-99999999999999999999999999999999999999n), '-9999999999999999999999999999999999999.9'],
       [(c) => c.big128(1n), '0.1'],
+      [(c) => c.whole128(-90071992547409), '-9007199254740.9'],
+      [(c) => c.whole128(4294967296), '429496729.6'],
     ],
   ],
 ])('keeps $kind', async (type, engineType, values) => {

@@ -1,7 +1,7 @@
 import type { FieldPacket } from 'mysql2';
 import type { DataType } from '../../model/type.ts';
 import type { TextColumn } from '../shared/columns.ts';
-import type { CsvValue } from '../shared/csv-rows.ts';
+import { type Take, takeOf, time } from './text-values.ts';
 
 /** Numbers of the protocol for column types: https://dev.mysql.com/doc/dev/mysql-server/latest/field__types_8h.html */
 const TYPES: Record<number, string> = {
@@ -38,37 +38,32 @@ export interface ReadColumn extends TextColumn {
   nullable: boolean;
   /** The condition of rows that have no value here; `name` is quoted. */
   isNull: (name: string) => string;
-  /** Gives the text of what the server sent; counts dates that are none. */
-  write: (value: Buffer, zero: () => void) => CsvValue;
+  /** How a value that the server sent is taken. */
+  take: Take;
+  /** What it is in the file. */
+  stored: DataType;
 }
 
 const plain = (name: string) => name;
 const isNull = (name: string) => `${name} IS NULL`;
 /** No function of the column: an index on it finds these rows. */
 const isNoDate = (name: string) => `(${name} IS NULL OR ${name} < DATE '0001-01-01')`;
-const asText = (value: Buffer) => value.toString('utf8');
 const TEXT: DataType = { kind: 'text' };
-
-/** A day or month of 0: what the server stores for a date that is none. */
-const NO_DATE = /^(?:0000|\d{4}-00|\d{4}-\d\d-00)/;
-const dated = (zone: string) => (value: Buffer, zero: () => void) => {
-  const text = value.toString('latin1');
-  if (!NO_DATE.test(text)) return text + zone;
-  zero();
-  return null;
-};
-
-/** Zeros at the end say how the column is declared, not what the value is. */
-function shortened(time: string): string {
-  return time.includes('.') ? time.replace(/\.?0+$/, '') : time;
-}
 
 /** How a column of a statement is read. */
 export function readColumn(field: FieldPacket): ReadColumn {
+  const column = typed(field);
+  const stored = column.type ?? TEXT;
+  return { ...column, stored, take: column.guess?.kind === 'time' ? time : takeOf(stored) };
+}
+
+type Typed = Omit<ReadColumn, 'take' | 'stored'>;
+
+function typed(field: FieldPacket): Typed {
   const flags = Number(field.flags ?? 0);
   const number = field.columnType ?? 0;
   const nullable = (flags & NOT_NULL) === 0;
-  const base = { name: field.name, select: plain, bind: 'CHAR', nullable, isNull, write: asText };
+  const base = { name: field.name, select: plain, bind: 'CHAR', nullable, isNull };
   // A column that has to have a value may still hold a date that is none.
   const date = { nullable: true, isNull: isNoDate };
   const unsigned = (flags & UNSIGNED) !== 0;
@@ -91,13 +86,13 @@ export function readColumn(field: FieldPacket): ReadColumn {
     case 'double':
       return { ...base, type: { kind: 'double' }, bind: 'DOUBLE' };
     case 'date':
-      return { ...base, ...date, type: { kind: 'date' }, bind: 'DATE', write: dated('') };
+      return { ...base, ...date, type: { kind: 'date' }, bind: 'DATE' };
     case 'datetime':
-      return { ...base, ...date, type: { kind: 'timestamp' }, bind: 'DATETIME(6)', write: dated('') };
+      return { ...base, ...date, type: { kind: 'timestamp' }, bind: 'DATETIME(6)' };
     case 'timestamp':
-      return { ...base, ...date, type: { kind: 'timestamptz' }, bind: 'DATETIME(6)', write: dated('+00') };
+      return { ...base, ...date, type: { kind: 'timestamptz' }, bind: 'DATETIME(6)' };
     case 'time':
-      return { ...base, type: null, guess: { kind: 'time' }, write: (value) => shortened(asText(value)) };
+      return { ...base, type: null, guess: { kind: 'time' } };
     case 'bit':
       return bitOf(base, Number(field.columnLength ?? 1));
     case 'json':
@@ -105,11 +100,13 @@ export function readColumn(field: FieldPacket): ReadColumn {
     case 'geometry':
       return { ...base, type: TEXT, select: (name) => `ST_AsText(${name})` };
     default:
-      return STRINGS.has(number) && field.characterSet === BINARY ? bytesOf(base) : { ...base, type: TEXT };
+      return STRINGS.has(number) && field.characterSet === BINARY
+        ? { ...base, type: { kind: 'binary' } }
+        : { ...base, type: TEXT };
   }
 }
 
-type Base = Omit<ReadColumn, 'type'>;
+type Base = Omit<Typed, 'type'>;
 
 /** The length of a number is that of its text: a point and a sign belong to it. */
 function decimalOf(field: FieldPacket, unsigned: boolean): Pick<ReadColumn, 'type' | 'guess' | 'bind'> {
@@ -121,11 +118,7 @@ function decimalOf(field: FieldPacket, unsigned: boolean): Pick<ReadColumn, 'typ
   return { type: null, guess: { kind: 'decimal', precision: 38, scale: Math.min(30, scale) }, bind };
 }
 
-function bitOf(base: Base, bits: number): ReadColumn {
+function bitOf(base: Base, bits: number): Typed {
   if (bits === 1) return { ...base, type: { kind: 'boolean' }, select: (name) => `${name} + 0` };
   return { ...base, type: TEXT, select: (name) => `LPAD(BIN(${name} + 0), ${bits}, '0')` };
-}
-
-function bytesOf(base: Base): ReadColumn {
-  return { ...base, type: { kind: 'binary' }, read: (text) => `unhex(${text})`, write: (value) => value };
 }

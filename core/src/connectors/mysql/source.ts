@@ -1,8 +1,9 @@
-import type { Connection, FieldPacket, QueryOptions } from 'mysql2';
-import type { Discovered, RowRange, Source, SourceContext } from '../../model/component.ts';
+import type { Connection, FieldPacket } from 'mysql2';
+import { ColumnFile } from '../../columnar/file.ts';
+import type { Discovered, Engine, RowRange, Source, SourceContext } from '../../model/component.ts';
 import { SluiceError } from '../../model/error.ts';
 import { literal } from '../../model/sql.ts';
-import type { CsvValue } from '../shared/csv-rows.ts';
+import { columnAt, mostOfRow } from '../shared/columns.ts';
 import { ofSource } from '../shared/errors.ts';
 import { type Part, partCount, partsBetween } from '../shared/ranges.ts';
 import { type RowDriver, RowSession, type Wanted } from '../shared/row-session.ts';
@@ -13,6 +14,7 @@ import { isServerError, queryError } from './errors.ts';
 import { openRelay, type Relay } from './relay.ts';
 import { sameMoment } from './snapshot.ts';
 import { type ReadColumn, readColumn } from './source-types.ts';
+import { readRows, type Statement, TextRows } from './text-rows.ts';
 
 interface Settings {
   table?: string;
@@ -185,17 +187,20 @@ class MyDriver implements RowDriver<ReadColumn> {
     return `SELECT ${list.join(', ')} FROM (${ends}) AS ends`;
   }
 
-  async *rows(columns: readonly ReadColumn[], { range, part, limit }: Wanted): AsyncGenerator<CsvValue[]> {
+  async spool(engine: Engine, path: string, columns: readonly ReadColumn[], { range, part, limit }: Wanted) {
     const db = await this.#db();
     const { where, values } = this.#conditions(range, columns, part);
     const select = columns.map((column) => column.select(quoted(column.name))).join(', ');
     const bound = limit === null ? '' : ` LIMIT ${limit}`;
-    const zeros = new Map<string, number>();
-    yield* this.#texts(db, { sql: `SELECT ${select} FROM ${this.#from()}${where}${bound}`, values }, columns, zeros);
-    for (const [column, rows] of zeros) {
-      const message = `${rows} values of ${column} are dates with a day or month of zero, and are read as null`;
-      this.#ctx.log('warn', message, { column, rows });
+    const sql = `SELECT ${select} FROM ${this.#from()}${where}${bound}`;
+    const stored = columns.map((column, i) => ({ name: columnAt(i), type: column.stored }));
+    const rows = new TextRows(await ColumnFile.create(path, stored), columns);
+    await this.#read(db, { sql, values }, rows, mostOfRow(engine));
+    for (const [column, count] of rows.zeros) {
+      const message = `${count} values of ${column} are dates with a day or month of zero, and are read as null`;
+      this.#ctx.log('warn', message, { column, rows: count });
     }
+    return { bytes: rows.bytes };
   }
 
   async close(): Promise<void> {
@@ -204,41 +209,19 @@ class MyDriver implements RowDriver<ReadColumn> {
     await this.#relay?.close();
   }
 
-  /** The rows as the server sends them, which waits while nobody takes them. */
-  async *#texts(
-    db: MyDb,
-    statement: { sql: string; values: unknown[] },
-    columns: readonly ReadColumn[],
-    zeros: Map<string, number>,
-  ): AsyncGenerator<CsvValue[]> {
-    const options: QueryOptions = { ...statement, rowsAsArray: true, typeCast: (field) => field.buffer() };
-    // The promise's connection has the one with streams inside.
+  async #read(db: MyDb, statement: Statement, rows: TextRows, most: number): Promise<void> {
+    // The promise's connection has the one that speaks inside.
     const core = (db.connection as unknown as { connection: Connection }).connection;
-    const counters = columns.map(
-      ({ name }) =>
-        () =>
-          void zeros.set(name, (zeros.get(name) ?? 0) + 1),
-    );
-    let ended = false;
-    const rows = core.query(options).stream({ highWaterMark: 1000 });
-    // Of a lost connection the driver tells the connection, not the stream.
-    const lost = (error: Error) => rows.destroy(error);
-    core.on('error', lost);
+    const { signal } = this.#ctx;
     try {
-      for await (const row of rows) {
-        yield (row as (Buffer | null)[]).map((value, i) =>
-          value === null ? null : (columns[i]?.write(value, counters[i] ?? (() => undefined)) ?? null),
-        );
-      }
-      ended = true;
+      await readRows(core, statement, rows, { most, signal });
+      await rows.file.finish();
     } catch (error) {
-      ended = true;
-      this.#ctx.signal.throwIfAborted();
-      throw asRead(queryError(error, db.address));
-    } finally {
-      core.off('error', lost);
+      await rows.file.discard();
       // The server may still be sending: it is not waited for.
-      if (!ended) db.connection.destroy();
+      db.connection.destroy();
+      signal.throwIfAborted();
+      throw error instanceof SluiceError ? error : asRead(queryError(error, db.address));
     }
   }
 

@@ -36,7 +36,9 @@ export interface RowDriver<C extends TextColumn & { nullable: boolean }> {
   /** From now on everything is asked of that session of a part. */
   join?(session: string): void;
   /** The rows, as the server sends them; it has to wait while nobody takes them. `part`: a condition of `parts`. */
-  rows(columns: readonly C[], wanted: Wanted): AsyncIterable<CsvValue[]>;
+  rows?(columns: readonly C[], wanted: Wanted): AsyncIterable<CsvValue[]>;
+  /** In place of `rows`: writes them to a file of columns, whose names are `columnAt`. Gives the bytes that came. */
+  spool?(engine: Engine, path: string, columns: readonly C[], wanted: Wanted): Promise<{ bytes: number }>;
   close(): Promise<void>;
 }
 
@@ -90,8 +92,9 @@ export class RowSession<C extends TextColumn & { nullable: boolean }> implements
       part: typeof where === 'string' ? where : null,
       limit: typeof limit === 'number' ? limit : null,
     };
-    const rows = this.#driver.rows(columns, wanted);
-    const { bytes } = await spoolCsv(engine, path, columns, csvRows(rows));
+    const rows = () => csvRows(this.#driver.rows?.(columns, wanted) ?? []);
+    const { bytes } = await (this.#driver.spool?.(engine, path, columns, wanted) ??
+      spoolCsv(engine, path, columns, rows()));
     const format = { type: 'columns', settings: {} };
     return { path, name: this.#driver.name, size: bytes, modified_at: null, ordinal: split.ordinal, format };
   }
