@@ -75,6 +75,7 @@ export function registerCommands(context: vscode.ExtensionContext, parts: Parts)
   onProject('startDaemon', 'Project to start a daemon for', (project) => daemon.startLocal(project));
   onProject('openDaemon', 'Project whose daemon is opened', (project) => daemon.open(project));
   onProject('validate', 'Project to validate', async ({ dir }) => await inTerminal(dir, ['validate']));
+  on('newProject', () => projects.make());
   onProject('newJob', 'Project of the job', (project) => newJob(client, projects, project));
   on('stop', async (target: Target) => {
     const record = target !== undefined && typeof target === 'object' && 'run' in target ? target.run : null;

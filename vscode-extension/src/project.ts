@@ -86,6 +86,7 @@ export class Projects {
     const found = await vscode.workspace.findFiles(`**/${CONFIG}`, NO_PROJECTS, MOST);
     const dirs = found.filter(({ scheme }) => scheme === 'file').map(({ fsPath }) => dirname(fsPath));
     const projects = await this.#client.sendRequest<Project[]>('sluice/projects', { dirs });
+    void vscode.commands.executeCommand('setContext', 'sluice.projects', projects.length);
     return projects.sort((a, b) => a.name.localeCompare(b.name) || a.dir.localeCompare(b.dir));
   }
 
@@ -99,10 +100,12 @@ export class Projects {
   async choose(placeHolder: string): Promise<Project | null> {
     const projects = await this.load();
     if (projects.length === 0) {
-      const text = 'There is no project here: make one by `sluice init`, or a file sluice.yaml with `version: 1`.';
-      void vscode.window.showInformationMessage(text);
+      const make = 'Make a Project';
+      const text = 'Sluice: there is no project in this window yet.';
+      if ((await vscode.window.showInformationMessage(text, make)) === make) await this.make();
+      return (await this.load())[0] ?? null;
     }
-    if (projects.length <= 1) return projects[0] ?? null;
+    if (projects.length === 1) return projects[0] ?? null;
     const front = await this.at(vscode.window.activeTextEditor?.document.uri);
     const picks = [...projects]
       .sort((a, b) => Number(b === front) - Number(a === front))
@@ -124,6 +127,22 @@ export class Projects {
       if (job && name) return { project, job: { ...job, name } };
     }
     return null;
+  }
+
+  /** Writes the sluice.yaml of a folder that has none, and opens it. */
+  async make(): Promise<void> {
+    const folders = vscode.workspace.workspaceFolders ?? [];
+    const folder = folders.length > 1 ? await vscode.window.showWorkspaceFolderPick() : folders[0];
+    if (!folder) return;
+    const config = vscode.Uri.joinPath(folder.uri, CONFIG);
+    const isThere = await vscode.workspace.fs.stat(config).then(
+      () => true,
+      () => false,
+    );
+    const name = folder.name.toLowerCase().replaceAll(/[^a-z0-9_-]+/g, '-');
+    if (!isThere) await vscode.workspace.fs.writeFile(config, Buffer.from(`version: 1\nname: ${name}\n`));
+    await vscode.window.showTextDocument(config);
+    this.refresh();
   }
 
   async jobNamed(dir: string, name: string): Promise<FoundJob | null> {

@@ -30,6 +30,8 @@ function foldersAbove(dir: string): string[] {
   return found;
 }
 
+const INSTALL = 'npm install --save-dev @sluice/runner';
+
 function isProgram(path: string): boolean {
   try {
     accessSync(path, constants.X_OK);
@@ -55,14 +57,16 @@ export async function offerInstall(): Promise<void> {
       await vscode.commands.executeCommand('workbench.trust.manage');
     return;
   }
-  const copy = 'Copy the install line';
-  const settings = 'Open the setting';
-  const chosen = await vscode.window.showWarningMessage(
-    'The `sluice` program was not found: neither in the setting sluice.path, nor in node_modules of this folder, nor on PATH.',
-    copy,
-    settings,
-  );
-  if (chosen === copy) await vscode.env.clipboard.writeText('npm install --save-dev @sluice/runner');
+  const set = vscode.workspace.getConfiguration('sluice').get<string>('path', '').trim();
+  const copy = 'Copy the Install Line';
+  const settings = 'Open the Setting';
+  const text =
+    set === ''
+      ? `Sluice: its program was not found, neither in node_modules of this folder nor on PATH. \`${INSTALL}\` brings it; the setting sluice.path names one elsewhere.`
+      : `Sluice: the setting sluice.path names ${set}, where no program is.`;
+  const buttons = set === '' ? [copy, settings] : [settings];
+  const chosen = await vscode.window.showWarningMessage(text, ...buttons);
+  if (chosen === copy) await vscode.env.clipboard.writeText(INSTALL);
   if (chosen === settings) await vscode.commands.executeCommand('workbench.action.openSettings', 'sluice.path');
 }
 

@@ -39,12 +39,23 @@ export function projectItem(item: ProjectItem, daemon: DaemonJobs): vscode.TreeI
   return made;
 }
 
+/** Jobs of a folder or tag that are not unfolded by themselves. */
+const MANY = 20;
+
+function counted(n: number, noun: string): string {
+  return `${n} ${noun}${n === 1 ? '' : 's'}`;
+}
+
 export function treeItem(item: Item, runs: Runs, daemon: DaemonJobs): vscode.TreeItem {
-  const { None, Expanded } = vscode.TreeItemCollapsibleState;
+  const { None, Expanded, Collapsed } = vscode.TreeItemCollapsibleState;
   switch (item.kind) {
     case 'group': {
-      const made = new vscode.TreeItem(item.name, Expanded);
+      const made = new vscode.TreeItem(item.name, item.items.length > MANY ? Collapsed : Expanded);
       made.iconPath = new vscode.ThemeIcon(item.icon);
+      const faulty = item.items.filter(({ job }) => job.errors > 0).length;
+      made.description = [counted(item.items.length, 'job'), faulty > 0 ? `${faulty} with errors` : '']
+        .filter(Boolean)
+        .join(', ');
       return made;
     }
     case 'job':
@@ -83,8 +94,9 @@ function jobItem(item: JobItem, run: RunRecord | undefined, known: DaemonJob | u
           : next === null
             ? ''
             : `next ${when(next)}`;
-  const problems = [errors > 0 ? `${errors} errors` : '', warnings > 0 ? `${warnings} warnings` : ''];
+  const problems = [errors > 0 ? counted(errors, 'error') : '', warnings > 0 ? counted(warnings, 'warning') : ''];
   const lines = [
+    name ?? '',
     file,
     tags.length > 0 ? `tags: ${tags.join(', ')}` : '',
     next ? `next ${when(next)}` : '',

@@ -1,7 +1,7 @@
-import { existsSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Browser } from 'playwright-core';
-import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, afterEach, beforeAll, describe, expect, inject, it } from 'vitest';
 import { Editor, quickstart, startBrowser } from './driver.ts';
 
 let browser: Browser;
@@ -12,12 +12,15 @@ beforeAll(async () => {
 afterAll(async () => await browser?.close());
 afterEach(async ({ task }) => {
   if (task.result?.state === 'fail') await editor.failed(task.name);
-  await editor.page.close();
 });
 
 describe('a workspace that is not trusted', () => {
   it('has findings and completion, and starts no program', async () => {
-    editor = await Editor.open(browser, quickstart(), { trust: false });
+    const folder = quickstart();
+    mkdirSync(join(folder, '.vscode'));
+    const own = { 'files.associations': { '**/jobs/zipcodes.yaml': 'yaml' } };
+    writeFileSync(join(folder, '.vscode/settings.json'), JSON.stringify(own));
+    editor = await Editor.open(browser, folder, { trust: false });
     await editor.openFile('jobs/airports.yaml');
     await editor.goBehind('jobs/airports.yaml', 'descript');
     await editor.press('Backspace');
@@ -31,6 +34,21 @@ describe('a workspace that is not trusted', () => {
     await editor.notifications().filter({ hasText: 'runs nothing in a workspace that is not trusted' }).waitFor();
     await editor.shot('untrusted');
     expect(existsSync(join(editor.folder, '.sluice'))).toBe(false);
+  });
+
+  it('leaves a file the language that files.associations gives it', async () => {
+    const language = (name: string) =>
+      editor.page.locator('.statusbar-item').filter({ hasText: new RegExp(`^${name}$`) });
+    await language('Sluice').waitFor();
+    await editor.openFile('jobs/zipcodes.yaml');
+    await language('YAML').waitFor();
+    // Others were given ours meanwhile.
+    await editor.openFile('jobs/flights.yaml');
+    await language('Sluice').waitFor();
+    await editor.openFile('jobs/zipcodes.yaml');
+    await language('YAML').waitFor();
+    expect(await editor.page.locator('.editor-group-container.active .codelens-decoration').count()).toBe(0);
+    await editor.page.close();
   });
 });
 
@@ -51,5 +69,42 @@ describe('a new job', () => {
     await editor.rows('Jobs').filter({ hasText: 'barley' }).waitFor();
     expect(editor.read('jobs/barley.yaml')).toContain('  connection: files\n  path: barley.json\n');
     expect(await editor.squiggles('error').count()).toBe(0);
+  });
+
+  it('of a system is a file without errors, whose source is tested', async () => {
+    await editor.command('Sluice: New Job');
+    await editor.type('PostgreSQL');
+    await editor.pick('PostgreSQL');
+    await editor.page.locator('.quick-input-message').filter({ hasText: 'Name of the job' }).waitFor();
+    await editor.press('Enter');
+    await editor.tab('postgres.yaml').waitFor();
+    await editor.lens('Run').waitFor();
+    expect(await editor.squiggles('error').count()).toBe(0);
+    await editor.shot('new-job-system');
+    await editor.answer('Test It');
+    await editor.terminal().filter({ hasText: 'CRM_URL' }).waitFor();
+    await editor.shot('new-job-tested');
+  });
+
+  it('is not run where there is no program, and the line that installs it is said', async () => {
+    const before = readFileSync(inject('machine'), 'utf8');
+    writeFileSync(inject('machine'), '{}');
+    const said = editor.notifications().filter({ hasText: 'npm install --save-dev @sluice/runner' });
+    try {
+      // The editor takes a while to see its changed settings.
+      for (let i = 0; i < 10 && !(await said.isVisible()); i++) {
+        await editor.command('Sluice: Run Job');
+        await said.waitFor({ timeout: 3000 }).catch(() => undefined);
+      }
+      await said.waitFor();
+      await editor.page
+        .locator('.notification-toast .monaco-button')
+        .filter({ hasText: 'Copy the Install Line' })
+        .waitFor();
+      await editor.shot('no-program');
+    } finally {
+      writeFileSync(inject('machine'), before);
+    }
+    await editor.page.close();
   });
 });

@@ -1,7 +1,7 @@
 import { execFileSync, spawn } from 'node:child_process';
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { homedir, tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { delimiter, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { TestProject } from 'vitest/node';
 
@@ -9,6 +9,8 @@ declare module 'vitest' {
   interface ProvidedContext {
     /** Address of the editor. */
     editor: string;
+    /** File of the settings of its machine. */
+    machine: string;
   }
 }
 
@@ -53,7 +55,8 @@ export default async function setup(project: TestProject): Promise<() => Promise
   const options = ['--config', join(home, 'config.yaml')];
   options.push('--user-data-dir', join(home, 'data'), '--extensions-dir', join(home, 'extensions'));
   // Its own Node and nothing of the project's: the `sluice` of the tests is the one in the settings.
-  const env = { ...process.env, PATH: `${join(node, '..')}:${process.env.PATH}`, SLUICE_STATE_IDLE: '2' };
+  const path = (process.env.PATH ?? '').split(delimiter).filter((folder) => !folder.endsWith('node_modules/.bin'));
+  const env = { ...process.env, PATH: [join(node, '..'), ...path].join(delimiter), SLUICE_STATE_IDLE: '2' };
   execFileSync(node, [entry, ...options, '--install-extension', vsix], { env, stdio: 'pipe' });
 
   const server = spawn(node, [entry, ...options, '--disable-telemetry', '--disable-update-check'], { env });
@@ -70,6 +73,7 @@ export default async function setup(project: TestProject): Promise<() => Promise
     void ended.then(() => failed(new Error(`code-server ended: ${said}`)));
   });
   project.provide('editor', address);
+  project.provide('machine', join(home, 'data/Machine/settings.json'));
   return async () => {
     server.kill('SIGTERM');
     await ended;

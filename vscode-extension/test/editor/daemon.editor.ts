@@ -1,14 +1,28 @@
-import { existsSync } from 'node:fs';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Browser } from 'playwright-core';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { Editor, quickstart, startBrowser } from './driver.ts';
 
+const SALES = `name: sales
+source:
+  type: local
+  path: sales.csv
+columns:
+  - name: amount
+    type: double
+destination:
+  type: duckdb
+`;
+
 let browser: Browser;
 let editor: Editor;
 beforeAll(async () => {
   browser = await startBrowser();
-  editor = await Editor.open(browser, quickstart());
+  const folder = quickstart();
+  writeFileSync(join(folder, 'jobs/sales.yaml'), SALES);
+  writeFileSync(join(folder, 'sales.csv'), 'id,amount\n1,2.50\n2,x\n');
+  editor = await Editor.open(browser, folder);
 });
 afterAll(async () => await browser?.close());
 afterEach(async ({ task }) => {
@@ -52,5 +66,61 @@ describe('a daemon of the project', () => {
       .rows('Jobs')
       .filter({ hasText: /zipcodes.*succeeded/ })
       .waitFor();
+  });
+
+  it('is asked to run a job in its place, and what the run failed of stands at its key until that is edited', async () => {
+    await editor.openFile('jobs/sales.yaml');
+    await editor.command('Sluice: Run Job');
+    await editor.notifications().filter({ hasText: 'A daemon runs the jobs of quickstart' }).waitFor();
+    await editor.shot('daemon-run-where');
+    await editor.answer('Start on the Daemon');
+    await editor
+      .rows('Jobs')
+      .filter({ hasText: /sales.*failed/ })
+      .waitFor();
+    await editor.squiggles('error').first().waitFor();
+    expect((await editor.problems()).join('\n')).toContain('sales.csv, row 2: amount does not fit its declared type');
+    await editor.shot('daemon-failed');
+    await editor.goBehind('jobs/sales.yaml', 'type: double');
+    await editor.press('Backspace');
+    await editor.squiggles('error').first().waitFor({ state: 'detached' });
+    await editor.press('Control+Z');
+  });
+
+  it('tells the log of a run, which is filtered by level', async () => {
+    await editor.command('Sluice: Show Log of the Job’s Last Run on the Daemon');
+  });
+
+  it('may run elsewhere, and a token that it does not know is said', async () => {
+    const { port, token } = JSON.parse(readFileSync(join(editor.folder, '.sluice/daemon.json'), 'utf8'));
+    const connect = async (secret: string): Promise<void> => {
+      await editor.command('Sluice: Connect to a Daemon');
+      await editor.page.locator('.quick-input-widget').filter({ hasText: 'Its address' }).waitFor();
+      await editor.press('Control+A');
+      await editor.type(`http://localhost:${port}/`);
+      await editor.press('Enter');
+      await editor.page.locator('.quick-input-widget').filter({ hasText: 'Its token' }).waitFor();
+      await editor.type(secret);
+      await editor.press('Enter');
+    };
+    await connect('sluice_wrong');
+    await editor.notifications().filter({ hasText: 'the daemon does not let us in' }).waitFor();
+    await editor.shot('daemon-refused');
+    await editor
+      .header('Jobs')
+      .filter({ hasText: `daemon 127.0.0.1:${port}` })
+      .waitFor();
+    await connect(token);
+    await editor.notifications().filter({ hasText: 'the daemon of quickstart answers' }).waitFor();
+    await editor
+      .header('Jobs')
+      .filter({ hasText: `daemon localhost:${port}` })
+      .waitFor();
+    await editor
+      .rows('Jobs')
+      .filter({ hasText: /zipcodes.*succeeded/ })
+      .waitFor();
+    // The token lies in the secret storage, and in no file of the project.
+    expect(existsSync(join(editor.folder, '.vscode'))).toBe(false);
   });
 });

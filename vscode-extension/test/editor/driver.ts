@@ -5,7 +5,7 @@ import { fileURLToPath } from 'node:url';
 import { type Browser, chromium, type FrameLocator, type Locator, type Page } from 'playwright-core';
 import { inject } from 'vitest';
 
-const root = fileURLToPath(new URL('../../..', import.meta.url));
+export const root = fileURLToPath(new URL('../../..', import.meta.url));
 export const SCREENSHOTS = fileURLToPath(new URL('../../dist/screenshots', import.meta.url));
 
 /** The project of the examples, with its data where it lies. */
@@ -225,6 +225,11 @@ export class Editor {
 
   rows(view: string): Locator {
     return this.view(view).locator('.monaco-list-row');
+  }
+
+  /** Presses a button of a notification. */
+  async answer(button: string): Promise<void> {
+    await this.page.locator('.notification-toast .monaco-button').filter({ hasText: button }).click();
   }
 
   /** Text of each of the notifications that are shown. */

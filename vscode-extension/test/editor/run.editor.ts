@@ -1,10 +1,13 @@
-import { readFileSync, writeFileSync } from 'node:fs';
+import { execFile } from 'node:child_process';
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { promisify } from 'node:util';
 import type { Browser } from 'playwright-core';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
-import { Editor, quickstart, startBrowser } from './driver.ts';
+import { Editor, quickstart, root, startBrowser } from './driver.ts';
 
 const SALES = `name: sales
+tags: [money]
 source:
   type: local
   path: sales.csv
@@ -16,11 +19,45 @@ destination:
   type: duckdb
 `;
 
+const DIGITS = `name: digits
+source:
+  type: local
+  path: digits.csv
+columns:
+  - name: amount
+    type: decimal(38,10)
+destination:
+  type: duckdb
+`;
+
+const DAYS = `name: days
+tags: [money, daily]
+source:
+  type: local
+  path: days/\${window:start|%Y-%m-%d}.csv
+columns:
+  - name: at
+    type: timestamp
+incremental:
+  type: window
+  column: at
+  every: day
+destination:
+  type: duckdb
+  write_disposition: replace
+`;
+
 let browser: Browser;
 let editor: Editor;
 beforeAll(async () => {
   const folder = quickstart();
   writeFileSync(join(folder, 'jobs/sales.yaml'), SALES);
+  writeFileSync(join(folder, 'jobs/digits.yaml'), DIGITS);
+  writeFileSync(join(folder, 'digits.csv'), 'id,amount\n9007199254740993,1234567890123456789012345678.0123456789\n');
+  writeFileSync(join(folder, 'jobs/days.yaml'), DAYS);
+  mkdirSync(join(folder, 'days'));
+  for (const day of ['2026-01-01', '2026-01-02', '2026-01-03'])
+    writeFileSync(join(folder, `days/${day}.csv`), `id,at\n1,${day} 08:00:00\n2,${day} 09:00:00\n`);
   writeFileSync(join(folder, 'sales.csv'), `id,amount\n9007199254740993,2.50\n2,x\n${'3,1\n'.repeat(30)}`);
   browser = await startBrowser();
   editor = await Editor.open(browser, folder);
@@ -34,9 +71,42 @@ describe('running jobs', () => {
   it('lists the jobs of the project', async () => {
     await editor.views();
     await editor.rows('Jobs').filter({ hasText: 'airports' }).waitFor();
-    expect(await editor.names('Jobs')).toEqual(['airports', 'flights', 'sales', 'zipcodes']);
+    expect(await editor.names('Jobs')).toEqual(['airports', 'days', 'digits', 'flights', 'sales', 'zipcodes']);
     expect(await editor.names('Connections')).toEqual(['files']);
     await editor.shot('views');
+  });
+
+  it('shows only jobs whose name or tag holds a text, and groups them by tag', async () => {
+    await editor.command('Sluice: Filter Jobs');
+    await editor.type('MONEY');
+    await editor.press('Enter');
+    await editor.header('Jobs').filter({ hasText: '“MONEY”' }).waitFor();
+    await editor.rows('Jobs').filter({ hasText: 'airports' }).waitFor({ state: 'detached' });
+    expect(await editor.names('Jobs')).toEqual(['days', 'sales']);
+    await editor.command('Sluice: Filter Jobs');
+    await editor.press('Control+A', 'Delete', 'Enter');
+    await editor.rows('Jobs').filter({ hasText: 'airports' }).waitFor();
+    await editor.command('Sluice: Group Jobs by Folder or Tag');
+    await editor.rows('Jobs').filter({ hasText: 'no tag' }).waitFor();
+    expect(await editor.names('Jobs')).toEqual([
+      ...['daily', 'days', 'money', 'days', 'sales', '(no tag)', 'airports', 'digits', 'flights', 'zipcodes'],
+    ]);
+    await editor.shot('tags');
+    await editor.command('Sluice: Group Jobs by Folder or Tag');
+    await editor.rows('Jobs').filter({ hasText: 'no tag' }).waitFor({ state: 'detached' });
+  });
+
+  it('previews every digit of long numbers', async () => {
+    await editor.openFile('jobs/digits.yaml');
+    await editor.lens('Preview').click();
+    const grid = await editor.webview();
+    await grid.locator('td.number').first().waitFor();
+    expect(await grid.locator('th').allTextContents()).toEqual(['', 'idbigint', 'amountdecimal(38,10)']);
+    expect(await grid.locator('td.number').allTextContents()).toEqual([
+      ...['9007199254740993', '1234567890123456789012345678.0123456789'],
+    ]);
+    await editor.shot('digits');
+    await editor.command('View: Close Editor');
   });
 
   it('previews rows with their types in a grid', async () => {
@@ -108,6 +178,23 @@ describe('running jobs', () => {
     expect(readFileSync(join(editor.folder, 'jobs/sales.yaml'), 'utf8')).toContain('on_bad_row: quarantine');
   });
 
+  it('backfills a job over the windows that it is asked for, and tells which one it is at', async () => {
+    await editor.openFile('jobs/days.yaml');
+    await editor.command('Sluice: Backfill Job');
+    const asked = editor.page.locator('.quick-input-widget');
+    await asked.filter({ hasText: 'Backfill days' }).waitFor();
+    await editor.type('2026-01-01');
+    await editor.press('Enter');
+    await asked.filter({ hasText: 'From 2026-01-01 to' }).waitFor();
+    await editor.shot('backfill-ask');
+    await editor.type('2026-01-04');
+    await editor.press('Enter');
+    const run = editor.rows('Runs').filter({ hasText: 'days' });
+    await run.filter({ hasText: /window [123] of 3/ }).waitFor();
+    await run.filter({ hasText: '6 rows in 3 windows' }).waitFor();
+    await editor.shot('backfill');
+  });
+
   it('tests a connection', async () => {
     const connection = editor.rows('Connections').filter({ hasText: 'files' });
     await connection.hover();
@@ -115,16 +202,23 @@ describe('running jobs', () => {
     await editor.notifications().filter({ hasText: 'files was reached' }).waitFor();
   });
 
-  it('shows what the files would change of what is applied', async () => {
+  it('shows what the files would change of what is applied, and the difference', async () => {
+    const sluice = [join(root, 'runner/bin/sluice.js'), 'apply', '--yes', '--project', editor.folder];
+    await promisify(execFile)(process.execPath, sluice, { env: { ...process.env, SLUICE_STATE_IDLE: '2' } });
+    const job = join(editor.folder, 'jobs/digits.yaml');
+    writeFileSync(job, readFileSync(job, 'utf8').replace('decimal(38,10)', 'text'));
+    for (const view of ['Runs', 'Connections']) await editor.fold(view);
     await editor.expand('Plan');
-    await editor.rows('Plan').filter({ hasText: 'airports' }).waitFor();
-    expect(await editor.names('Plan')).toEqual([
-      'airports',
-      'flights',
-      'flights/delays_by_origin',
-      'sales',
-      'zipcodes',
-    ]);
+    const change = editor.rows('Plan').filter({ hasText: /digits.*update/ });
+    await change.waitFor();
+    expect(await editor.names('Plan')).toEqual(['digits']);
+    await change.hover();
+    await change.locator('.action-label[aria-label="Show Difference"]').click();
+    const side = (name: string) => editor.page.locator(`.monaco-diff-editor .${name} .view-line`);
+    await side('original')
+      .filter({ hasText: /decimal/ })
+      .waitFor();
+    await side('modified').filter({ hasText: /text/ }).waitFor();
     await editor.shot('plan');
   });
 });
