@@ -1,6 +1,6 @@
 import { useEffect, useRef } from 'react';
 import uPlot from 'uplot';
-import { type Line, WINDOW_MS } from './series.ts';
+import type { Line } from './series.ts';
 
 const HEIGHT = 120;
 /** Room that a moment takes, in pixels. */
@@ -15,26 +15,34 @@ interface ChartProps {
   /** The newest value in words. */
   now: string;
   line: Line;
+  /** Seconds that are shown, up to the newest sample. */
+  span: number;
   text(value: number): string;
   /** Anything that changes with the colours of the page. */
   theme: string;
 }
 
 /** One live chart. It is drawn anew when the colours change, since a canvas knows no style sheet. */
-export function Chart({ title, now, line, text, theme }: ChartProps) {
+export function Chart({ title, now, line, span, text, theme }: ChartProps) {
   const place = useRef<HTMLDivElement>(null);
   const plot = useRef<uPlot | null>(null);
   const words = useRef(text);
   const newest = useRef(line);
+  const shown = useRef(span);
   words.current = text;
   newest.current = line;
+  shown.current = span;
 
   // The theme is what the colours are read from.
   useEffect(() => {
     const parent = place.current;
     if (!parent) return;
     const made = new uPlot(
-      optionsFor(parent, (value) => words.current(value)),
+      optionsFor(
+        parent,
+        (value) => words.current(value),
+        () => shown.current,
+      ),
       newest.current,
       parent,
     );
@@ -47,7 +55,8 @@ export function Chart({ title, now, line, text, theme }: ChartProps) {
     };
   }, [theme]);
 
-  useEffect(() => plot.current?.setData(line), [line]);
+  // The span is read while the data are taken in.
+  useEffect(() => plot.current?.setData(line), [line, span]);
 
   return (
     <section className="chart" aria-label={`${title}: ${now}`}>
@@ -76,7 +85,7 @@ function moments(plot: uPlot, _axis: number, from: number, to: number): number[]
   return Array.from({ length: count }, (_, i) => Math.round(from + ((i + 0.5) / count) * (to - from)));
 }
 
-function optionsFor(parent: HTMLElement, text: (value: number) => string): uPlot.Options {
+function optionsFor(parent: HTMLElement, text: (value: number) => string, span: () => number): uPlot.Options {
   const style = getComputedStyle(parent);
   const color = (name: string): string => style.getPropertyValue(name).trim();
   const axis = { stroke: color('--dim'), grid: { stroke: color('--rule'), width: 1 }, ticks: { show: false } };
@@ -86,7 +95,7 @@ function optionsFor(parent: HTMLElement, text: (value: number) => string): uPlot
     legend: { show: false },
     cursor: { drag: { x: false, y: false } },
     scales: {
-      x: { range: (_plot, min, max) => [Math.max(Math.min(min, max - LEAST_S), max - WINDOW_MS / 1000), max] },
+      x: { range: (_plot, min, max) => [Math.max(Math.min(min, max - LEAST_S), max - span()), max] },
       y: { range: (_plot, _min, max) => [0, max > 0 ? max * 1.1 : 1] },
     },
     axes: [

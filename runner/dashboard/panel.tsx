@@ -1,7 +1,7 @@
 import { useEffect, useMemo, useReducer, useState } from 'react';
 import { Chart } from './chart.tsx';
 import type { RunFacts, Sample, ToPanel } from './protocol.ts';
-import { bytesPerSecond, heard, lineOf, NOTHING } from './series.ts';
+import { bytesPerSecond, heard, lineOf, NOTHING, WINDOW_MS } from './series.ts';
 import { bytesText, countText, durationText, momentText, totals } from './words.ts';
 
 interface Figure {
@@ -24,10 +24,18 @@ const FIGURES: readonly Figure[] = [
   { title: 'Workers', value: ({ workers }) => workers, text: countText },
 ];
 
+/** Stretches of time that charts show. */
+const SPANS = [
+  { text: '5 min', seconds: 300 },
+  { text: '30 min', seconds: 1800 },
+  { text: '2 h', seconds: WINDOW_MS / 1000 },
+] as const;
+
 /** The figures of one job's newest run, and its last runs. */
 export function Panel({ job, ready }: { job: string; ready(): void }) {
   const [state, hear] = useReducer(heard, NOTHING);
   const theme = useTheme();
+  const [span, setSpan] = useState<number>(SPANS[2].seconds);
   useEffect(() => {
     const listen = ({ data }: MessageEvent<ToPanel>): void => hear(data);
     window.addEventListener('message', listen);
@@ -43,6 +51,7 @@ export function Panel({ job, ready }: { job: string; ready(): void }) {
       <h1>{job}</h1>
       {reach && !reach.reached && <p className="away">{noFigures(reach.why)}</p>}
       {shown ? <Summary run={shown} last={samples.at(-1)} /> : <p className="dim">{waiting(reach)}</p>}
+      {samples.length > 0 && <Spans chosen={span} choose={setSpan} />}
       {samples.length > 0 && (
         <div className="charts">
           {FIGURES.map(({ title, text }, i) => {
@@ -53,6 +62,7 @@ export function Panel({ job, ready }: { job: string; ready(): void }) {
                 title={title}
                 now={text(line[1].at(-1) ?? null)}
                 line={line}
+                span={span}
                 text={text}
                 theme={theme}
               />
@@ -62,6 +72,19 @@ export function Panel({ job, ready }: { job: string; ready(): void }) {
       )}
       {over.length > 0 && <Runs runs={over} />}
     </main>
+  );
+}
+
+function Spans({ chosen, choose }: { chosen: number; choose(seconds: number): void }) {
+  return (
+    <fieldset className="spans" aria-label="Time that is shown">
+      <legend className="dim">The last</legend>
+      {SPANS.map(({ text, seconds }) => (
+        <button key={seconds} type="button" aria-pressed={seconds === chosen} onClick={() => choose(seconds)}>
+          {text}
+        </button>
+      ))}
+    </fieldset>
   );
 }
 

@@ -12,8 +12,8 @@ export interface PanelState {
 
 export const NOTHING: PanelState = { reach: null, runs: [], run: null, samples: [] };
 
-/** How far back the charts go. */
-export const WINDOW_MS = 5 * 60_000;
+/** How far back the charts go at most. */
+export const WINDOW_MS = 2 * 3_600_000;
 /** A run measures every second: where nothing came for longer, nobody knows what was. */
 const GAP_MS = 5000;
 

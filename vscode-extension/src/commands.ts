@@ -91,6 +91,7 @@ export function registerCommands(context: vscode.ExtensionContext, parts: Parts)
   });
   on('restartServer', () => client.restart());
   on('filterJobs', () => views.jobs.filter());
+  on('showAllJobs', () => views.jobs.showAll());
   on('groupJobs', () => views.jobs.group());
   on('testConnection', (item?: ConnectionItem) => views.connections.test(item));
   on('showDifference', (item: ChangeItem) => views.plan.diff(item));

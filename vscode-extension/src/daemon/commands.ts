@@ -10,6 +10,8 @@ export class DaemonCommands {
   readonly #daemons: Daemons;
   readonly #jobs: DaemonJobs;
   readonly #log: vscode.LogOutputChannel;
+  /** Runs whose log stands in the channel, or is being followed. */
+  readonly #told = new Set<string>();
 
   constructor(daemons: Daemons, jobs: DaemonJobs, log: vscode.LogOutputChannel) {
     this.#daemons = daemons;
@@ -70,6 +72,8 @@ export class DaemonCommands {
 
   /** The lines of a run's log as they come, in the channel that local runs write to as well. */
   async #followLog(dir: string, job: string, execution: string): Promise<void> {
+    if (this.#told.has(execution)) return;
+    this.#told.add(execution);
     const path = `/jobs/${job}/logs/stream?execution=${execution}`;
     try {
       for await (const { type, data } of this.#daemons.follow(dir, path, AbortSignal.timeout(86_400_000))) {
@@ -79,6 +83,7 @@ export class DaemonCommands {
         if (type === 'end') break;
       }
     } catch (error) {
+      this.#told.delete(execution);
       this.#log.warn(`${job}: the log cannot be followed: ${(error as Error).message}`);
     }
     await this.#jobs.look();

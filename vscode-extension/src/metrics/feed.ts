@@ -5,8 +5,10 @@ import type { Execution } from '../daemon/jobs.ts';
 /** How often the job's runs are asked for while its panel is open. */
 const ASK_MS = 2000;
 const RUNS = 10;
-/** As many as the panel's charts show, one a second, and more. */
-const KEPT = 600;
+/** How long samples are gathered before the panel is told of them. */
+const TELL_MS = 50;
+/** As many as the panel's charts show, one a second. */
+const KEPT = 7200;
 
 /** What `GET /jobs/{id}/metrics/stream` says of a moment. */
 interface Measured {
@@ -21,6 +23,8 @@ interface Followed {
   /** Id of the last event that was seen. */
   after: string;
   samples: Sample[];
+  /** Those that the panel will be told of. */
+  untold: Sample[];
   isOver: boolean;
   /** Ends the stream that is open; null: none is. */
   stream: AbortController | null;
@@ -59,8 +63,9 @@ export class MetricsFeed {
   tellAll(): void {
     this.#post(this.#reach);
     this.#post({ type: 'runs', runs: this.#runs });
-    if (this.#followed)
-      this.#post({ type: 'samples', run: this.#followed.run, samples: this.#followed.samples, whole: true });
+    if (!this.#followed) return;
+    this.#followed.untold.length = 0;
+    this.#post({ type: 'samples', run: this.#followed.run, samples: [...this.#followed.samples], whole: true });
   }
 
   async #look(): Promise<void> {
@@ -76,7 +81,7 @@ export class MetricsFeed {
       if (newest === undefined) return;
       if (newest !== this.#followed?.run) {
         this.#followed?.stream?.abort();
-        this.#followed = { run: newest, after: `${newest}/0`, samples: [], isOver: false, stream: null };
+        this.#followed = { run: newest, after: `${newest}/0`, samples: [], untold: [], isOver: false, stream: null };
         this.#post({ type: 'samples', run: newest, samples: [], whole: true });
       }
       if (!this.#followed.isOver && !this.#followed.stream) void this.#follow(this.#followed);
@@ -90,6 +95,19 @@ export class MetricsFeed {
     this.#post(this.#reach);
   }
 
+  /** Samples that come at once, as those of a run that has gone on for a while, are told at once. */
+  #take(followed: Followed, sample: Sample): void {
+    followed.samples.push(sample);
+    if (followed.samples.length > 2 * KEPT) followed.samples.splice(0, KEPT);
+    followed.untold.push(sample);
+    if (followed.untold.length > 1) return;
+    setTimeout(() => {
+      const samples = followed.untold.splice(0);
+      if (samples.length > 0 && followed === this.#followed && !this.#signal.aborted)
+        this.#post({ type: 'samples', run: followed.run, samples, whole: false });
+    }, TELL_MS);
+  }
+
   async #follow(followed: Followed): Promise<void> {
     const { dir, name } = this.#job;
     const stream = new AbortController();
@@ -101,10 +119,7 @@ export class MetricsFeed {
         followed.isOver = type === 'end';
         if (followed.isOver) break;
         followed.after = id;
-        const sample = sampleOf(data as Measured);
-        followed.samples = [...followed.samples.slice(1 - KEPT), sample];
-        if (followed === this.#followed)
-          this.#post({ type: 'samples', run: followed.run, samples: [sample], whole: false });
+        this.#take(followed, sampleOf(data as Measured));
       }
     } catch {
       // The next look says whether the daemon is away, and goes on behind the last sample.

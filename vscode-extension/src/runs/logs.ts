@@ -2,7 +2,7 @@ import * as vscode from 'vscode';
 import type { LanguageClient } from 'vscode-languageclient/node';
 import type { DaemonJobs } from '../daemon/jobs.ts';
 import type { Projects } from '../project.ts';
-import { seconds } from './record.ts';
+import { rowsText, seconds } from './record.ts';
 import type { Runs } from './runs.ts';
 
 /** What runs say, in an output channel: the editor filters it by level and follows it. */
@@ -35,11 +35,16 @@ export function logRuns(context: vscode.ExtensionContext, runs: Runs): vscode.Lo
       case 'ended':
         for (const { code, message, hint } of record.errors)
           channel.error(`${line.job}: ${code} ${message}${hint === null ? '' : ` ${hint}`}`);
-        channel.info(`${line.job}: ${line.status} after ${seconds(line.duration_ms)}`);
+        channel.info(`${line.job}: ${line.status} after ${seconds(line.duration_ms)}${written(line.streams)}`);
     }
   });
   context.subscriptions.push(channel, say);
   return channel;
+}
+
+function written(streams: readonly { counts: { rows_written: number } }[]): string {
+  const rows = streams.reduce((sum, { counts }) => sum + counts.rows_written, 0);
+  return rows > 0 ? `, ${rowsText(rows)} written` : '';
 }
 
 /** Tells the server how jobs ended, which its code lenses show: what the daemon knows, and over it what was run here. */

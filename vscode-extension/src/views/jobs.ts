@@ -9,6 +9,7 @@ import { type Tree, viewOf } from './tree.ts';
 
 export interface JobsView extends Tree {
   filter(): Promise<void>;
+  showAll(): void;
   group(): void;
 }
 
@@ -58,6 +59,11 @@ export function registerJobs(
       tree.refresh();
     }),
   );
+  const want = (text: string): void => {
+    wanted = text.trim();
+    void vscode.commands.executeCommand('setContext', 'sluice.filtered', wanted !== '');
+    tree.refresh();
+  };
   return {
     ...tree,
     refresh: () => {
@@ -67,10 +73,9 @@ export function registerJobs(
     filter: async () => {
       const prompt = 'Show only jobs whose name or tag holds (empty: all)';
       const text = await vscode.window.showInputBox({ prompt, value: wanted });
-      if (text === undefined) return;
-      wanted = text.trim();
-      tree.refresh();
+      if (text !== undefined) want(text);
     },
+    showAll: () => want(''),
     group: () => {
       by = by === 'folder' ? 'tag' : 'folder';
       void context.workspaceState.update('jobs.by', by);

@@ -58,8 +58,8 @@ describe('a new job', () => {
     await editor.views();
     await editor.rows('Jobs').first().waitFor();
     await editor.command('Sluice: New Job');
-    await editor.pick('files');
-    await editor.pick('barley');
+    await editor.choose('Where do the rows', 'files');
+    await editor.choose('files was reached', 'barley');
     const name = editor.page.locator('.quick-input-widget input[type=text]').first();
     await editor.page.locator('.quick-input-message').filter({ hasText: 'Name of the job' }).waitFor();
     expect(await name.inputValue()).toBe('barley');
@@ -73,13 +73,12 @@ describe('a new job', () => {
 
   it('of a system is a file without errors, whose source is tested', async () => {
     await editor.command('Sluice: New Job');
-    await editor.type('PostgreSQL');
-    await editor.pick('PostgreSQL');
+    await editor.choose('Where do the rows', 'PostgreSQL');
     await editor.page.locator('.quick-input-message').filter({ hasText: 'Name of the job' }).waitFor();
     await editor.press('Enter');
     await editor.tab('postgres.yaml').waitFor();
     await editor.lens('Run').waitFor();
-    expect(await editor.squiggles('error').count()).toBe(0);
+    expect(await editor.problems()).toEqual([]);
     await editor.shot('new-job-system');
     await editor.answer('Test It');
     await editor.terminal().filter({ hasText: 'CRM_URL' }).waitFor();

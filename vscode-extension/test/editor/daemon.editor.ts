@@ -82,26 +82,32 @@ describe('a daemon of the project', () => {
     expect((await editor.problems()).join('\n')).toContain('sales.csv, row 2: amount does not fit its declared type');
     await editor.shot('daemon-failed');
     await editor.goBehind('jobs/sales.yaml', 'type: double');
-    await editor.press('Backspace');
+    await editor.press('Control+Shift+ArrowLeft');
+    await editor.type('text');
+    await editor.press('Escape');
     await editor.squiggles('error').first().waitFor({ state: 'detached' });
-    await editor.press('Control+Z');
   });
 
   it('tells the log of a run, which is filtered by level', async () => {
-    await editor.command('Sluice: Show Log of the Job’s Last Run on the Daemon');
+    await editor.command('Sluice: Show Log of the Last Run on the Daemon');
+    const error = editor.logLines().filter({ hasText: /\[error\].*amount does not fit/ });
+    await error.waitFor();
+    await editor.shot('daemon-log');
+    const info = editor.logLines().filter({ hasText: '[info]' });
+    expect(await info.count()).toBeGreaterThan(0);
+    await editor.toggleLevel('Info');
+    await info.first().waitFor({ state: 'detached' });
+    await error.waitFor();
+    await editor.toggleLevel('Info');
+    await info.first().waitFor();
   });
 
   it('may run elsewhere, and a token that it does not know is said', async () => {
     const { port, token } = JSON.parse(readFileSync(join(editor.folder, '.sluice/daemon.json'), 'utf8'));
     const connect = async (secret: string): Promise<void> => {
       await editor.command('Sluice: Connect to a Daemon');
-      await editor.page.locator('.quick-input-widget').filter({ hasText: 'Its address' }).waitFor();
-      await editor.press('Control+A');
-      await editor.type(`http://localhost:${port}/`);
-      await editor.press('Enter');
-      await editor.page.locator('.quick-input-widget').filter({ hasText: 'Its token' }).waitFor();
-      await editor.type(secret);
-      await editor.press('Enter');
+      await editor.fill('Its address', `http://localhost:${port}/`);
+      await editor.fill('Its token', secret);
     };
     await connect('sluice_wrong');
     await editor.notifications().filter({ hasText: 'the daemon does not let us in' }).waitFor();

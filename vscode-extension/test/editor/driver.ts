@@ -84,6 +84,21 @@ export class Editor {
     await this.press('Enter');
   }
 
+  /** Answers a question by a text, which takes the place of what stands there. */
+  async fill(question: string, text: string): Promise<void> {
+    const box = this.page.locator('.quick-input-widget').filter({ hasText: question });
+    await box.waitFor();
+    await box.locator('input').first().fill(text);
+    await this.press('Enter');
+    await box.waitFor({ state: 'hidden' });
+  }
+
+  /** Chooses an entry of a long list, by its beginning, once the list asks. */
+  async choose(question: string, label: string): Promise<void> {
+    await this.page.locator(`.quick-input-widget input[placeholder^="${question}"]`).fill(label);
+    await this.pick(label);
+  }
+
   /** Chooses an entry of the list that is open. */
   async pick(label: string | RegExp): Promise<void> {
     await this.page.locator('.quick-input-widget .monaco-list-row').filter({ hasText: label }).first().click();
@@ -193,6 +208,16 @@ export class Editor {
   async webview(): Promise<FrameLocator> {
     const outer = this.page.frameLocator('iframe.webview.ready').last();
     return outer.frameLocator('iframe#active-frame');
+  }
+
+  /** Lines of a level are shown in the log in front, or not any more. */
+  async toggleLevel(level: 'Info' | 'Warning' | 'Error'): Promise<void> {
+    await this.page.locator('.part.panel [aria-label="More Filters..."]').first().click();
+    await this.page.locator('.context-view .action-item').filter({ hasText: level }).first().click();
+  }
+
+  logLines(): Locator {
+    return this.page.locator('.part.panel .view-line');
   }
 
   header(view: string): Locator {

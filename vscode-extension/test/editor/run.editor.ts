@@ -78,13 +78,11 @@ describe('running jobs', () => {
 
   it('shows only jobs whose name or tag holds a text, and groups them by tag', async () => {
     await editor.command('Sluice: Filter Jobs');
-    await editor.type('MONEY');
-    await editor.press('Enter');
+    await editor.fill('Show only jobs', 'MONEY');
     await editor.header('Jobs').filter({ hasText: '“MONEY”' }).waitFor();
     await editor.rows('Jobs').filter({ hasText: 'airports' }).waitFor({ state: 'detached' });
     expect(await editor.names('Jobs')).toEqual(['days', 'sales']);
-    await editor.command('Sluice: Filter Jobs');
-    await editor.press('Control+A', 'Delete', 'Enter');
+    await editor.command('Sluice: Show All Jobs');
     await editor.rows('Jobs').filter({ hasText: 'airports' }).waitFor();
     await editor.command('Sluice: Group Jobs by Folder or Tag');
     await editor.rows('Jobs').filter({ hasText: 'no tag' }).waitFor();
@@ -106,7 +104,6 @@ describe('running jobs', () => {
       ...['9007199254740993', '1234567890123456789012345678.0123456789'],
     ]);
     await editor.shot('digits');
-    await editor.command('View: Close Editor');
   });
 
   it('previews rows with their types in a grid', async () => {
@@ -181,14 +178,8 @@ describe('running jobs', () => {
   it('backfills a job over the windows that it is asked for, and tells which one it is at', async () => {
     await editor.openFile('jobs/days.yaml');
     await editor.command('Sluice: Backfill Job');
-    const asked = editor.page.locator('.quick-input-widget');
-    await asked.filter({ hasText: 'Backfill days' }).waitFor();
-    await editor.type('2026-01-01');
-    await editor.press('Enter');
-    await asked.filter({ hasText: 'From 2026-01-01 to' }).waitFor();
-    await editor.shot('backfill-ask');
-    await editor.type('2026-01-04');
-    await editor.press('Enter');
+    await editor.fill('From: a date', '2026-01-01');
+    await editor.fill('From 2026-01-01 to', '2026-01-04');
     const run = editor.rows('Runs').filter({ hasText: 'days' });
     await run.filter({ hasText: /window [123] of 3/ }).waitFor();
     await run.filter({ hasText: '6 rows in 3 windows' }).waitFor();
