@@ -85,9 +85,17 @@ function moments(plot: uPlot, _axis: number, from: number, to: number): number[]
   return Array.from({ length: count }, (_, i) => Math.round(from + ((i + 0.5) / count) * (to - from)));
 }
 
+/** A colour of the style sheet as a canvas knows it: whatever it is made of there, it is computed. */
+function colorOf(parent: HTMLElement, name: string): string {
+  const probe = parent.appendChild(document.createElement('span'));
+  probe.style.color = `var(${name})`;
+  const { color } = getComputedStyle(probe);
+  probe.remove();
+  return color;
+}
+
 function optionsFor(parent: HTMLElement, text: (value: number) => string, span: () => number): uPlot.Options {
-  const style = getComputedStyle(parent);
-  const color = (name: string): string => style.getPropertyValue(name).trim();
+  const color = (name: string): string => colorOf(parent, name);
   const axis = { stroke: color('--dim'), grid: { stroke: color('--rule'), width: 1 }, ticks: { show: false } };
   return {
     ...{ width: parent.clientWidth || 300, height: HEIGHT },
@@ -105,7 +113,7 @@ function optionsFor(parent: HTMLElement, text: (value: number) => string, span: 
         splits: moments,
         size: 28,
       },
-      { ...axis, values: (_plot, at) => at.map(text), size: 70, space: 30, incrs: WHOLE },
+      { ...axis, values: (_plot, at) => at.map(text), size: 70, space: 24, incrs: WHOLE },
     ],
     series: [{}, { stroke: color('--line'), fill: color('--fill'), width: 1.5, spanGaps: false, points: LONE }],
   };

@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -57,6 +57,8 @@ describe('the manifest', () => {
     for (const [key, setting] of settings)
       expect([key, setting.description ?? setting.markdownDescription]).not.toContain(undefined);
     expect(contributes.configuration.properties['sluice.path'].scope).toBe('machine');
+    const readme = readFileSync(join(root, 'README.md'), 'utf8');
+    for (const [key] of settings) expect(readme).toContain(`| \`${key}\` |`);
   });
 
   it('contributes nothing for other YAML files and starts only where it is needed', () => {
@@ -119,6 +121,7 @@ describe('the package', () => {
       expect(names).toContain(`extension/${name}`);
     expect(names.filter((name) => /node_modules|\.ts$|\.map$|\.node$/.test(name))).toEqual([]);
     expect(entries.get('extension/dist/server.mjs')).toBeLessThan(1_500_000);
+    expect(statSync(vsix).size).toBeLessThan(1_000_000);
   });
 
   it('brings a server that starts and knows the lists of the views', async () => {

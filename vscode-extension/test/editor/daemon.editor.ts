@@ -90,7 +90,7 @@ describe('a daemon of the project', () => {
 
   it('tells the log of a run, which is filtered by level', async () => {
     await editor.command('Sluice: Show Log of the Last Run on the Daemon');
-    const error = editor.logLines().filter({ hasText: /\[error\].*amount does not fit/ });
+    const error = editor.logLines().filter({ hasText: '[error]' }).filter({ hasText: 'amount does not fit' });
     await error.waitFor();
     await editor.shot('daemon-log');
     const info = editor.logLines().filter({ hasText: '[info]' });
