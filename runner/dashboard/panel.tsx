@@ -2,7 +2,7 @@ import { useEffect, useMemo, useReducer, useState } from 'react';
 import { Chart } from './chart.tsx';
 import type { RunFacts, Sample, ToPanel } from './protocol.ts';
 import { bytesPerSecond, heard, lineOf, NOTHING, WINDOW_MS } from './series.ts';
-import { bytesText, countText, durationText, momentText, totals } from './words.ts';
+import { bytesText, countText, durationText, momentText, peakText, totals } from './words.ts';
 
 interface Figure {
   title: string;
@@ -45,6 +45,8 @@ export function Panel({ job, ready }: { job: string; ready(): void }) {
   const { reach, runs, run, samples } = state;
   const shown = runs.find(({ id }) => id === run) ?? runs[0];
   const lines = useMemo(() => FIGURES.map(({ value }) => lineOf(samples, value)), [samples]);
+  // Of a run that is over the last moment tells nothing.
+  const isOver = shown !== undefined && shown.finishedAt !== null;
   const over = runs.filter(({ finishedAt }) => finishedAt !== null);
   return (
     <main>
@@ -60,7 +62,7 @@ export function Panel({ job, ready }: { job: string; ready(): void }) {
               <Chart
                 key={title}
                 title={title}
-                now={text(line[1].at(-1) ?? null)}
+                now={isOver ? peakText(line, text) : text(line[1].at(-1) ?? null)}
                 line={line}
                 span={span}
                 text={text}

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { RunFacts, Sample } from './protocol.ts';
 import { bytesPerSecond, heard, lineOf, NOTHING, WINDOW_MS } from './series.ts';
-import { bytesText, countText, durationText, momentText, totals } from './words.ts';
+import { bytesText, countText, durationText, momentText, peakText, totals } from './words.ts';
 
 const NONE = { rows: null, rowsPerSecond: null, bytes: null, rejected: null, memory: null, workers: null };
 const at = (seconds: number, more: Partial<Sample> = {}): Sample => ({ ...NONE, at: seconds * 1000, ...more });
@@ -66,6 +66,19 @@ describe('words', () => {
     expect([countText(null), bytesText(null), durationText(null, null)]).toEqual(Array(3).fill('not known'));
     expect([countText(0), bytesText(0)]).toEqual(['0', '0 B']);
     expect(Object.fromEntries(totals(run, undefined))['rows rejected']).toBe('not known');
+  });
+
+  it('say the peak of a line with gaps, and nothing of one that is all gaps', () => {
+    expect(
+      peakText(
+        [
+          [1, 2, 3, 4],
+          [null, 2000, null, 7],
+        ],
+        countText,
+      ),
+    ).toBe('peak 2,000');
+    expect(peakText([[1], [null]], countText)).toBe('not known');
   });
 
   it('leave out the day of what was today', () => {

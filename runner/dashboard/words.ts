@@ -1,4 +1,5 @@
 import type { RunFacts, Sample } from './protocol.ts';
+import type { Line } from './series.ts';
 
 export const UNKNOWN = 'not known';
 
@@ -32,6 +33,12 @@ export function momentText(at: Date, now: Date): string {
   const time = at.toLocaleTimeString('en-GB');
   const day = `${at.getFullYear()}-${String(at.getMonth() + 1).padStart(2, '0')}-${String(at.getDate()).padStart(2, '0')}`;
   return at.toDateString() === now.toDateString() ? time : `${day} ${time}`;
+}
+
+/** The greatest value of a line; not known where none is. */
+export function peakText(line: Line, text: (value: number | null) => string): string {
+  const known = line[1].filter((value) => value !== null);
+  return known.length === 0 ? UNKNOWN : `peak ${text(known.reduce((a, b) => Math.max(a, b)))}`;
 }
 
 /** How a run stands, each as a label and its text. Once it is over its own counts are the truth, before that the newest sample. */

@@ -98,6 +98,9 @@ describe('the metrics of a job', () => {
     await totals.filter({ hasText: 'succeeded' }).filter({ hasText: 'rows written 3,000' }).waitFor();
     expect(await totals.textContent()).toMatch(/rows read 3,000.*rows rejected 0.*took /);
     await panel.locator('tbody tr').filter({ hasText: 'succeeded' }).waitFor();
+    await titles.filter({ hasText: /^Memory peak [\d.]+ MB$/ }).waitFor();
+    await panel.getByRole('button', { name: '5 min' }).click();
+    await panel.locator('button[aria-pressed="true"]').filter({ hasText: '5 min' }).waitFor();
     expect(await drawn(panel)).toEqual([true, true, true, true, true]);
     await editor.shot('metrics');
   });
