@@ -1,4 +1,4 @@
-import { dirname, sep } from 'node:path';
+import { basename, dirname, sep } from 'node:path';
 import * as vscode from 'vscode';
 import type { LanguageClient } from 'vscode-languageclient/node';
 
@@ -28,7 +28,10 @@ export interface Connection {
 }
 
 export interface Project {
+  /** Its own, else that of its folder. */
   name: string;
+  /** Whether sluice.yaml gives the name. */
+  isNamed: boolean;
   /** Its folder on this machine. */
   dir: string;
   target: string | null;
@@ -85,7 +88,9 @@ export class Projects {
   async #ask(): Promise<Project[]> {
     const found = await vscode.workspace.findFiles(`**/${CONFIG}`, NO_PROJECTS, MOST);
     const dirs = found.filter(({ scheme }) => scheme === 'file').map(({ fsPath }) => dirname(fsPath));
-    const projects = await this.#client.sendRequest<Project[]>('sluice/projects', { dirs });
+    type Told = Omit<Project, 'name' | 'isNamed'> & { name: string | null };
+    const told = await this.#client.sendRequest<Told[]>('sluice/projects', { dirs });
+    const projects = told.map((one) => ({ ...one, name: one.name ?? basename(one.dir), isNamed: one.name !== null }));
     void vscode.commands.executeCommand('setContext', 'sluice.projects', projects.length);
     return projects.sort((a, b) => a.name.localeCompare(b.name) || a.dir.localeCompare(b.dir));
   }

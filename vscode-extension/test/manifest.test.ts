@@ -153,7 +153,7 @@ describe('the package', () => {
     const client = new Client([join(root, 'dist/server.mjs'), '--stdio']);
     clients.push(client);
     const { dir } = folderWith({
-      'crm/sluice.yaml': 'version: 1\nname: crm\n',
+      'crm/sluice.yaml': 'version: 1\n',
       'crm/jobs/a.yaml': 'name: a\nsource: {type: local, path: a.csv}\n',
       'shop/sluice.yaml': 'version: 1\nname: shop\n',
     });
@@ -167,11 +167,11 @@ describe('the package', () => {
     };
     expect(await names()).toEqual([]);
     expect(await names('crm', 'shop', 'none')).toEqual([
-      ['crm', ['a']],
+      [null, ['a']],
       ['shop', []],
     ]);
     rmSync(join(dir, 'shop/sluice.yaml'));
-    expect(await names('crm')).toEqual([['crm', ['a']]]);
+    expect(await names('crm')).toEqual([[null, ['a']]]);
   });
 
   it('is a module that VS Code can load', () => {

@@ -32,7 +32,8 @@ export interface ConnectionOverview {
 }
 
 export interface ProjectOverview {
-  name: string;
+  /** null: sluice.yaml gives none, and its folder names it. */
+  name: string | null;
   target: string | null;
   jobs: JobOverview[];
   connections: ConnectionOverview[];
@@ -72,7 +73,8 @@ export function projectOverview(project: Project, now: number): ProjectOverview 
       jobs: [...(uses.get(name) ?? [])].sort(),
     }),
   );
-  return { name: project.name, target: scope.target, jobs, connections };
+  const name = textOf(project.files.config?.root, 'name') ?? null;
+  return { name, target: scope.target, jobs, connections };
 }
 
 function nextOf(cron: string | undefined, zone: string, now: number): string | null {

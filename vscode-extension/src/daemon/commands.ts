@@ -90,7 +90,7 @@ export class DaemonCommands {
   }
 
   /** Names a daemon elsewhere, or forgets it where the address is left empty. What does not let us in is not kept. */
-  async connect({ dir, name }: Project): Promise<void> {
+  async connect({ dir, name, isNamed }: Project): Promise<void> {
     const before = await this.#daemons.named(dir);
     const url = await vscode.window.showInputBox({
       title: `Daemon of ${name}`,
@@ -114,11 +114,12 @@ export class DaemonCommands {
     if (!token) return;
     await this.#daemons.name(dir, { url: url.trim().replace(/\/+$/, ''), token: token.trim() });
     try {
-      await this.#daemons.ask<object>(dir, 'GET', '/me');
-      void vscode.window.showInformationMessage(`Sluice: the daemon of ${name} answers.`);
+      const me = await this.#daemons.ask<{ project: string; target: string }>(dir, 'GET', '/me');
+      if (me && isNamed && me.project !== name) throw new Error(`it serves the project ${me.project}`);
+      void vscode.window.showInformationMessage(`Sluice: the daemon of ${name} answers, target ${me?.target}.`);
     } catch (error) {
       await this.#daemons.name(dir, before);
-      void vscode.window.showErrorMessage(`Sluice: the daemon does not let us in: ${(error as Error).message}`);
+      void vscode.window.showErrorMessage(`Sluice: not connected to a daemon of ${name}: ${(error as Error).message}`);
     }
     await this.#jobs.look();
   }

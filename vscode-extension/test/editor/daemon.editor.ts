@@ -110,7 +110,7 @@ describe('a daemon of the project', () => {
       await editor.fill('Its token', secret);
     };
     await connect('sluice_wrong');
-    await editor.notifications().filter({ hasText: 'the daemon does not let us in' }).waitFor();
+    await editor.notifications().filter({ hasText: 'not connected to a daemon of quickstart: No token' }).waitFor();
     await editor.shot('daemon-refused');
     await editor
       .header('Jobs')

@@ -1,4 +1,4 @@
-import { cpSync, existsSync, mkdirSync, mkdtempSync, realpathSync, writeFileSync } from 'node:fs';
+import { cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, realpathSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Browser } from 'playwright-core';
@@ -85,6 +85,16 @@ describe('several projects in one window', () => {
     expect(existsSync(join(places.teams, 'shop/.sluice/warehouse.duckdb'))).toBe(true);
     expect(existsSync(join(places.teams, 'crm/.sluice/warehouse.duckdb'))).toBe(false);
     await editor.shot('projects-daemons');
+  });
+
+  it('take no daemon of another project', async () => {
+    const { port, token } = JSON.parse(readFileSync(join(places.teams, 'shop/.sluice/daemon.json'), 'utf8'));
+    await editor.command('Sluice: Connect to a Daemon');
+    await editor.pick('quickstart');
+    await editor.fill('Its address', `http://127.0.0.1:${port}`);
+    await editor.fill('Its token', token);
+    await editor.notifications().filter({ hasText: 'it serves the project shop' }).waitFor();
+    await project('quickstart').filter({ hasText: 'from files' }).waitFor();
   });
 
   it('have a plan each', async () => {
