@@ -29,6 +29,8 @@ const PRIMITIVES: ReadonlySet<string> = new Set([
 ]);
 const DIGITS: Readonly<Record<string, 3 | 6 | 9>> = { millis: 3, micros: 6, nanos: 9 };
 const DEEPEST = 200;
+/** Digits of the widest decimal; as bytes a longer one would say nothing, as text it keeps them all. */
+const MOST_DIGITS = 38;
 
 interface Scope {
   names: Map<string, Node>;
@@ -108,7 +110,7 @@ function logicalOf(json: Record<string, unknown>, kind: string, size: number): L
   if (name === 'decimal' && (kind === 'bytes' || kind === 'fixed')) {
     const precision = Number(json.precision);
     const scale = Number(json.scale ?? 0);
-    return precision >= 1 && precision <= 38 && scale >= 0 && scale <= precision ? { name, precision, scale } : null;
+    return precision >= 1 && scale >= 0 && scale <= precision ? { name, precision, scale } : null;
   }
   if (name === 'date' && kind === 'int') return { name };
   if (name === 'uuid' && (kind === 'string' || (kind === 'fixed' && size === 16))) return { name };
@@ -151,7 +153,9 @@ export function columnType(node: Node): DataType {
 function logicalType(logical: Logical): DataType {
   switch (logical.name) {
     case 'decimal':
-      return { kind: 'decimal', precision: logical.precision, scale: logical.scale };
+      return logical.precision > MOST_DIGITS
+        ? { kind: 'text' }
+        : { kind: 'decimal', precision: logical.precision, scale: logical.scale };
     case 'timestamp':
       return { kind: 'timestamptz' };
     case 'local-timestamp':
