@@ -17,6 +17,8 @@ export interface CliOptions {
   env?: Record<string, string>;
   /** Files' modes bind the command even where root starts it. */
   obeysModes?: boolean;
+  /** What it is given on its standard input; left out: nothing. */
+  stdin?: string;
 }
 
 /** Root without the right to pass over modes (util-linux). */
@@ -33,14 +35,15 @@ export function startSluice(
   const child = spawn(program, rest, {
     cwd: options.cwd,
     env: { PATH, HOME, ...(TMPDIR === undefined ? {} : { TMPDIR }), ...options.env },
-    stdio: ['ignore', 'pipe', 'pipe'],
+    stdio: [options.stdin === undefined ? 'ignore' : 'pipe', 'pipe', 'pipe'],
   });
+  child.stdin?.end(options.stdin);
   let stdout = '';
   let stderr = '';
-  child.stdout.on('data', (chunk) => {
+  child.stdout?.on('data', (chunk) => {
     stdout += chunk;
   });
-  child.stderr.on('data', (chunk) => {
+  child.stderr?.on('data', (chunk) => {
     stderr += chunk;
   });
   const ended = new Promise<CliResult>((resolve, reject) => {

@@ -156,7 +156,15 @@ class Epoch {
     const source = { session: this.#source, settings: this.#stream.source.settings };
     const { window = null } = this.#run;
     const range = await wantedRange(this.#stream, this.#described, { checkpoint, window, spool: this.#run.spool });
-    const request = { checkpoint, known, incremental, spool, parts: this.#run.workers.max, ...range };
+    const request = {
+      checkpoint,
+      known,
+      incremental,
+      spool,
+      once: true as const,
+      parts: this.#run.workers.max,
+      ...range,
+    };
     const loaded: Split[] = [];
     const keep = this.#source.clears ? (split: Split) => loaded.push(split) : undefined;
     const splits = await newSplits(splitsOf(source, request), known, this.#stream, keep);

@@ -46,6 +46,8 @@ export interface SplitsRequest {
   incremental: Incremental;
   /** Folder of the stream's spooled files, for a source whose bytes cannot be read twice alike; made when it is needed. */
   spool: string;
+  /** A run asks, which may take away what can be read once; whoever only looks leaves it out. */
+  once?: true;
   /** For a preview: about so many rows are wanted, the rest may be left out. */
   rows?: number;
   /** Sources of columns: the rows that are wanted, where not all are; the engine looks again at each row that comes. */

@@ -70,13 +70,13 @@ export function runAttempt(
 
 /**
  * Starts an executor, which waits for its message: who knows that one will be wanted starts it early, since it takes as long to load
- * the engine as the state store takes to answer.
+ * the engine as the state store takes to answer. Its standard input is the caller's own, for a job that reads it, or nothing.
  */
-export function forkExecutor(tasks: number): ChildProcess {
+export function forkExecutor(tasks: number, stdin: 'inherit' | 'ignore' = 'ignore'): ChildProcess {
   return fork(executorPath(), [], {
     // A DuckDB query holds one of libuv's threads for as long as it runs.
     env: { ...process.env, UV_THREADPOOL_SIZE: String(Math.min(1024, tasks * 2 + 8)) },
-    stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
+    stdio: [stdin, 'ignore', 'pipe', 'ipc'],
     serialization: 'advanced',
   });
 }

@@ -66,7 +66,7 @@ class FirstExecutor {
   #child: ChildProcess | null;
 
   constructor(tasks: number) {
-    this.#child = forkExecutor(tasks);
+    this.#child = forkExecutor(tasks, 'inherit');
     this.#child.on('error', () => undefined);
   }
 

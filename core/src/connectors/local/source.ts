@@ -2,7 +2,15 @@ import { constants } from 'node:fs';
 import { access, open, readdir, realpath, stat } from 'node:fs/promises';
 import { isAbsolute, join, resolve, sep } from 'node:path';
 import picomatch from 'picomatch';
-import type { Discovered, LocalFile, Source, SourceContext, SourceSession, Split } from '../../model/component.ts';
+import type {
+  Discovered,
+  LocalFile,
+  Source,
+  SourceContext,
+  SourceSession,
+  Split,
+  SplitsRequest,
+} from '../../model/component.ts';
 import { SluiceError } from '../../model/error.ts';
 import { parseDuration } from '../../model/units.ts';
 import type { AfterLoad } from '../../spec/after-load.ts';
@@ -11,6 +19,7 @@ import { afterLoadOf, clearAway } from '../shared/clear.ts';
 import { groupFiles, type ListedFile } from '../shared/discover.ts';
 import { DiskFolder } from '../shared/files/disk-folder.ts';
 import { localClearing } from './clear.ts';
+import { readPipe, STDIN } from './pipe.ts';
 import type { sourceSpec } from './spec.ts';
 
 type Settings = Omit<Infer<typeof sourceSpec.settings>, 'after_load'> & { root?: string; after_load?: AfterLoad };
@@ -70,10 +79,16 @@ class LocalSession implements SourceSession {
   async test(): Promise<void> {
     const found = await stat(this.#root).catch(gone);
     if (!found?.isDirectory()) throw noFolder(this.#root);
-    for await (const _ of this.splits()) return;
+    if (await this.#pipe()) return;
+    for await (const _ of this.splits(null)) return;
   }
 
-  async *splits(): AsyncIterable<Split> {
+  async *splits(request: SplitsRequest | null): AsyncIterable<Split> {
+    const pipe = request && (await this.#pipe());
+    if (pipe) {
+      yield await readPipe(pipe, toSlashes(this.#settings.path), request, this.#ctx.signal);
+      return;
+    }
     const { path, exclude } = this.#settings;
     const scan = picomatch.scan(toSlashes(path));
     const fixed = scan.isGlob ? scan.base : toSlashes(path);
@@ -95,15 +110,25 @@ class LocalSession implements SourceSession {
     }
   }
 
+  /** The path of a pipe that the job names; null: it names files. */
+  async #pipe(): Promise<string | null> {
+    const { path } = this.#settings;
+    if (toSlashes(path) === STDIN) return STDIN;
+    if (picomatch.scan(toSlashes(path)).isGlob) return null;
+    const full = resolve(this.#root, path);
+    const found = await stat(full).catch(gone);
+    if (!found || found.isFile() || found.isDirectory()) return null;
+    if (found.isFIFO()) return full;
+    throw notAFile(`${full} is a device or a socket, not a file`, 'Write the path of a file or of a pipe.');
+  }
+
   /** All files below a folder by name order, each real folder once, so that a link that points upward ends. */
   async #walk(start: string, isGlob: boolean): Promise<string[]> {
     const found = await stat(start).catch(gone);
     if (!found) return [];
     if (found.isFile()) return [start];
     if (!isGlob) {
-      throw new SluiceError('source/not-a-file', 'config', `${start} is a folder, not a file`, {
-        hint: 'Write a pattern, such as `path: folder/*.csv`.',
-      });
+      throw notAFile(`${start} is a folder, not a file`, 'Write a pattern, such as `path: folder/*.csv`.');
     }
     const files: string[] = [];
     const seen = new Set<string>();
@@ -131,7 +156,7 @@ class LocalSession implements SourceSession {
 
   async fetch(split: Split): Promise<LocalFile> {
     const path = String(split.detail.full);
-    const name = split.file?.path ?? path;
+    const name = split.file?.path ?? String(split.detail.name ?? path);
     await access(path, constants.R_OK).catch((error: Error) => {
       throw unreadable(name, error);
     });
@@ -172,6 +197,10 @@ class LocalSession implements SourceSession {
   }
 
   async close(): Promise<void> {}
+}
+
+function notAFile(message: string, hint: string): SluiceError {
+  return new SluiceError('source/not-a-file', 'config', message, { hint });
 }
 
 function unreadable(name: string, cause: NodeJS.ErrnoException): SluiceError {

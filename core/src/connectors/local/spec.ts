@@ -43,7 +43,8 @@ export const sourceSpec = defineSpec({
         type: 'string',
         'x-kind': 'glob',
         minLength: 1,
-        description: 'One file or a pattern: `*` within a folder, `**` across folders, `{a,b}` either.',
+        description:
+          'One file or a pattern: `*` within a folder, `**` across folders, `{a,b}` either. A named pipe or `/dev/stdin`: what comes through it.',
         examples: ['in/orders.csv', 'landing/**/*.parquet'],
       },
       exclude: {
@@ -69,7 +70,12 @@ export const sourceSpec = defineSpec({
   examples: [
     'type: local\npath: in/orders-*.csv\nmin_age: 30s\n',
     'type: local\npath: in/**/*.csv\nexclude: ["**/*.draft.csv"]\nafter_load:\n  move: done\non_no_data: warn\n',
+    'type: local\npath: /dev/stdin\nformat: csv\n',
   ],
+  notes: [
+    '- A pipe is read by `sluice run` until it is closed, and written to the disk of the spool first. It is no file to the ledger: every run loads what comes. `/dev/stdin` is what the command is given, `cat orders.csv | sluice run orders`; a daemon gives its runs nothing.',
+    '- Nothing is a failure, so that a run that is tried again after its input is gone does not succeed without rows; a named pipe waits for who writes it. What only looks (`preview`, `infer`, `doctor`) does not read a pipe.',
+  ].join('\n'),
 });
 
 export const destinationSpec = defineSpec({
