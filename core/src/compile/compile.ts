@@ -8,7 +8,7 @@ import { SluiceError } from '../model/error.ts';
 import type { Job, Retries, Schedule } from '../model/job.ts';
 import type { Json } from '../model/json.ts';
 import { parseDuration } from '../model/units.ts';
-import { normaliseCron } from '../schedule/cron.ts';
+import { canonicalCron } from '../schedule/canonical.ts';
 import { child, type Document, type MapNode, textOf } from '../text/node.ts';
 import { hashJson } from './canonical.ts';
 import { notifyOf, slaOf } from './notify.ts';
@@ -159,7 +159,7 @@ function scheduleOf(node: MapNode): Schedule | null {
   const cron = textOf(schedule, 'cron');
   if (cron === undefined) return null;
   return {
-    cron: normaliseCron(cron),
+    cron: canonicalCron(cron),
     timezone: textOf(schedule, 'timezone') ?? 'UTC',
     start: textOf(schedule, 'start') ?? null,
     end: textOf(schedule, 'end') ?? null,

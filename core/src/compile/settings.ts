@@ -1,9 +1,17 @@
 import type { TypedSettings } from '../model/job.ts';
 import type { Json, JsonObject } from '../model/json.ts';
+import { canonicalDuration, canonicalSize } from '../model/units.ts';
 import type { Schema } from '../spec/schema.ts';
+
+/** What is one length or size is one text, however it is written: two files that mean the same are the same job. */
+const CANONICAL: Partial<Record<string, (text: string) => string>> = {
+  duration: canonicalDuration,
+  size: canonicalSize,
+};
 
 /** A value with the defaults of its schema where it says nothing. Objects that are not given are not made up. */
 export function withDefaults(value: Json, schema: Schema): Json {
+  if (typeof value === 'string') return CANONICAL[schema['x-kind'] ?? '']?.(value) ?? value;
   if (Array.isArray(value)) return value.map((item) => (schema.items ? withDefaults(item, schema.items) : item));
   if (value === null || typeof value !== 'object') return value;
   const result: JsonObject = {};

@@ -21,3 +21,22 @@ export function parseSize(text: string): number | null {
   const match = /^(\d{1,9}(?:\.\d{1,3})?)([KMGT]i?B)$/.exec(text);
   return match ? Math.round(Number(match[1]) * (SIZE_BYTES[match[2] ?? ''] ?? 0)) : null;
 }
+
+/** The one text of a duration that all texts of its length share: `60s` is `1m`. A text that is none comes back as it is. */
+export function canonicalDuration(text: string): string {
+  const ms = parseDuration(text);
+  return ms === null ? text : (shortest(ms, DURATION_MS) ?? text);
+}
+
+/** The one text of a size that all texts of as many bytes share: `1.5GB` is `1500MB`. A text that is none comes back as it is. */
+export function canonicalSize(text: string): string {
+  const bytes = parseSize(text);
+  return bytes === null ? text : (shortest(bytes, SIZE_BYTES) ?? text);
+}
+
+/** As a whole number of the unit that gives the smallest one. */
+function shortest(value: number, units: Readonly<Record<string, number>>): string | null {
+  const fit = Object.entries(units).filter(([, size]) => value % size === 0);
+  const [unit, size] = fit.sort(([, a], [, b]) => (value === 0 ? a - b : b - a))[0] ?? [];
+  return unit === undefined || size === undefined ? null : `${value / size}${unit}`;
+}
