@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp, readdir, rm } from 'node:fs/promises';
 import { createServer, type Server, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -27,9 +27,31 @@ interface Core {
   };
 }
 
+const PREFIX = 'sluice-mysql-';
+
+/** Folders of processes that were killed. */
+async function removeStale(): Promise<void> {
+  for (const name of await readdir(tmpdir()).catch(() => [])) {
+    const pid = name.startsWith(PREFIX) ? Number(/^(\d+)-/.exec(name.slice(PREFIX.length))?.[1]) : Number.NaN;
+    if (!Number.isInteger(pid) || isAlive(pid)) continue;
+    // Another user's stays.
+    await rm(join(tmpdir(), name), { recursive: true, force: true }).catch(() => undefined);
+  }
+}
+
+function isAlive(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === 'EPERM';
+  }
+}
+
 /** Opens a relay over sessions that rest. They belong to it from now on. */
 export async function openRelay(sessions: readonly MyDb[]): Promise<Relay> {
-  const folder = await mkdtemp(join(tmpdir(), 'sluice-mysql-'));
+  await removeStale();
+  const folder = await mkdtemp(join(tmpdir(), `${PREFIX}${process.pid}-`));
   const path = process.platform === 'win32' ? `\\\\.\\pipe\\sluice-${randomUUID()}` : join(folder, 's');
   const free = sessions.map((db) => (db.connection as unknown as { connection: Core }).connection);
   const waiting: Socket[] = [];
