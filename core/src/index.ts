@@ -28,7 +28,7 @@ export { hover } from './language/hover.ts';
 export { codeLenses } from './language/lenses.ts';
 export { type NewJob, newJobText, type SourceChoice, sourceChoices } from './language/new-job.ts';
 export { observe } from './language/observed.ts';
-export { definition, references } from './language/occurrences.ts';
+export { definition, highlights, references } from './language/occurrences.ts';
 export {
   type ConnectionOverview,
   type JobOverview,

@@ -9,6 +9,7 @@ import {
   documentSymbols,
   foldingRanges,
   formatYaml,
+  highlights,
   hover,
   inlayHints,
   type LanguageContext,
@@ -20,6 +21,7 @@ import {
   workspaceSymbols,
 } from '@sluice/core';
 import {
+  DocumentHighlightKind,
   ErrorCodes,
   FoldingRangeKind,
   type Location,
@@ -163,6 +165,14 @@ function answerNames(server: Server): void {
   connection.onReferences(
     aboutAll(server, (asked, { position, context: { includeDeclaration } }) =>
       locations(references(asked.context, at(asked, position), includeDeclaration), asked.files),
+    ),
+  );
+  connection.onDocumentHighlight(
+    about(server, (asked, { position }) =>
+      highlights(asked.context, at(asked, position)).map(({ range, isDefinition }) => ({
+        range: rangeOf(asked.context.document, range),
+        kind: isDefinition ? DocumentHighlightKind.Write : DocumentHighlightKind.Read,
+      })),
     ),
   );
   connection.onPrepareRename(

@@ -105,6 +105,7 @@ function initialize(server: Server, params: InitializeParams): InitializeResult 
       hoverProvider: true,
       definitionProvider: true,
       referencesProvider: true,
+      documentHighlightProvider: true,
       renameProvider: { prepareProvider: true },
       documentSymbolProvider: true,
       workspaceSymbolProvider: true,

@@ -248,6 +248,10 @@ describe('what is asked at a place', () => {
       context: { includeDeclaration: false },
     });
     expect(uses.map((use: Any) => use.uri)).toEqual([at, uri('jobs/b.yaml')]);
+    const marked = await client.request('textDocument/documentHighlight', client.at(at, 2, 16));
+    expect(marked).toEqual([
+      { kind: 2, range: { start: { line: 2, character: 14 }, end: { line: 2, character: 18 } } },
+    ]);
     const { changes } = await client.request('textDocument/rename', { ...client.at(at, 0, 8), newName: 'sales' });
     expect(Object.keys(changes)).toEqual([at, uri('jobs/b.yaml')]);
     expect(changes[at].map((edit: Any) => edit.newText)).toEqual(['sales', '\nrenamed_from: [orders]']);

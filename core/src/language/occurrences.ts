@@ -1,8 +1,9 @@
 import { escapeRegex } from '../model/regex.ts';
-import type { Document } from '../text/node.ts';
+import { type Document, entryOf, itemsOf, textOf } from '../text/node.ts';
+import { readable } from './readable.ts';
 import { aliasAt, type NamedSymbol, symbolAt, symbolsIn } from './symbol-at.ts';
 import type { LanguageContext, Location } from './types.ts';
-import { pathParts } from './visits.ts';
+import { nodeOf, pathParts } from './visits.ts';
 
 export interface Occurrence extends NamedSymbol {
   file: string;
@@ -16,13 +17,24 @@ export function occurrences(context: LanguageContext, offset: number): Occurrenc
 
 export function occurrencesOf(context: LanguageContext, symbol: NamedSymbol): Occurrence[] {
   const local = symbol.kind === 'column' || symbol.kind === 'stream';
-  const documents = local ? [context.document] : documentsOf(context);
+  return found(context, symbol, local ? [context.document] : documentsOf(context));
+}
+
+function found(context: LanguageContext, symbol: NamedSymbol, documents: readonly Document[]): Occurrence[] {
+  const name = symbol.kind === 'column' ? columnName(context, symbol) : symbol.name;
   return documents.flatMap((document) => {
-    if (!document.text.includes(symbol.name)) return [];
-    return symbolsIn({ ...context, document })
-      .filter((other) => isSame(symbol, other))
+    if (symbol.kind !== 'column' && !document.text.includes(name)) return [];
+    const there = { ...context, document };
+    return symbolsIn(there)
+      .filter((other) => isSame(there, symbol, name, other))
       .map((other) => ({ ...other, file: document.file }));
   });
+}
+
+/** Every place of the name under an offset in the file at hand. */
+export function highlights(context: LanguageContext, offset: number): Occurrence[] {
+  const symbol = symbolAt(context, offset);
+  return symbol ? found(context, symbol, [context.document]) : [];
 }
 
 function documentsOf(context: LanguageContext): Document[] {
@@ -31,17 +43,25 @@ function documentsOf(context: LanguageContext): Document[] {
   return [context.document, ...others];
 }
 
-function isSame(a: NamedSymbol, b: NamedSymbol): boolean {
-  if (a.kind !== b.kind) return false;
-  if (a.kind !== 'column') return a.name === b.name;
+function isSame(context: LanguageContext, symbol: NamedSymbol, name: string, other: NamedSymbol): boolean {
+  if (symbol.kind !== other.kind) return false;
+  if (symbol.kind !== 'column') return name === other.name;
   // Streams have columns of their own; what the job says is laid under each of them.
-  const [streamA, streamB] = [streamOf(a), streamOf(b)];
+  const [streamA, streamB] = [streamOf(symbol), streamOf(other)];
   if (streamA !== null && streamB !== null && streamA !== streamB) return false;
-  return a.name.toLowerCase() === b.name.toLowerCase() && isOfSource(a) === isOfSource(b);
+  return name === columnName(context, other);
 }
 
-function isOfSource(symbol: NamedSymbol): boolean {
-  return symbol.of === 'source-column';
+/** The name that a column has in the job, folded: where its name in the source stands, `columns` may give it another one. */
+function columnName(context: LanguageContext, symbol: NamedSymbol): string {
+  const name = symbol.name.toLowerCase();
+  if (symbol.of !== 'source-column') return name;
+  const { root } = readable(context.document);
+  const stream = streamOf(symbol);
+  const own = stream === null ? null : nodeOf(root, ['streams', stream]);
+  const rules = itemsOf(entryOf(own, 'columns') ? own : root, 'columns');
+  const rule = rules.find((candidate) => textOf(candidate, 'from')?.toLowerCase() === name);
+  return textOf(rule, 'name')?.toLowerCase() ?? name;
 }
 
 function streamOf(symbol: NamedSymbol): string | null {

@@ -2,6 +2,7 @@ import { sqlTokens } from '../model/sql-scope.ts';
 import { child, entryOf, type MapNode, textOf } from '../text/node.ts';
 import { lineAt } from '../text/position.ts';
 import { quoteYaml } from '../text/quote.ts';
+import { type ColumnToList, columnToList } from './list-column.ts';
 import { type Occurrence, occurrencesOf } from './occurrences.ts';
 import { readable } from './readable.ts';
 import { yamlText } from './snippets.ts';
@@ -40,7 +41,7 @@ const FORMS: Readonly<Record<NamedSymbol['kind'], { pattern: RegExp; text: strin
 
 /**
  * Renames what is under an offset in every file. A job keeps its state: its old name goes into `renamed_from`. A column keeps
- * its source: `from` names it as before.
+ * its source: `from` names it as before, in an entry of `columns` that is written where there is none.
  */
 export function rename(context: LanguageContext, offset: number, to: string): RenameResult {
   const symbol = symbolAt(context, offset);
@@ -60,18 +61,29 @@ export function rename(context: LanguageContext, offset: number, to: string): Re
     list.push(...keptName(context, occurrence));
     edits.set(occurrence.file, list);
   }
+  if (!targets.listed) return { edits };
+  if (targets.listed.names.has(to.toLowerCase())) return { error: `There is a column \`${to}\` already.` };
+  const edit = targets.listed.write(to);
+  if (!edit) return { error: 'List the column under `columns` to give it a name of your own.' };
+  edits.set(context.document.file, [...(edits.get(context.document.file) ?? []), edit]);
   return { edits };
 }
 
-function targetsOf(context: LanguageContext, symbol: NamedSymbol): { found: Occurrence[] } | { error: string } {
-  if (symbol.of === 'source-column') return { error: 'This is a name of the source: it is changed there.' };
+/** What a rename changes, and what it writes beside that. */
+type Targets = { found: Occurrence[]; listed: ColumnToList | null };
+
+function targetsOf(context: LanguageContext, symbol: NamedSymbol): Targets | { error: string } {
   const found = occurrencesOf(context, symbol);
-  if (found.some((occurrence) => occurrence.isDefinition)) return { found };
-  const what =
-    symbol.kind === 'column'
-      ? 'The column comes from the source; list it under `columns` to give it a name of your own.'
-      : `The project has no ${symbol.kind} \`${symbol.name}\`.`;
-  return { error: what };
+  const isDefined = found.some((occurrence) => occurrence.isDefinition);
+  if (symbol.kind !== 'column')
+    return isDefined ? { found, listed: null } : { error: `The project has no ${symbol.kind} \`${symbol.name}\`.` };
+  // What stands for a name of the source goes on naming it.
+  const own = found.filter(({ of }) => of !== 'source-column');
+  if (symbol.of === 'source-column' && (isDefined || own.length === 0))
+    return { error: 'This is a name of the source: it is changed there.' };
+  if (isDefined) return { found: own, listed: null };
+  const listed = columnToList(context, symbol);
+  return 'error' in listed ? listed : { found: own, listed: listed.column };
 }
 
 function isTaken(context: LanguageContext, symbol: NamedSymbol, to: string): boolean {

@@ -1,10 +1,10 @@
 import { type FoundReference, findReferences } from '../check/find-references.ts';
 import type { Range } from '../model/diagnostic.ts';
-import { type SqlToken, sqlTokens } from '../model/sql-scope.ts';
 import type { Schema, TextKind } from '../spec/schema.ts';
 import { type Document, type Node, type ScalarNode, withRoot } from '../text/node.ts';
 import { readable } from './readable.ts';
 import { sourcePlaces } from './scalar-text.ts';
+import { sqlColumns } from './sql-names.ts';
 import type { LanguageContext } from './types.ts';
 import { isConfig, nodeAt, pathParts, visited } from './visits.ts';
 
@@ -92,25 +92,13 @@ function scalarNames(document: Document, node: ScalarNode, schema: Schema): Name
   return parts.length === 3 && parts[0] === 'streams' ? symbol('stream', true) : [];
 }
 
-/** Words of SQL that are no column where they stand without quotes. */
-const RESERVED =
-  /^(?:all|and|any|as|asc|between|by|case|cast|desc|distinct|else|end|exists|false|filter|first|from|group|having|in|input|is|join|last|left|like|ilike|limit|not|null|nulls|on|or|order|over|partition|right|select|then|true|union|using|when|where|with)$/i;
-
 function sqlNames(document: Document, node: ScalarNode, of: TextKind): NamedSymbol[] {
   const places = sourcePlaces(node, document.text);
   if (!places) return [];
-  const tokens = sqlTokens(node.source);
-  return tokens.flatMap((token, i): NamedSymbol[] => {
-    if (!isColumnName(token, tokens[i + 1])) return [];
+  return sqlColumns(node.source, of).map(({ token, isMade }): NamedSymbol => {
     const range = { start: places[token.start]!, end: places[token.end - 1]! + 1 };
-    return [{ kind: 'column', name: token.text, range, path: node.path, form: 'sql', of, isDefinition: false }];
+    return { kind: 'column', name: token.text, range, path: node.path, form: 'sql', of, isDefinition: isMade };
   });
-}
-
-function isColumnName(token: SqlToken, next: SqlToken | undefined): boolean {
-  const follows = next?.kind === 'symbol' ? next.text : '';
-  if (follows === '(' || follows === '.') return false;
-  return token.kind === 'quoted' || (token.kind === 'word' && !RESERVED.test(token.text));
 }
 
 /** The name under an offset. */
