@@ -272,6 +272,7 @@ export class ProjectFiles {
     this.#host ??= {
       now: () => Date.now(),
       columns: (keys) => this.#record(keys),
+      lately: (job) => this.#newest((_, record) => record.job === job),
       runs: (job) => this.runs.get(job) ?? null,
       list: async (folder) => await listFolder(inFolder(this.dir, folder)),
     };
@@ -279,12 +280,19 @@ export class ProjectFiles {
   }
 
   /** The exact record, else the newest one of the same source. */
-  #record({ exact, source }: RecordKeys): ColumnRecord | null {
+  #record(keys: RecordKeys): ColumnRecord | null {
+    // Names are hashes, which cost something to make.
+    if (this.#records.size === 0) return null;
+    const { exact, source } = keys;
     const found = this.#records.get(exact);
     if (found) return found;
+    return this.#newest((key) => key.startsWith(`${source}-`));
+  }
+
+  #newest(fits: (key: string, record: ColumnRecord) => boolean): ColumnRecord | null {
     let newest: ColumnRecord | null = null;
     for (const [key, record] of this.#records)
-      if (key.startsWith(`${source}-`) && (!newest || record.at > newest.at)) newest = record;
+      if (fits(key, record) && (!newest || record.at > newest.at)) newest = record;
     return newest;
   }
 }

@@ -1,3 +1,4 @@
+import { typesOf } from '../check/scalars.ts';
 import type { Range } from '../model/diagnostic.ts';
 import { type Document, entryOf, type MapNode, type ScalarNode } from '../text/node.ts';
 import { parseDocument } from '../text/parse.ts';
@@ -32,6 +33,8 @@ export interface Caret {
   keys: { node: MapNode; schema: Visit['schema'] }[];
   /** The scalars that hold the mark, with each schema. */
   values: { node: ScalarNode; schema: Visit['schema'] }[];
+  /** The line holds an item of a list whose dash is not written yet, or has no space behind it: offers bring `- `. */
+  dash: boolean;
   /** Inside a block text (`|`, `>`): the value is the whole text. */
   block: boolean;
 }
@@ -44,6 +47,7 @@ interface Attempt {
   flow?: boolean;
   colon?: boolean;
   indent?: number;
+  dash?: boolean;
 }
 
 /** Finds out what the caret stands in; null where nothing can be completed: in a comment, or beyond repair. */
@@ -65,7 +69,8 @@ function tryOut(context: LanguageContext, text: string, attempt: Attempt): Caret
     if (node.kind === 'map' && entryOf(node, MARK)) keys.push({ node, schema });
     else if (node.kind === 'scalar' && node.source.includes(MARK)) values.push({ node, schema });
   }
-  if (keys.length === 0 && values.length === 0) return null;
+  if (values.length === 0 && keys.every(({ schema }) => isList(schema))) return null;
+  if (attempt.dash && !keys.some(({ node }) => /\/\d+$/.test(node.path))) return null;
   const style = values[0]?.node.style;
   return {
     text,
@@ -76,10 +81,16 @@ function tryOut(context: LanguageContext, text: string, attempt: Attempt): Caret
     flow: attempt.flow ?? false,
     colon: attempt.colon ?? false,
     indent: attempt.indent ?? null,
+    dash: attempt.dash ?? false,
     keys,
     values,
     block: style === 'literal' || style === 'folded',
   };
+}
+
+/** A list has no keys: what stands in its place is an item without its dash. */
+function isList(schema: Visit['schema']): boolean {
+  return typesOf(schema).every((type) => type === 'array');
 }
 
 /**
@@ -115,6 +126,7 @@ function* attempts(text: string, offset: number): Generator<Attempt> {
       const range = { start, end: offset + (rest[1] ?? rest[4] ?? '').length };
       const colon = (rest[2] ?? rest[5]) !== undefined;
       yield { text: put(range, colon ? MARK : `${MARK}:`), range, typed: word, colon };
+      if (!colon) yield* dashed(text, line, lead, range, offset);
       yield* dedented(text, line.start, lead, range, word, colon);
     }
   }
@@ -124,6 +136,26 @@ function* attempts(text: string, offset: number): Generator<Attempt> {
     text: put({ start: from, end: offset }, MARK),
     range: { start: from, end: offset },
     typed: text.slice(from, offset),
+  };
+}
+
+/** An indented line under a key, or under the dashes of a list, may be its next item. */
+function* dashed(
+  text: string,
+  line: { text: string; start: number },
+  lead: string,
+  range: Range,
+  offset: number,
+): Generator<Attempt> {
+  const isBegun = /^[ ]+-$/.test(line.text.trimEnd());
+  if (!isBegun && !/^[ ]+$/.test(lead)) return;
+  const start = isBegun ? line.start + line.text.indexOf('-') : range.start;
+  const own = { start, end: isBegun ? Math.max(offset, start + 1) : range.end };
+  yield {
+    text: `${text.slice(0, own.start)}- ${MARK}:${text.slice(own.end)}`,
+    range: own,
+    typed: text.slice(own.start, offset),
+    dash: true,
   };
 }
 

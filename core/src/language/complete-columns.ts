@@ -26,9 +26,12 @@ export function columnsFor(
     if (!stream) continue;
     const own = document === known ? stream : withoutMark(stream);
     const { columns } = columnsAt(own, recordOf(own, view, context.host), point);
-    if (columns.length > 0 || known.text === caret.text) return columns.filter(({ name }) => isName(name));
+    const named = columns.filter(({ name }) => isName(name));
+    if (named.length > 0) return named;
+    if (known.text === caret.text) break;
   }
-  return [];
+  const record = context.host.lately?.(textOf(caret.document.root, 'name') ?? '');
+  return (record?.columns ?? []).map((column) => ({ ...column, from: column.name, origin: 'source' }));
 }
 
 /** A reading that is more characters behind may lack what matters at the caret. */
@@ -61,6 +64,15 @@ function listedBeside(caret: Caret, parts: readonly string[], kind: string | und
   return new Set(items.flatMap((item) => (item.kind === 'scalar' ? [item.source] : [])));
 }
 
+function isCursor({ path }: ScalarNode): boolean {
+  return path.endsWith('/incremental/column');
+}
+
+/** What tells new rows is mostly a time, else a number that grows. */
+function cursorRank({ type }: ColumnFact): number {
+  return /^(?:timestamp|date)/.test(type ?? '') ? 0 : /int$/.test(type ?? '') ? 1 : 2;
+}
+
 /** Columns, where the schema wants the name of one. */
 export function completeColumns(
   context: LanguageContext,
@@ -75,9 +87,9 @@ export function completeColumns(
   // What is being written is a column of the text already, which is no news.
   const isBegun = ({ name, origin }: ColumnFact): boolean =>
     kind !== 'column' && origin !== 'source' && caret.typed.startsWith(name);
-  return columns
-    .filter((column) => !taken.has(column.name) && !isBegun(column))
-    .map((column): Completion => {
+  const offered = columns.filter((column) => !taken.has(column.name) && !isBegun(column));
+  return (isCursor(node) ? offered.toSorted((a, b) => cursorRank(a) - cursorRank(b)) : offered).map(
+    (column): Completion => {
       const plain = caret.quote ? column.name : yamlText(column.name);
       return {
         label: column.name,
@@ -87,5 +99,6 @@ export function completeColumns(
         insert: snippetText(plain),
         range: caret.range,
       };
-    });
+    },
+  );
 }

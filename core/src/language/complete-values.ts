@@ -8,6 +8,7 @@ import { type ScalarNode, textOf } from '../text/node.ts';
 import type { Caret } from './caret.ts';
 import { find } from './column-flow.ts';
 import { columnsFor } from './complete-columns.ts';
+import { likelyFirst } from './likely.ts';
 import { SnippetWriter, snippetText, yamlText } from './snippets.ts';
 import type { Completion, LanguageContext } from './types.ts';
 import { nodeOf, pathParts } from './visits.ts';
@@ -21,11 +22,21 @@ export function completeValues(context: LanguageContext, caret: Caret, node: Sca
   else if (schema['x-step']) return stepItems(caret, schema);
   else if (shorthand && schema.properties?.[shorthand])
     return completeValues(context, caret, node, schema.properties[shorthand]);
-  if (schema.enum) items.push(...enumItems(caret, schema));
+  if (schema.enum) items.push(...likelyFirst(context, caret, node, enumItems(caret, schema)));
   else if (typesOf(schema).includes('boolean')) items.push(...booleanItems(caret, schema));
   const kind = schema['x-kind'];
   if (kind) items.push(...(KINDS[kind]?.(context, caret, node) ?? []));
+  if (kind === undefined && items.length === 0) items.push(...tableItems(caret, node));
   return items;
+}
+
+/** A table is mostly called like what fills it. */
+function tableItems(caret: Caret, node: ScalarNode): Completion[] {
+  const parts = pathParts(node.path);
+  if (parts.at(-1) !== 'table' || parts.at(-2) !== 'destination') return [];
+  const filling = nodeOf(caret.document.root, parts.slice(0, -2));
+  const name = textOf(filling, 'name');
+  return name === undefined ? [] : [value(caret, name, { detail: parts.length > 2 ? 'the stream' : 'the job' })];
 }
 
 function value(caret: Caret, text: string, more: Partial<Completion> = {}): Completion {
@@ -173,8 +184,9 @@ function typeItems(context: LanguageContext, caret: Caret, node: ScalarNode): Co
   const own = first.map((type) => typeItem(caret, type, { detail: 'as found in the source', preselect: true }));
   return [
     ...own,
-    ...plain.map((kind) => typeItem(caret, kind)),
-    typeItem(caret, 'decimal(18,2)', { insert: quotedIn(caret, 'decimal(${1:18},${2:2})') }),
+    ...plain.flatMap((kind) =>
+      kind === 'bigint' ? [typeItem(caret, kind), decimalItem(caret)] : [typeItem(caret, kind)],
+    ),
     typeItem(caret, 'list<text>', { insert: quotedIn(caret, 'list<${1:text}>') }),
     typeItem(caret, 'struct<name: text>', { insert: quotedIn(caret, 'struct<${1:name}: ${2:text}>') }),
   ];
@@ -182,6 +194,11 @@ function typeItems(context: LanguageContext, caret: Caret, node: ScalarNode): Co
 
 function typeItem(caret: Caret, type: string, more: Partial<Completion> = {}): Completion {
   return value(caret, type, { kind: 'type', insert: quotedIn(caret, snippetText(type)), ...more });
+}
+
+function decimalItem(caret: Caret): Completion {
+  const insert = quotedIn(caret, 'decimal(${1:18},${2:2})');
+  return typeItem(caret, 'decimal', { insert, detail: 'digits, and how many of them stand after the point' });
 }
 
 /** A type with a comma or a colon is a text of its own only in quotes. */
@@ -194,13 +211,14 @@ function connectionItems(context: LanguageContext, caret: Caret, node: ScalarNod
   const parts = pathParts(node.path);
   const side = parts.includes('destination') ? specs.destinations : specs.sources;
   const type = textOf(nodeOf(caret.document.root, parts.slice(0, -1)), 'type');
-  return [...context.scope.connections].flatMap(([name, connection]) => {
+  const items = [...context.scope.connections].flatMap(([name, connection]) => {
     const fits =
       type === undefined
         ? connection.type === undefined || Object.hasOwn(side, connection.type)
         : connection.type === type;
     return fits ? [value(caret, name, { kind: 'connection', detail: connection.type ?? '' })] : [];
   });
+  return likelyFirst(context, caret, node, items);
 }
 
 function channelItems(context: LanguageContext, caret: Caret): Completion[] {

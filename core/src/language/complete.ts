@@ -24,9 +24,16 @@ export async function complete(
 ): Promise<{ items: Completion[]; whole: boolean }> {
   const caret = caretAt(context, text, offset);
   if (!caret) return { items: [], whole: true };
-  const items = await itemsAt(context, caret);
+  const found = await itemsAt(context, caret);
+  const items = caret.dash ? found.map((item) => dashed(item, caret)) : found;
   const matching = narrowed(items, caret.typed);
   return { items: matching.slice(0, MOST_ITEMS), whole: matching.length <= MOST_ITEMS };
+}
+
+/** The item with the dash that it needs. */
+function dashed(item: Completion, { typed }: Caret): Completion {
+  const filter = item.filter ?? item.label;
+  return { ...item, insert: `- ${item.insert}`, filter: typed.startsWith('-') ? `- ${filter}` : filter };
 }
 
 async function itemsAt(context: LanguageContext, caret: Caret): Promise<Completion[]> {

@@ -1,7 +1,6 @@
 import type { Document, MapNode } from '../text/node.ts';
 import { entryOf } from '../text/node.ts';
 import { lineAt } from '../text/position.ts';
-import { lineBreak } from './rename.ts';
 import type { TextEdit } from './types.ts';
 
 /**
@@ -61,4 +60,9 @@ function indented(document: Document, text: string, column: number): string {
     .split('\n')
     .map((line) => `${end}${pad}${line}`)
     .join('');
+}
+
+/** The line end of a text. */
+export function lineBreak(text: string): string {
+  return text.includes('\r\n') ? '\r\n' : '\n';
 }

@@ -3,8 +3,7 @@ import type { Diagnostic } from '../model/diagnostic.ts';
 import * as specs from '../specs.ts';
 import { child, type Entry, entryOf, type MapNode, textOf } from '../text/node.ts';
 import { lineAt } from '../text/position.ts';
-import { addEntry } from './insert.ts';
-import { lineBreak } from './rename.ts';
+import { addEntry, lineBreak } from './insert.ts';
 import type { LanguageContext, TextEdit, WorkspaceEdits } from './types.ts';
 import { nodeOf, pathParts } from './visits.ts';
 

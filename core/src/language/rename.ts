@@ -2,6 +2,7 @@ import { sqlTokens } from '../model/sql-scope.ts';
 import { child, entryOf, type MapNode, textOf } from '../text/node.ts';
 import { lineAt } from '../text/position.ts';
 import { quoteYaml } from '../text/quote.ts';
+import { lineBreak } from './insert.ts';
 import { type ColumnToList, columnToList } from './list-column.ts';
 import { type Occurrence, occurrencesOf } from './occurrences.ts';
 import { readable } from './readable.ts';
@@ -163,9 +164,4 @@ function beside(text: string, map: MapNode, occurrence: Occurrence, entry: strin
   const key = map.entries.find(({ value }) => value.range.start === occurrence.range.start)?.key;
   const column = key ? key.range.start - lineAt(text, key.range.start).start : 0;
   return { range: { start: at, end: at }, text: `${lineBreak(text)}${' '.repeat(column)}${entry}` };
-}
-
-/** The line end of a text. */
-export function lineBreak(text: string): string {
-  return text.includes('\r\n') ? '\r\n' : '\n';
 }

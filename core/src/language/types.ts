@@ -10,6 +10,8 @@ export interface LanguageHost {
   list?(folder: string): Promise<FolderEntry[]>;
   /** The record of a stream's source, by the names under which records are kept: the exact one, else one of the same source. */
   columns?(keys: RecordKeys): ColumnRecord | null;
+  /** The newest record of a job's sources, whatever they were then: for offers alone, while a source is being written. */
+  lately?(job: string): ColumnRecord | null;
   /** What is known of a job's runs, by the job's name. */
   runs?(job: string): RunInfo | null;
   /** Milliseconds since 1970. */
