@@ -69,6 +69,8 @@ export class TcpProxy {
   /** Bytes from the server after which a connection is cut; counted down by each connection that is cut. */
   cuts: number[] = [];
   connections = 0;
+  /** Bytes from the server, of all connections. */
+  received = 0;
   readonly #close: () => Promise<void>;
 
   private constructor(port: number, close: () => Promise<void>) {
@@ -89,6 +91,7 @@ export class TcpProxy {
       let sent = 0;
       upstream.on('data', (chunk) => {
         sent += chunk.length;
+        proxy.received += chunk.length;
         if (sent <= most) client.write(chunk);
         else {
           client.resetAndDestroy();

@@ -58,7 +58,7 @@ export interface Inferred {
 /** Says what a stream's source holds and why it is read so. Nothing is written but the spool, which goes again. */
 export async function inferStream(input: SampleInput): Promise<Inferred> {
   const { projectDir, signal, log, stream } = input;
-  const session = await openSource(stream, { projectDir, signal, log });
+  const session = await openSource(stream, { projectDir, signal, log, glance: input.glance === true });
   await mkdir(input.spool, { recursive: true });
   let found: Inferred | null = null;
   try {
@@ -83,7 +83,10 @@ export async function inferStream(input: SampleInput): Promise<Inferred> {
   return found;
 }
 
-async function reportOf(engine: Engine, { stream, files, splits, plan }: Sampled): Promise<Omit<Inferred, 'steps'>> {
+async function reportOf(
+  engine: Engine,
+  { stream, files, splits, plan, schemaOnly }: Sampled,
+): Promise<Omit<Inferred, 'steps'>> {
   const masked = new Set(stream.columns.flatMap((column) => (column.mask === null ? [] : [column.name])));
   const own = plan.columns.filter((column) => column.from !== null);
   const common = {
@@ -97,6 +100,11 @@ async function reportOf(engine: Engine, { stream, files, splits, plan }: Sampled
     return { ...common, format: null, pinned: {}, sampled_rows: 0, columns };
   }
   const reader = await readerOf(plan.format);
+  if (schemaOnly) {
+    const columns = own.map((column) => plainReport(column, column.declared ? 'declared' : 'source'));
+    const pinned = reader.pin?.(plan.sniffed, plan.formatSettings) ?? {};
+    return { ...common, format: plan.format, pinned, sampled_rows: 0, columns };
+  }
   const sql = placed(await sampleSql(engine, reader, files, plan.sniffed, plan.formatSettings, true), true);
   await engine.run(`CREATE TEMP TABLE ${ident(SAMPLE)} AS ${sql}`);
   const [count] = await engine.rows(`SELECT count(*) AS n FROM ${ident(SAMPLE)}`);

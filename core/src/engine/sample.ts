@@ -4,6 +4,7 @@ import type { Stream } from '../model/job.ts';
 import type { RunWindow } from '../model/run.ts';
 import { splitsOf } from './archives.ts';
 import { type OwnedEngine, openEngine } from './duckdb.ts';
+import { glance } from './glance.ts';
 import { prepare, prepareColumns } from './prepare.ts';
 import { wantedRange } from './range.ts';
 import { keyed } from './source-key.ts';
@@ -23,6 +24,8 @@ export interface SampleInput {
   window?: RunWindow | null;
   memory: number;
   threads: number;
+  /** Reads only what `glance` does, for a look that costs little. */
+  glance?: boolean;
   signal: AbortSignal;
   log: TaskLog;
 }
@@ -34,6 +37,8 @@ export interface Sampled {
   files: LocalFile[];
   splits: Split[];
   plan: StreamPlan;
+  /** Only what a file says of its own columns was read, and no row. */
+  schemaOnly: boolean;
 }
 
 /** Reads the sample that a run would read before its first task. `look` sees it while its engine is open. Throws `source/no-data`. */
@@ -51,8 +56,12 @@ export async function sampleSource(
   const known = new Map();
   const range = await wantedRange(stream, source, { checkpoint: null, window, spool });
   const request = { checkpoint: null, known, incremental, spool, rows, ...(window ? range : {}) };
-  const splits = await newSplits(splitsOf({ session, settings }, request), known, { ...stream, incremental });
-  if (splits.length === 0) {
+  // A source of columns has told them already, without a row.
+  const isTold = input.glance === true && source !== null;
+  const splits = isTold
+    ? []
+    : await newSplits(splitsOf({ session, settings }, request), known, { ...stream, incremental });
+  if (splits.length === 0 && !isTold) {
     throw new SluiceError('source/no-data', 'data', 'The source holds nothing to look at', {
       hint: 'Check the `path` of the source and the folder that it starts from.',
     });
@@ -60,12 +69,14 @@ export async function sampleSource(
   const engine = await openEngine({ spool, threads: input.threads, memory: input.memory });
   try {
     const work = { session, settings, folder: spool, signal: input.signal, engine };
-    const files = await fetchAll(work, sampleOf(splits));
+    const { files, schemaOnly } = input.glance
+      ? await glance(work, splits, stream)
+      : { files: await fetchAll(work, sampleOf(splits)), schemaOnly: false };
     const table = null;
     const plan = source
       ? await prepareColumns(engine, { stream, source, table })
       : await prepare(engine, { stream, files, table });
-    const sampled = { stream, files, splits, plan };
+    const sampled = { stream, files, splits, plan, schemaOnly };
     await look(engine, sampled);
     return sampled;
   } finally {

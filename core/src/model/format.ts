@@ -112,6 +112,8 @@ export interface FormatReader {
   table?: TableFormat;
   /** Whether a file can be read in pieces of bytes (`LocalFile.range`): rows are lines that can be told apart from anywhere. */
   divisible?(file: LocalFile, settings: JsonObject): Promise<boolean>;
+  /** A file that is cut behind a line end outside of quotes is a file still. */
+  readonly lines?: true;
   /** Reads a bounded sample (never the whole input). Throws `format/*` errors with file and line. */
   sniff(files: readonly LocalFile[], settings: JsonObject, engine: Engine): Promise<Sniffed>;
   /**

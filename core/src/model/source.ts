@@ -24,6 +24,8 @@ export interface Split {
   row?: number | null;
   /** Set by the engine where the file's head did not tell all columns, as `LocalFile.whole`. */
   whole?: true;
+  /** Set by the engine where so many first bytes of the file are enough; only for sources that download. */
+  head?: number;
   /** Set by the engine where the format lists its files: what it says of this one, as `LocalFile.entry`. */
   entry?: JsonObject;
 }
@@ -34,6 +36,8 @@ export interface SourceContext extends Context {
   format?: { type: string; settings: JsonObject } | null;
   /** Folder of the project: relative local paths start here. */
   projectDir: string;
+  /** A look that costs little: one call that lists, one page, one try, and no request that may change anything. */
+  glance?: boolean;
 }
 
 /** What a listing may use beside the settings. */

@@ -60,7 +60,7 @@ export async function lookAtColumns(
   }
   const { value: named } = resolveReferences(project.stateStore ?? '', valuesFor({ projectDir, env }, ''));
   const stateStore = named || env.DATABASE_URL || null;
-  const found = await infer({ projectDir, job, env, stream: null, stateStore }, signal);
+  const found = await infer({ projectDir, job, env, stream: null, stateStore, glance: true }, signal);
   return recordOf(view, stream, found);
 }
 

@@ -63,7 +63,7 @@ export async function preview(
 
 /** What the source of a stream holds, and why it would be read so; see `preview`. */
 export async function infer(
-  request: Pick<RunRequest, 'projectDir' | 'job' | 'env' | 'stream' | 'stateStore'>,
+  request: Pick<RunRequest, 'projectDir' | 'job' | 'env' | 'stream' | 'stateStore'> & { glance?: boolean },
   signal: AbortSignal,
 ): Promise<Inferred> {
   const written = await expandJob(request, signal);
@@ -74,7 +74,8 @@ export async function infer(
   const { projectDir } = request;
   try {
     const look = { spool: previewSpool(projectDir), rows: 20_000, window, threads: availableParallelism() };
-    const input = { ...look, stream, projectDir, memory: job.compute.memory, signal, log: () => undefined };
+    const glance = request.glance === true;
+    const input = { ...look, stream, projectDir, memory: job.compute.memory, glance, signal, log: () => undefined };
     return redactDeep(await inferStream(input), redact);
   } catch (error) {
     throw told(error, job, stream, redact);

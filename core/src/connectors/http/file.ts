@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
 import { open } from 'node:fs/promises';
 import { pipeline } from 'node:stream/promises';
+import { SluiceError } from '../../model/error.ts';
 import type { FileIdentity } from '../../model/run.ts';
 import type { Ask, HttpClient } from './client.ts';
 import type { Answer } from './refusal.ts';
@@ -15,13 +16,16 @@ export interface Got {
   hash: string;
 }
 
-/** Downloads one answer into a file; null where the server says that it is what `before` was. */
+/**
+ * Downloads one answer into a file; null where the server says that it is what `before` was. Throws `columns/large` where it has more
+ * than `most` bytes.
+ */
 export async function fetchFile(
   client: HttpClient,
   ask: Ask,
   path: string,
   before: FileIdentity | null,
-  signal: AbortSignal,
+  { most, signal }: { most: number; signal: AbortSignal },
 ): Promise<Got | null> {
   let at = 0;
   let validator: string | null = null;
@@ -42,6 +46,7 @@ export async function fetchFile(
         signal.throwIfAborted();
         await handle.write(chunk, 0, chunk.length, at);
         at += chunk.length;
+        if (at > most) throw tooLarge(ask.label, most);
       }
       return {
         type: answer.headers['content-type'],
@@ -77,4 +82,10 @@ function conditional(before: FileIdentity): Record<string, string> {
   if (before.etag !== null && !before.etag.startsWith('sha256:')) headers['if-none-match'] = before.etag;
   if (before.modified_at !== null) headers['if-modified-since'] = new Date(before.modified_at).toUTCString();
   return headers;
+}
+
+function tooLarge(label: string, most: number): SluiceError {
+  return new SluiceError('columns/large', 'config', `${label}: the answer has more than ${most / 1e6} MB`, {
+    hint: 'A run of the job writes down the columns that it read, and so does `sluice infer`.',
+  });
 }

@@ -15,6 +15,8 @@ import { JsonBytes, type Slice } from './slices.ts';
 
 /** A page is held in memory while it is looked through. */
 const MAX_PAGE = 256_000_000;
+/** The same for a look at the columns. */
+const GLANCE_BYTES = 4_000_000;
 
 const NDJSON = { type: 'json', settings: { layout: 'ndjson' } };
 
@@ -67,10 +69,20 @@ class HttpSession implements SourceSession {
 
   #first(cursor: [string, string] | null): Ask {
     const { path = '', method, params = {}, body } = this.#settings;
+    if (this.#ctx.glance && method === 'POST') {
+      throw new SluiceError(
+        'columns/post',
+        'config',
+        'The source is asked by POST, which a look at its columns never sends',
+        {
+          hint: 'A run of the job writes down the columns that it read, and so does `sluice infer`.',
+        },
+      );
+    }
     const url = this.#client.address(path);
     for (const [name, value] of Object.entries(params)) url.searchParams.set(name, String(value));
     if (cursor) url.searchParams.set(cursor[0], cursor[1]);
-    const ask: Ask = { url, method, label: `${method} ${shown(url)}` };
+    const ask: Ask = { url, method, label: `${method} ${shown(url)}`, ...(this.#ctx.glance ? { tries: 1 } : {}) };
     if (method !== 'POST' || body === undefined) return ask;
     return { ...ask, body: typeof body === 'string' ? body : JSON.stringify(body) };
   }
@@ -79,7 +91,8 @@ class HttpSession implements SourceSession {
     const name = shown(ask.url);
     const before = incremental.type === 'files' ? (known.get(name) ?? null) : null;
     const path = join(spool, 'answer');
-    const got = await fetchFile(this.#client, ask, path, before, this.#ctx.signal);
+    const most = this.#ctx.glance ? GLANCE_BYTES : Number.POSITIVE_INFINITY;
+    const got = await fetchFile(this.#client, ask, path, before, { most, signal: this.#ctx.signal });
     if (got === null) return;
     const format = formatOf(got.contentType, ask.url.pathname, this.#settings.records);
     if (got.size < MAX_PAGE && (await this.#isEmpty(path, got.size, ask, format?.type))) return;
@@ -128,7 +141,7 @@ class HttpSession implements SourceSession {
         else if (page.rows > 0) await rows.addFile(page.body);
         type ??= lines ? this.#lineFormat() : page.json ? NDJSON : formatOf(undefined, ask.url.pathname, undefined);
         total += page.rows;
-        if (request.rows !== undefined && total >= request.rows) break;
+        if (this.#ctx.glance || (request.rows !== undefined && total >= request.rows)) break;
         wanted = pager.next(page);
       }
     } finally {
@@ -142,7 +155,7 @@ class HttpSession implements SourceSession {
       answer.body.destroy();
       return null;
     }
-    const body = await collect(answer.body, MAX_PAGE);
+    const body = await collect(answer.body, this.#ctx.glance ? GLANCE_BYTES : MAX_PAGE);
     const { link } = answer.headers;
     const base = { number, url: answer.url, link: Array.isArray(link) ? link.join(', ') : link, body };
     const isNothing = answer.status === 204 || (body.length === 0 && !this.#wantsJson(answer));

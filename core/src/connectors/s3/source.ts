@@ -119,6 +119,7 @@ class S3Session implements SourceSession {
       prefix,
       flat,
       after,
+      once: this.#ctx.glance === true,
       payer: this.#payer,
       signal,
       explain,

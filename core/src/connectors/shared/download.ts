@@ -62,6 +62,8 @@ async function transfer(job: Download, part: string): Promise<number> {
   const expected = job.split.file?.size ?? null;
   const handle = await open(part, 'w');
   try {
+    const { head } = job.split;
+    if (head !== undefined && expected !== null && expected > head) return await readRange(job, handle, 0, head);
     if (job.parts && expected !== null && expected > job.parts.above) {
       const { bytes, atOnce } = job.parts;
       const ranges = Array.from({ length: Math.ceil(expected / bytes) }, (_, i): [number, number] => [
@@ -116,8 +118,10 @@ async function readRange(
     try {
       for await (const chunk of job.read(at, to)) {
         job.signal.throwIfAborted();
-        await handle.write(chunk, 0, chunk.length, at);
-        at += chunk.length;
+        const wanted = to === null ? chunk.length : Math.min(chunk.length, to - at);
+        await handle.write(chunk, 0, wanted, at);
+        at += wanted;
+        if (to !== null && at >= to) break;
       }
     } catch (error) {
       if (job.signal.aborted || !again(error)) throw job.explain(error);

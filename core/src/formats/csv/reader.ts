@@ -23,6 +23,7 @@ const LONGEST_HEADER = 16 * 1024 * 1024;
 const lateLayouts = new WeakMap<Sniffed, Map<number, Layout | null>>();
 
 export const csv: FormatReader = {
+  lines: true,
   async sniff(files, settings) {
     const read = readSettings(settings);
     const seen: { file: LocalFile; found: FileSniff | null }[] = [];

@@ -18,6 +18,8 @@ export interface Listing {
   flat?: boolean;
   /** Only keys that come behind this text, put behind the prefix, by their bytes. */
   after?: string;
+  /** What the first answer holds is enough. */
+  once?: boolean;
   payer?: { RequestPayer?: 'requester' };
   signal: AbortSignal;
   /** Turns an error of the store into what the user is told. */
@@ -35,7 +37,7 @@ export async function* listObjects(listing: Listing): AsyncIterable<FoundObject>
       const { Size, ETag, LastModified } = object;
       yield { key: decode(object.Key), size: Size ?? 0, etag: plainTag(ETag), modified: LastModified ?? null };
     }
-    if (!page.IsTruncated) return;
+    if (!page.IsTruncated || listing.once) return;
     if (page.NextContinuationToken === undefined || page.NextContinuationToken === token) {
       throw new SluiceError('source/listing', 'terminal', `The listing of bucket ${listing.bucket} does not go on`, {
         hint: 'The store says that there is more and does not say where: its listing cannot be trusted.',
