@@ -3,6 +3,8 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { type EngineProject, engineProject } from './engine.ts';
 import { HttpServer, json } from './http-server.ts';
 
+const XML = 'format: {type: xml, record_path: r/a}\n';
+
 describe('http against a server', () => {
   let server: HttpServer;
   let other: HttpServer;
@@ -411,6 +413,55 @@ describe('http against a server', () => {
         await project.ok(yaml);
         expect(await project.rows(yaml, `SELECT id, v FROM ${name}`)).toEqual([['1', '2']]);
       }
+    });
+
+    it.each([
+      ['JSON', 'text/html', '<html>back soon</html>', 'application/json', '[{"id":1}]', ''],
+      ['JSON without a type', '', 'back soon', '', '[{"id":1}]', ''],
+      ['lines of JSON', 'text/html', '<html>back soon</html>', 'application/x-ndjson', '{"id":1}\n', ''],
+      ['CSV', 'text/html', 'back soon', 'text/csv', 'id\n1\n', ''],
+      ['CSV of one type', 'text/plain', 'back soon', 'text/plain', 'id\n1\n', 'format: {type: csv, header: true}\n'],
+      ['XML', 'text/html', '<html>back soon</html>', 'text/xml', '<r><a><id>1</id></a></r>', XML],
+    ])(
+      'a notice in the place of a page of %s is a broken answer, not the end',
+      async (_k, type, notice, own, page, more) => {
+        server.handler = ({ query }, response) => {
+          const behind = Number(query.page ?? 1) > 1;
+          response.setHeader('content-type', behind ? type : own);
+          response.end(behind ? notice : page);
+        };
+        const { error } = await project.run(job(`path: r\n${more}pagination: {type: page}`));
+        expect(error).toMatchObject({ code: 'source/broken', message: expect.stringContaining('(page 2)') });
+      },
+    );
+
+    it('null is a list without elements, as a page and alone', async () => {
+      server.handler = ({ query }, response) => json(response, query.page === undefined ? rows(1) : null);
+      const yaml = job('path: r\npagination: {type: page}');
+      await project.ok(yaml);
+      expect(await ids(yaml)).toEqual([1]);
+      server.handler = (_seen, response) => json(response, null);
+      expect((await project.ok(job('path: alone'))).outcome?.empty).toBe(true);
+    });
+
+    it('rows of pages are counted as their format has them', async () => {
+      const csv = ['1,"a\nb"\n\n2,c\n', '3,d\n', ''];
+      server.handler = ({ query }, response) => {
+        response.setHeader('content-type', 'text/csv');
+        response.end(csv[[0, 2, 3].indexOf(Number(query.offset ?? 0))]);
+      };
+      const yaml = job('path: r\nformat: {type: csv, header: false}\npagination: {type: offset}');
+      await project.ok(yaml);
+      expect(await project.rows(yaml, `SELECT column_1 FROM ${name} ORDER BY ALL`)).toEqual([['1'], ['2'], ['3']]);
+      name = `job_${++jobs}`;
+      server.handler = ({ query }, response) => {
+        const id = Number(query.page ?? 1);
+        response.setHeader('content-type', 'text/xml');
+        response.end(id < 3 ? `<r><a><id>${id}</id></a></r>` : '<r></r>');
+      };
+      const xml = job(`path: r\n${XML}pagination: {type: page}`);
+      await project.ok(xml);
+      expect(await ids(xml)).toEqual([1, 2]);
     });
 
     it('pages of CSV are put together', async () => {

@@ -127,7 +127,8 @@ describe.each(['duckdb', 'postgres'] as const)('%s', (kind) => {
 
       it('fails the stream: freeze', async () => {
         const { name, yaml, result } = await setUp('t_freeze', second, contract('data_type', 'freeze'));
-        expect(result.error).toMatchObject({ code: 'schema/frozen', where: { column: 'v' } });
+        expect(result.error).toMatchObject({ code: 'schema/frozen', where: { column: 'v', row: 1 } });
+        expect(result.error?.where.path).toMatch(/\.csv$/);
         expect(await all(yaml, name, 'id')).toEqual([['1'], ['2']]);
       });
 

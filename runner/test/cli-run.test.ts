@@ -216,6 +216,16 @@ describe('preview', () => {
     expect(JSON.parse(tables.stdout)).toEqual([{ n: 0 }]);
   });
 
+  it('shows rows as they stand in the source, also where a merge keeps the last of each key', async () => {
+    const ids = Array.from({ length: 40 }, (_, i) => (i * 7) % 40);
+    await writeFile(join(dir, 'mixed.csv'), `id,v\n${ids.map((id) => `${id},x`).join('\n')}\n0,last\n`);
+    const merge = '  write_disposition: merge\ncolumns:\n  - name: id\n    primary_key: true\n';
+    await writeFile(join(dir, 'jobs/mixed.yaml'), job('mixed', merge));
+    const { rows } = JSON.parse((await run(['preview', 'mixed', '--json', '--rows', '50'])).stdout);
+    expect(rows.map((row: { id: string }) => Number(row.id))).toEqual([...ids.slice(1), 0]);
+    await rm(join(dir, 'jobs/mixed.yaml'));
+  });
+
   it('writes an Arrow stream, which is read back to the same rows', async () => {
     const started = startSluice(['preview', 'good', '-o', 'arrow'], { cwd: dir, env: { DATABASE_URL: db.url } });
     const pieces: Buffer[] = [];

@@ -47,7 +47,7 @@ export async function directRows(engine: Engine, input: DirectInput): Promise<Re
     );
   const where = failing.length > 0 ? ` WHERE CASE ${failing.join(' ')} ELSE true END` : '';
   const checked = `SELECT * FROM (${sql})${where}`;
-  return { engine, sql: finalSql(checked, plan, stream, false), columns: finalColumns(plan), quarantine: null };
+  return { engine, sql: finalSql(checked, plan, stream), columns: finalColumns(plan), quarantine: null };
 }
 
 async function stepped(engine: Engine, input: DirectInput, rowNumbers: boolean) {

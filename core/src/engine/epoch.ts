@@ -27,7 +27,7 @@ import { Sampler } from './sampler.ts';
 import { keyed } from './source-key.ts';
 import { affordable, newSplits, taskChunks } from './splits.ts';
 import { clearSpool, spoolFolder } from './spool.ts';
-import { type StreamPlan, sourceColumns } from './stream-plan.ts';
+import { type StreamPlan, sourceColumns, type WiderColumn } from './stream-plan.ts';
 import { type TaskCommon, type TaskInput, type TaskOutput, widened } from './task-types.ts';
 import { idleReason } from './window.ts';
 
@@ -211,7 +211,7 @@ class Epoch {
     return output.plan;
   }
 
-  async #widen(plan: StreamPlan, columns: Column[], table: Column[] | null): Promise<StreamPlan> {
+  async #widen(plan: StreamPlan, columns: WiderColumn[], table: Column[] | null): Promise<StreamPlan> {
     const names = columns.map((c) => c.name).join(', ');
     this.#ports.log('info', `Values beyond the sample need wider types (${names}): loading again`, {
       stream: this.#stream.name,
@@ -232,7 +232,7 @@ class Epoch {
     chunks: Split[][],
     commit: EpochCommit,
     opened: Opened,
-  ): Promise<StreamOutcome | { widen: Column[] }> {
+  ): Promise<StreamOutcome | { widen: WiderColumn[] }> {
     this.#ports.phase(this.#stream.name, 'load', `${chunks.length} tasks`);
     if (chunks.length === 1) return this.#loadOne(plan, chunks[0] ?? [], null, commit, opened);
     if (plan.runScopeFrom === null) return this.#stageAll(plan, chunks, commit);
@@ -257,7 +257,7 @@ class Epoch {
     landed: Landed[] | null,
     commit: EpochCommit,
     opened: Opened,
-  ): Promise<StreamOutcome | { widen: Column[] }> {
+  ): Promise<StreamOutcome | { widen: WiderColumn[] }> {
     await faultPoint('protocol.commit.before');
     const input: TaskInput = {
       ...this.#common(1),
@@ -285,7 +285,7 @@ class Epoch {
     plan: StreamPlan,
     chunks: Split[][],
     commit: EpochCommit,
-  ): Promise<StreamOutcome | { widen: Column[] }> {
+  ): Promise<StreamOutcome | { widen: WiderColumn[] }> {
     const outputs = await this.#all(plan, chunks, (splits, task) => ({
       ...this.#common(chunks.length),
       type: 'stage',

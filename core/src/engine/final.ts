@@ -5,7 +5,7 @@ import { wrapExpression } from '../model/sql-wrap.ts';
 import type { Column } from '../model/type.ts';
 import { maskOf, maskSql } from './mask.ts';
 import { withNatives } from './native.ts';
-import { type ContractColumn, DELETE, REJECT, type StreamPlan } from './stream-plan.ts';
+import { type ContractColumn, DELETE, FILE, REJECT, ROW, type StreamPlan } from './stream-plan.ts';
 import { guardedCast } from './typing/cast.ts';
 
 export function contractCast(entry: ContractColumn, stream: Stream): { value: string; bad: string } {
@@ -32,8 +32,13 @@ export function finalColumns(plan: StreamPlan): Column[] {
   return withNatives(columns, plan.columns);
 }
 
-/** The rows' final SELECT: the contract's casts, marked rows left out. */
-export function finalSql(sql: string, plan: StreamPlan, stream: Stream, marked: boolean): string {
+/** The rows' final SELECT: the contract's casts, marked rows left out; `ordered`: as they stand in the source. */
+export function finalSql(
+  sql: string,
+  plan: StreamPlan,
+  stream: Stream,
+  { marked = false, ordered = false }: { marked?: boolean; ordered?: boolean } = {},
+): string {
   const items = plan.contract
     .filter((c) => c.action !== 'drop' && !c.unknown)
     .map((c) => {
@@ -48,5 +53,6 @@ export function finalSql(sql: string, plan: StreamPlan, stream: Stream, marked: 
   const { deletes } = stream.destination;
   if (deletes) items.push(`coalesce(${wrapExpression(deletes.when)}, false) AS ${ident(DELETE)}`);
   const where = marked ? ` WHERE ${ident(REJECT)} IS NULL` : '';
-  return `SELECT ${items.join(', ')} FROM (${sql})${where}`;
+  const order = ordered ? ` ORDER BY ${ident(FILE)}, ${ident(ROW)}` : '';
+  return `SELECT ${items.join(', ')} FROM (${sql})${where}${order}`;
 }

@@ -28,6 +28,8 @@ export interface ReadyInput {
   /** ISO instant of the run's start. */
   loadedAt: string;
   log: TaskLog;
+  /** Whether rows are looked at, in the order of the source, and not written in any. */
+  ordered?: boolean;
 }
 
 export interface State {

@@ -116,6 +116,7 @@ async function previewRows(
     window,
     loadedAt: facts.loadedAt,
     log: input.log,
+    ordered: plan.numbered,
   });
   const { columns, sql } = ready.rows;
   const few = `SELECT * FROM (${sql}) LIMIT ${input.rows}`;

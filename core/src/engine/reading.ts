@@ -2,7 +2,6 @@ import { setMaxListeners } from 'node:events';
 import { mkdir } from 'node:fs/promises';
 import type { Engine, FormatReader, LocalFile, SourceSession, Split } from '../model/component.ts';
 import { SluiceError } from '../model/error.ts';
-import type { Column } from '../model/type.ts';
 import * as registry from '../registry.ts';
 import { pick, readerOf } from './components.ts';
 import { explainDirect } from './direct.ts';
@@ -15,7 +14,7 @@ import { openSource } from './open-source.ts';
 import { PartsFetcher } from './parts.ts';
 import type { RunFacts } from './pipeline.ts';
 import { batchesOf, discard, type Fetching, fetchAll, spooled, spoolFolder } from './spool.ts';
-import type { StreamPlan } from './stream-plan.ts';
+import type { StreamPlan, WiderColumn } from './stream-plan.ts';
 import { SureReader } from './sure-reader.ts';
 import type { TaskCommon, TaskHooks, TaskInput, TaskOutput } from './task-types.ts';
 import { verifyColumns } from './verify.ts';
@@ -102,7 +101,7 @@ export async function reading(
     const batches = batchesOf(input.splits, fetching.session.transfers, input.memory);
     if (batches.length === 1) return together(fetching, input.splits, (files) => work(files, null));
     const landed: Landed[] = [];
-    const wider: Column[] = [];
+    const wider: WiderColumn[] = [];
     for await (const files of spooled(fetching, batches)) {
       if (wider.length > 0) {
         wider.push(...(await searched(engine, input, files)));
@@ -129,7 +128,7 @@ async function together<T>(fetching: Fetching, splits: Split[], work: (files: Lo
   }
 }
 
-async function searched(engine: Engine, input: Reading, files: LocalFile[]): Promise<Column[]> {
+async function searched(engine: Engine, input: Reading, files: LocalFile[]): Promise<WiderColumn[]> {
   const format = await readerOf(input.plan.format);
   return verifyColumns(engine, input.stream, input.plan, format, files);
 }

@@ -22,7 +22,7 @@ export interface Ready {
 
 /** Takes landed rows through cursor, transforms, checks, merge and contract to what the destination writes. */
 export async function makeReady(engine: Engine, input: ReadyInput): Promise<Ready> {
-  const { stream, plan, landed } = input;
+  const { stream, plan, landed, ordered = false } = input;
   const counts: Counts = {
     ...zeroCounts(),
     rows_read: landed.rows_read,
@@ -37,7 +37,7 @@ export async function makeReady(engine: Engine, input: ReadyInput): Promise<Read
   const stepped = await runSteps(engine, input, base.state, counts);
   const diverts = needsMarks(input);
   if (!diverts) {
-    const sql = finalSql(stepped.relation.sql, plan, stream, false);
+    const sql = finalSql(stepped.relation.sql, plan, stream, { ordered });
     const quarantine = quarantineSql(input, null);
     const rows: ReadyRows = { engine, sql, columns: finalColumns(plan), quarantine };
     return { rows, counts, open: stepped.rows === null, cursor: base.cursor };
@@ -45,7 +45,7 @@ export async function makeReady(engine: Engine, input: ReadyInput): Promise<Read
   const marked = await markRows(engine, input, stepped, counts);
   const rows: ReadyRows = {
     engine,
-    sql: finalSql(marked.sql, plan, stream, true),
+    sql: finalSql(marked.sql, plan, stream, { marked: true, ordered }),
     columns: finalColumns(plan),
     quarantine: quarantineSql(input, marked.sql),
   };

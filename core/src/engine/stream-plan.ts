@@ -75,6 +75,11 @@ export function sourceColumns({ columns }: StreamPlan): Column[] {
   return [...byName.values()];
 }
 
+/** A column that needs another type, and where the first value stands that says so. */
+export interface WiderColumn extends Column {
+  at: { path: string; row: number } | null;
+}
+
 /** Hidden columns that travel with landed rows. */
 export const FILE = '_sluice_file';
 export const ROW = '_sluice_row';

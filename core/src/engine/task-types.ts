@@ -3,7 +3,7 @@ import type { Stream, WriteDisposition } from '../model/job.ts';
 import type { Checkpoint, Counts, RunWindow, StreamKey } from '../model/run.ts';
 import type { Column } from '../model/type.ts';
 import type { Landed } from './land.ts';
-import type { StreamPlan } from './stream-plan.ts';
+import type { StreamPlan, WiderColumn } from './stream-plan.ts';
 
 /** What every task of a stream is told. Plain JSON: it crosses into a worker thread. */
 export interface TaskCommon {
@@ -23,7 +23,7 @@ export interface TaskCommon {
 export type TaskInput = TaskCommon &
   (
     | { type: 'prepare'; splits: Split[]; table: Column[] | null; source: SourceTable | null }
-    | { type: 'widen'; plan: StreamPlan; columns: Column[]; table: Column[] | null }
+    | { type: 'widen'; plan: StreamPlan; columns: WiderColumn[]; table: Column[] | null }
     | { type: 'land'; plan: StreamPlan; splits: Split[]; task: number }
     | {
         type: 'stage';
@@ -50,7 +50,7 @@ export type TaskInput = TaskCommon &
 
 export type TaskOutput =
   | { type: 'planned'; plan: StreamPlan }
-  | { type: 'widen'; columns: Column[] }
+  | { type: 'widen'; columns: WiderColumn[] }
   | { type: 'landed'; landed: Landed }
   | { type: 'staged'; token: StageToken; counts: Counts; columns: Column[] }
   | { type: 'loaded'; counts: Counts; checkpoint: Checkpoint; repeated: boolean };
@@ -63,7 +63,7 @@ export interface TaskHooks {
 }
 
 /** Columns that need wider types; null where all tasks were content. */
-export function widened(outputs: TaskOutput[]): Column[] | null {
+export function widened(outputs: TaskOutput[]): WiderColumn[] | null {
   const columns = outputs.flatMap((o) => (o.type === 'widen' ? o.columns : []));
   return columns.length > 0 ? columns : null;
 }

@@ -7,11 +7,12 @@ import { type Ask, collect, HttpClient, shown } from './client.ts';
 import { cursorParam } from './cursor.ts';
 import { fetchFile } from './file.ts';
 import { formatOf, isNdjson, looksLikeJson } from './format.ts';
+import { type Kind, kindOf, requireCount, rowsOf } from './kind.ts';
 import { type Page, Pager } from './pages.ts';
 import type { Answer } from './refusal.ts';
 import { RowFiles } from './row-files.ts';
 import type { HttpSettings, Pagination } from './settings.ts';
-import { JsonBytes, type Slice } from './slices.ts';
+import { BrokenJson, JsonBytes, type Slice } from './slices.ts';
 
 /** A page is held in memory while it is looked through. */
 const MAX_PAGE = 256_000_000;
@@ -25,6 +26,15 @@ interface Looked {
   page: Page;
   slices: Slice[];
   lines?: true;
+  /** Of a page that is a file of its own. */
+  kind?: Kind;
+}
+
+/** What the pages behind the first one have to be like. */
+interface First {
+  /** A document, or one on each line. */
+  json: boolean;
+  kind: Kind | null;
 }
 
 export const source: Source = {
@@ -106,6 +116,7 @@ class HttpSession implements SourceSession {
     if (size === 0) return true;
     if (records === undefined && size > 1000) return false;
     const body = await readFile(path);
+    if ((type ?? 'json') === 'json' && isNullList(body, this.#settings)) return true;
     if (!looksLikeJson(body) || (type !== undefined && type !== 'json')) return false;
     const bytes = new JsonBytes(body);
     let found: Slice | null;
@@ -126,20 +137,23 @@ class HttpSession implements SourceSession {
     let type: LocalFile['format'] | null = null;
     try {
       let total = 0;
+      let first: First | null = null;
       let wanted: ReturnType<Pager['next']> = pager.first;
       for (let number = 1; wanted !== null; number++) {
         const label = `${ask.label} (page ${number})`;
         const accepts = rule.type === 'page' && number > 1 ? [404] : [];
         const found: Looked | null = await this.#client.send({ ...ask, ...wanted, label, accepts }, (answer) =>
-          this.#page(answer, number, label),
+          this.#page(answer, number, label, first),
         );
         // A page behind the last one is missing rather than empty with some servers.
         if (found === null) break;
         const { page, slices, lines } = found;
+        if (page.body.length > 0) first ??= { json: page.json !== null || lines === true, kind: found.kind ?? null };
         if (lines) await rows.addLines(page.body);
         else if (page.json) await rows.add(page.json.bytes.bytes, slices);
         else if (page.rows > 0) await rows.addFile(page.body);
-        type ??= lines ? this.#lineFormat() : page.json ? NDJSON : formatOf(undefined, ask.url.pathname, undefined);
+        const named = found.kind?.format == null ? null : { type: found.kind.format, settings: {} };
+        type ??= lines ? this.#lineFormat() : page.json ? NDJSON : named;
         total += page.rows;
         if (this.#ctx.glance || (request.rows !== undefined && total >= request.rows)) break;
         wanted = pager.next(page);
@@ -150,7 +164,7 @@ class HttpSession implements SourceSession {
     for (const [ordinal, part] of rows.parts.entries()) yield splitOf(ordinal, part.path, part.file, type);
   }
 
-  async #page(answer: Answer, number: number, label: string): Promise<Looked | null> {
+  async #page(answer: Answer, number: number, label: string, first: First | null): Promise<Looked | null> {
     if (answer.status === 404) {
       answer.body.destroy();
       return null;
@@ -167,16 +181,21 @@ class HttpSession implements SourceSession {
         .filter((line) => line.trim() !== '').length;
       return { page: { ...base, json: null, rows: count }, slices: [], lines: true };
     }
-    if (body.length > 0 && !looksLikeJson(body)) {
-      // A page of another format has a line of names, and rows behind it.
-      const lines = body.toString('latin1').trimEnd().split('\n').length;
-      return { page: { ...base, json: null, rows: Math.max(0, lines - 1) }, slices: [] };
+    const declared = this.#ctx.format;
+    const isJson = declared ? declared.type === 'json' : looksLikeJson(body) || isNullList(body, this.#settings);
+    if (!isJson) {
+      if (this.#wantsJson(answer) || first?.json) throw new BrokenJson('it is no JSON');
+      const type = answer.headers['content-type'];
+      const format = declared?.type ?? formatOf(type, answer.url.pathname, undefined)?.type ?? null;
+      if (this.#settings.pagination?.type === 'offset') requireCount(format, label);
+      const kind = kindOf(format, type, body);
+      const rows = rowsOf(kind, body, declared?.settings ?? {}, first?.kind ?? null);
+      return { page: { ...base, json: null, rows }, slices: [], kind };
     }
     const bytes = new JsonBytes(body);
     const whole = bytes.whole();
     const list = bytes.at(whole, this.#settings.records?.split('.') ?? []);
-    // Some servers write a list without elements as null.
-    const none = this.#settings.records !== undefined && list !== null && bytes.isNull(list);
+    const none = list !== null && bytes.isNull(list);
     if (list === null || !(none || bytes.isList(list))) throw this.#noRecords(label, bytes);
     const slices = none ? [] : [...bytes.elements(list)];
     return { page: { ...base, json: { bytes, whole }, rows: slices.length }, slices };
@@ -224,6 +243,11 @@ class HttpSession implements SourceSession {
   async close(): Promise<void> {
     this.#client.close();
   }
+}
+
+/** Some servers write a list without elements as null. */
+function isNullList(body: Buffer, { records }: HttpSettings): boolean {
+  return records === undefined && body.length < 20 && body.toString('latin1').trim() === 'null';
 }
 
 function splitOf(ordinal: number, path: string, file: FileIdentity, format: LocalFile['format'] | null): Split {

@@ -235,7 +235,7 @@ export const sourceSpec = defineSpec({
     'type: http\nbase_url: https://api.example.com\npath: events\nauth:\n  type: bearer\n  token: ${env:API_TOKEN}\nparams:\n  per_page: 100\npagination:\n  type: link_header\nrate_limit:\n  requests: 5\n',
   ],
   notes: [
-    '- What comes is written to the spool first and read from there: an API gives another answer each time. A page counts when all of it came; a broken one is asked for again, and the run fails by its number where that does not help.',
+    '- What comes is written to the spool first and read from there: an API gives another answer each time. A page counts when all of it came; a broken one is asked for again, and the run fails by its number where that does not help. Pages are alike: one of another type, or a line of text in the place of a page, is a broken one and not the end.',
     '- 408, 425, 429, 5xx and broken connections are tried again up to 5 times, after `Retry-After` (seconds or a date) or 1, 2, 4 … seconds. Of a large file the rest alone is asked for where the server allows it.',
     '- A cursor, an address or a page that comes a second time fails the run: the listing goes in a circle.',
     '- Redirects are followed, five at most. To another host they carry neither credentials nor the headers of the job, and never from https to http. Addresses of next pages have to be of the same host.',
