@@ -90,6 +90,24 @@ describe('source sqlite', () => {
     expect((await project.run(job('bad', 'table: nowhere'))).error?.code).toBe('source/no-table');
   });
 
+  it.each([
+    ['whole numbers beyond 32 bits', '9007199254740993', '9007199254740994'],
+    ['whole numbers below the last', '-3000000000', '-2999999999'],
+    ['fractions', '1.5', '1.7'],
+    ['texts', "'x'", "'y'"],
+  ])('a cursor goes on where its values are wider than the first ones: %s', async (_kind, last, next) => {
+    const table = `wide_${last.replaceAll(/\W/g, '')}`;
+    const first = last.startsWith('-') ? '-3000000001' : '1';
+    sql(`CREATE TABLE ${table} (id INTEGER, v INTEGER); INSERT INTO ${table} VALUES (1, ${first}), (2, ${last})`);
+    const yaml = job(table, `table: ${table}`, 'incremental: {type: cursor, column: v}\n');
+    await project.ok(yaml);
+    expect((await project.ok(yaml)).counts.rows_written).toBe(0);
+    sql(`INSERT INTO ${table} VALUES (3, ${next})`);
+    expect((await project.ok(yaml)).counts.rows_written).toBe(1);
+    expect((await project.rows(yaml, `SELECT id FROM ${table} ORDER BY id`)).flat()).toEqual(['1', '2', '3']);
+    sql(`DROP TABLE ${table}`);
+  });
+
   it('asks for rows beyond the cursor alone, and merges by the table’s key', async () => {
     const yaml = job('ticks', 'table: ticks, where: v > 2', 'incremental: {type: cursor, column: id}\n');
     expect((await project.ok(yaml)).counts.rows_written).toBe(39_999);

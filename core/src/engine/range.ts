@@ -45,7 +45,8 @@ export async function wantedRange(
   const declared = stream.columns.find((c) => c.from === incremental.column)?.type ?? null;
   const type = column?.type ?? wholeNumbers(column?.guess);
   if (!column || type === null || !ORDERED.has(type.kind)) return {};
-  if (declared !== null && !sameType(declared, type)) return {};
+  const isSame = declared === null || sameType(declared, type) || (column.type === null && declared.kind === 'int');
+  if (!isSame) return {};
   const { name } = column;
   if (incremental.type === 'window') {
     return window
@@ -57,6 +58,9 @@ export async function wantedRange(
   if (start === null) return {};
   const engine = await openEngine({ spool, threads: 1, memory: 50_000_000 });
   try {
+    // The engine's cast rounds.
+    const isWhole = /^-?\d+$/.test(start) && (await isValue(engine, start, type));
+    if (column.type === null && state !== null && !window && !isWhole) return {};
     const value = `try_cast(${literal(start)} AS ${toDuckType(type)})`;
     const back = state === null || window ? value : lookback(value, type, incremental.lookback_ms);
     const from = await exact(engine, stream, back, start, type);
@@ -76,15 +80,22 @@ async function exact(engine: Engine, stream: Stream, value: string, text: string
   return String(row.value);
 }
 
-/** Databases whose columns hold values of any type put all else behind whole numbers, so that nothing is passed over. */
+/**
+ * Databases whose columns hold values of any type put all else behind whole numbers, so that nothing is passed over. The stored
+ * cursor may be beyond the guess, which widens as rows want it; where it is no whole number all rows come.
+ */
 function wholeNumbers(guess: DataType | undefined): DataType | null {
-  return guess?.kind === 'int' || guess?.kind === 'bigint' ? guess : null;
+  return guess?.kind === 'int' || guess?.kind === 'bigint' ? { kind: 'bigint' } : null;
 }
 
 /** Throws `cursor/initial-value` where a text that the job or a backfill gives is no value of the cursor's type. */
 export async function requireCursorValue(engine: Engine, stream: Stream, text: string, type: DataType): Promise<void> {
-  const [row] = await engine.rows(`SELECT try_cast(${literal(text)} AS ${toDuckType(type)}) IS NULL AS bad`);
-  if (row?.bad === true) throw badStart(stream, text);
+  if (!(await isValue(engine, text, type))) throw badStart(stream, text);
+}
+
+async function isValue(engine: Engine, text: string, type: DataType): Promise<boolean> {
+  const [row] = await engine.rows(`SELECT try_cast(${literal(text)} AS ${toDuckType(type)}) IS NOT NULL AS good`);
+  return row?.good === true;
 }
 
 function badStart(stream: Stream, start: string): SluiceError {
