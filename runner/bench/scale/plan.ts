@@ -20,7 +20,10 @@ export async function planFigures(dir: string, jobs: number, store: Store): Prom
     const changes = plan.changes.filter(({ action }) => action !== 'none').length;
     if (changes === 0) return 0;
     const set = applied(desired, actual);
-    const version = await store.applyPlan({ plan, jobs: set, problems: {}, gitRevision: null, author: null });
+    const version = await store.applyPlan({
+      ...{ plan, jobs: set, before: actual.jobs, problems: {} },
+      ...{ gitRevision: null, author: null },
+    });
     actual = { version, jobs: set };
     return changes;
   };

@@ -136,7 +136,10 @@ export class ProjectDoor {
     const jobs = applied(desired, actual);
     const { revision } = await revisionOf(this.dir);
     const problems = problemsOf(jobs, plan.problems);
-    return this.#options.store.applyPlan({ plan, jobs, problems, gitRevision: revision, author: by });
+    return this.#options.store.applyPlan({
+      ...{ plan, jobs, before: actual.jobs, problems },
+      ...{ gitRevision: revision, author: by },
+    });
   }
 
   /** Makes what is applied equal to the files, after the API has written one. */

@@ -173,7 +173,7 @@ export class Reconciler {
     const plan = diff(desired, actual, await this.#means.clock());
     const jobs = applied(desired, actual);
     const problems = problemsOf(jobs, plan.problems);
-    const version = await store.applyPlan({ plan, jobs, problems, gitRevision: revision, author });
+    const version = await store.applyPlan({ plan, jobs, before: actual.jobs, problems, gitRevision: revision, author });
     this.#known = { loaded, actual: { version, jobs, limits: plan.limits } };
     const told = JSON.stringify(plan.problems);
     if (told !== this.#told) for (const { file, message } of plan.problems) log.warn({ file }, message);

@@ -1,9 +1,10 @@
 import { type ActualSet, isEmpty, type Job, type Plan, SluiceError } from '@sluice/core';
+import type pg from 'pg';
 import { type Database, jsonb } from './connection.ts';
-import { followApplied } from './jobs.ts';
+import { type AppliedChanges, followApplied } from './jobs.ts';
 import type { Application, AppliedJob, TargetKey } from './types.ts';
 
-/** Changed jobs of one plan, after which the tables are others to the server. */
+/** Changed jobs of one plan that one statement writes, and after which the tables are others to the server. */
 const MANY = 500;
 
 /**
@@ -51,40 +52,28 @@ export function applyPlan(db: Database, application: Application): Promise<numbe
       await client.query(
         `INSERT INTO applied_plans (project, target, version, plan_hash, plan, git_revision, author, limits)
          VALUES ($1, $2, $3, $4, $5, $6, $7, $8)`,
-        [...key, version, plan.hash, jsonb(plan), application.gitRevision, application.author, jsonb(plan.limits)],
-      );
-      await client.query('DELETE FROM applied_jobs WHERE project = $1 AND target = $2 AND job <> ALL ($3::text[])', [
-        ...key,
-        jobs.map((job) => job.name),
-      ]);
-      const { rows: before } = await client.query(
-        'SELECT job, job_hash, file FROM applied_jobs WHERE project = $1 AND target = $2',
-        key,
-      );
-      const known = new Map(before.map((row) => [String(row.job), row]));
-      const differing = jobs.filter(({ name, hash, file }) => {
-        const row = known.get(name);
-        return row?.job_hash !== hash || row.file !== file;
-      });
-      await client.query(
-        `INSERT INTO applied_jobs (project, target, job, file, job_hash, definition, version)
-         SELECT $1, $2, d.job, d.file, d.hash, d.definition::json, $3
-         FROM unnest($4::text[], $5::text[], $6::text[], $7::text[]) AS d (job, file, hash, definition)
-         ON CONFLICT (project, target, job) DO UPDATE
-         SET file = excluded.file, job_hash = excluded.job_hash, definition = excluded.definition, version = excluded.version`,
         [
           ...key,
           version,
-          differing.map((job) => job.name),
-          differing.map((job) => job.file),
-          differing.map((job) => job.hash),
-          differing.map((job) => JSON.stringify(job)),
+          plan.hash,
+          jsonb(withChanges(plan)),
+          application.gitRevision,
+          application.author,
+          jsonb(plan.limits),
         ],
       );
-      const names = new Set(differing.map((job) => job.name));
-      await followApplied(client, plan, jobs, names);
+      const changes = changesOf(await appliedBefore(client, key, application), jobs);
+      if (changes.gone.length > 0)
+        await client.query('DELETE FROM applied_jobs WHERE project = $1 AND target = $2 AND job = ANY ($3::text[])', [
+          ...key,
+          changes.gone,
+        ]);
+      for (let at = 0; at < changes.changed.length; at += MANY) {
+        await writeJobs(client, [...key, version], changes.changed.slice(at, at + MANY));
+      }
+      await followApplied(client, plan, changes);
       // Until the server does it by itself, its plans are those for empty tables.
-      if (names.size > MANY) await client.query('ANALYZE applied_jobs, job_states');
+      if (changes.changed.length > MANY) await client.query('ANALYZE applied_jobs, job_states');
       await client.query(`INSERT INTO events (project, target, type, data) VALUES ($1, $2, 'plan.applied', $3)`, [
         ...key,
         jsonb({ version, revision: application.gitRevision, author: application.author }),
@@ -106,6 +95,56 @@ export async function appliedLimits(db: Database, { project, target }: TargetKey
     [project, target],
   );
   return (rows[0]?.limits as Record<string, number> | undefined) ?? {};
+}
+
+/** A job as it is kept: its name, what it is, and where it stands. */
+type Known = Pick<Job, 'name' | 'hash' | 'file'>;
+
+/** What is applied up to now, which is known where the plan was made of it: nothing was applied since. */
+async function appliedBefore(
+  client: pg.PoolClient,
+  key: readonly string[],
+  { before }: Application,
+): Promise<readonly Known[]> {
+  if (before) return before;
+  const { rows } = await client.query(
+    'SELECT job AS name, job_hash AS hash, file FROM applied_jobs WHERE project = $1 AND target = $2',
+    [...key],
+  );
+  return rows as Known[];
+}
+
+function changesOf(before: readonly Known[], jobs: readonly Job[]): AppliedChanges {
+  const left = new Map(before.map((job) => [job.name, job]));
+  const changed = jobs.filter(({ name, hash, file }) => {
+    const old = left.get(name);
+    left.delete(name);
+    return old?.hash !== hash || old.file !== file;
+  });
+  return { changed, gone: [...left.keys()] };
+}
+
+/** The history tells what a plan changed: of ten thousand jobs that stay as they are it says nothing. */
+function withChanges(plan: Plan): Plan {
+  return { ...plan, changes: plan.changes.filter(({ action }) => action !== 'none') };
+}
+
+/** Some jobs at a time: the server ends a transaction that waits for long while the texts of all of them are made. */
+async function writeJobs(client: pg.PoolClient, place: readonly unknown[], jobs: readonly Job[]): Promise<void> {
+  await client.query(
+    `INSERT INTO applied_jobs (project, target, job, file, job_hash, definition, version)
+     SELECT $1, $2, d.job, d.file, d.hash, d.definition::json, $3
+     FROM unnest($4::text[], $5::text[], $6::text[], $7::text[]) AS d (job, file, hash, definition)
+     ON CONFLICT (project, target, job) DO UPDATE
+     SET file = excluded.file, job_hash = excluded.job_hash, definition = excluded.definition, version = excluded.version`,
+    [
+      ...place,
+      jobs.map((job) => job.name),
+      jobs.map((job) => job.file),
+      jobs.map((job) => job.hash),
+      jobs.map((job) => JSON.stringify(job)),
+    ],
+  );
 }
 
 /** The git revision of the plan that was applied last; null: none was, or it came from no repository. */

@@ -54,9 +54,6 @@ export type JobSummary = Omit<JobRow, 'definition'> & {
   definition: Pick<Job, 'description' | 'owner' | 'tags' | 'enabled' | 'schedule'>;
 };
 
-const SUMMARY = `(SELECT row_to_json(d) FROM json_to_record(a.definition)
-  AS d (description text, owner text, tags json, enabled boolean, schedule json))`;
-
 const STATUS = `CASE WHEN s.paused_at IS NOT NULL AND s.paused_until > clock_timestamp() THEN 'paused'
   WHEN EXISTS (SELECT 1 FROM runs WHERE project = s.project AND target = s.target AND job = s.job AND state IN ('running', 'committing'))
     THEN 'running'
@@ -71,6 +68,9 @@ const LAST_ENDED = `LEFT JOIN LATERAL (
 const LAST_RUN = `LEFT JOIN LATERAL (
   SELECT id, state, created_at, finished_at FROM runs WHERE project = s.project AND target = s.target AND job = s.job
   ORDER BY created_at DESC LIMIT 1) l ON true`;
+
+/** What the first page of a list asks for: a hundred, and whether there is another one. */
+const USUAL_PAGE = 101;
 
 /** The jobs that are applied with what they are at. */
 export class JobTable {
@@ -87,34 +87,36 @@ export class JobTable {
 
   /** The same with no more of each definition than a list shows: most of what a list costs is their size. */
   async summaries(filter: JobFilter): Promise<JobSummary[]> {
-    return (await this.#list(filter, SUMMARY)).map(jobRow);
+    const rows = await this.#list(filter, 'a.enabled, a.schedule');
+    return rows.map(({ enabled, schedule, ...row }) => {
+      const { description, owner, tags } = row;
+      return jobRow({ ...row, definition: { description, owner, tags, enabled, schedule } });
+    });
   }
 
-  async #list(filter: JobFilter, definition: string): Promise<Record<string, unknown>[]> {
-    const { rows } = await this.#db.query(
-      `SELECT s.id, s.project, s.target, s.job, s.owner, s.description, s.tags, s.first_applied, s.next_due, s.handled_until,
-         s.lateness_ms, s.paused_at, s.paused_until, s.paused_by, s.paused_reason,
-         a.file, ${definition} AS definition, a.version, a.problem, ${STATUS} AS status,
-         l.id AS last_id, l.state AS last_state, l.created_at AS last_created, l.finished_at AS last_finished
-       FROM applied_jobs a JOIN job_states s USING (project, target, job) ${LAST_ENDED} ${LAST_RUN}
-       WHERE s.project = $1 AND s.target = $2
-         AND ($3::text IS NULL OR s.job = $3 OR s.id::text = $3) AND ($4::text IS NULL OR s.tags @> ARRAY[$4])
-         AND ($5::text IS NULL OR s.owner = $5)
-         AND ($6::text IS NULL OR strpos(lower(s.job || ' ' || coalesce(s.description, '')), lower($6)) > 0)
-         AND ($7::text IS NULL OR s.job > $7) AND ($8::text IS NULL OR ${STATUS} = $8)
-       ORDER BY s.job LIMIT $9`,
-      [
-        filter.project,
-        filter.target,
-        filter.job ?? null,
-        filter.tag ?? null,
-        filter.owner ?? null,
-        filter.q ?? null,
-        filter.after ?? null,
-        filter.status ?? null,
-        filter.limit ?? 100,
-      ],
+  async #list(filter: JobFilter, columns: string): Promise<Record<string, unknown>[]> {
+    const { limit = 100 } = filter;
+    const values: unknown[] = [filter.project, filter.target];
+    const asked: readonly [unknown, (value: string) => string][] = [
+      [filter.job, (value) => `(s.job = ${value} OR s.id::text = ${value})`],
+      [filter.tag, (value) => `s.tags @> ARRAY[${value}::text]`],
+      [filter.owner, (value) => `s.owner = ${value}`],
+      [filter.q, (value) => `strpos(lower(s.job || ' ' || coalesce(s.description, '')), lower(${value})) > 0`],
+      [filter.after, (value) => `s.job > ${value}`],
+      [filter.status, (value) => `${STATUS} = ${value}`],
+    ];
+    const conditions = asked.flatMap(([value, condition]) =>
+      value === undefined ? [] : [` AND ${condition(`$${values.push(value)}`)}`],
     );
+    const text = `SELECT s.id, s.project, s.target, s.job, s.owner, s.description, s.tags, s.first_applied, s.next_due,
+        s.handled_until, s.lateness_ms, s.paused_at, s.paused_until, s.paused_by, s.paused_reason,
+        a.file, ${columns}, a.version, a.problem, ${STATUS} AS status,
+        l.id AS last_id, l.state AS last_state, l.created_at AS last_created, l.finished_at AS last_finished
+      FROM applied_jobs a JOIN job_states s USING (project, target, job) ${LAST_ENDED} ${LAST_RUN}
+      WHERE s.project = $1 AND s.target = $2${conditions.join('')} ORDER BY s.job LIMIT ${Number(limit)}`;
+    // To plan it takes as long as to read a page.
+    const often = conditions.length === 0 && limit === USUAL_PAGE;
+    const { rows } = await this.#db.query({ ...(often ? { name: 'page-of-jobs' } : {}), text, values });
     return rows;
   }
 
@@ -208,6 +210,14 @@ export class JobTable {
 
 const RESUMED = 'paused_at = NULL, paused_until = NULL, paused_by = NULL, paused_reason = NULL';
 
+/** What a plan does to the jobs that are applied. */
+export interface AppliedChanges {
+  /** Jobs that are new or others than before. */
+  changed: readonly Job[];
+  /** Names that no job has any more. */
+  gone: readonly string[];
+}
+
 /**
  * Brings the rows of jobs up to what was just applied, within its transaction: those that are new or changed are looked at again by the
  * scheduler, a renamed one keeps its pause and what was dealt with, one that is gone keeps its row until it is purged, and its runs that
@@ -216,19 +226,19 @@ const RESUMED = 'paused_at = NULL, paused_until = NULL, paused_by = NULL, paused
 export async function followApplied(
   client: pg.PoolClient,
   key: TargetKey,
-  jobs: readonly Job[],
-  changedNames: ReadonlySet<string>,
+  { changed, gone }: AppliedChanges,
 ): Promise<void> {
   const place = [key.project, key.target];
-  const changed = jobs.filter(({ name }) => changedNames.has(name));
-  const renames = changed.flatMap(({ name, renamed_from }) => renamed_from.map((old) => ({ old, name })));
-  const names = jobs.map(({ name }) => name);
+  const left = new Set(gone);
+  const renames = changed.flatMap(({ name, renamed_from }) =>
+    renamed_from.filter((old) => left.has(old)).map((old) => ({ old, name })),
+  );
   await client.query(
     `UPDATE job_states s SET job = r.name, stale = true
      FROM unnest($3::text[], $4::text[]) AS r (old, name)
-     WHERE s.project = $1 AND s.target = $2 AND s.job = r.old AND s.deleted_at IS NULL AND s.job <> ALL ($5::text[])
+     WHERE s.project = $1 AND s.target = $2 AND s.job = r.old AND s.deleted_at IS NULL
        AND NOT EXISTS (SELECT 1 FROM job_states o WHERE o.project = $1 AND o.target = $2 AND o.job = r.name)`,
-    [...place, renames.map(({ old }) => old), renames.map(({ name }) => name), names],
+    [...place, renames.map(({ old }) => old), renames.map(({ name }) => name)],
   );
   await client.query(
     `INSERT INTO job_states AS s (project, target, job, owner, description, tags)
@@ -246,17 +256,18 @@ export async function followApplied(
       changed.map(({ tags }) => JSON.stringify(tags.map(plainText))),
     ],
   );
+  if (gone.length === 0) return;
   await client.query(
     `UPDATE job_states SET deleted_at = now(), next_due = NULL, stale = false
-     WHERE project = $1 AND target = $2 AND job <> ALL ($3::text[]) AND deleted_at IS NULL`,
-    [...place, names],
+     WHERE project = $1 AND target = $2 AND job = ANY ($3::text[]) AND deleted_at IS NULL`,
+    [...place, gone],
   );
   await client.query(
     `UPDATE runs SET state = 'cancelled', finished_at = now(), error = $4
-     WHERE project = $1 AND target = $2 AND state = 'queued' AND job <> ALL ($3::text[])`,
+     WHERE project = $1 AND target = $2 AND state = 'queued' AND job = ANY ($3::text[])`,
     [
       ...place,
-      names,
+      gone,
       JSON.stringify({
         code: 'run/cancelled',
         kind: 'terminal',

@@ -17,6 +17,8 @@ export interface Application {
   plan: Plan;
   /** Everything that is applied from then on, not only what changes. */
   jobs: readonly Job[];
+  /** What was applied when the plan was made; left out: it is read. */
+  before?: readonly Job[];
   /** What is wrong with the file of a job whose last good version stays, by the job's name. */
   problems: Readonly<Record<string, string>>;
   gitRevision: string | null;
