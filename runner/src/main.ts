@@ -172,7 +172,8 @@ async function serve(
     ...{ store, log, ...at, dir: checkout.folder, target: wantedTarget, vars, stateStore },
     readOnly: checkout.readOnly ? `this daemon follows ${checkout.name}` : null,
     metrics: () => exporter.text(),
-    reconcile: () => reconciler.now(signal),
+    reconcile: (files) => reconciler.now(signal, files),
+    kept: () => reconciler.files(),
     fetch: checkout.readOnly ? () => reconciler.now(signal) : null,
   });
 }

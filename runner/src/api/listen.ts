@@ -1,6 +1,7 @@
 import { SluiceError } from '@sluice/core';
 import type { AddressFile } from '../observe/address.ts';
 import type { DaemonLog } from '../observe/log.ts';
+import type { LoadedProject } from '../repo/load.ts';
 import type { Store } from '../store/store.ts';
 import { ProjectDoor } from './project-door.ts';
 import { createApi } from './server.ts';
@@ -17,7 +18,9 @@ export interface ListenOptions {
   vars: Record<string, string>;
   stateStore: string | null;
   readOnly: string | null;
-  reconcile(): Promise<void>;
+  reconcile(files: ReadonlySet<string> | null): Promise<void>;
+  /** The files as they are now, where they are kept anyway; left out: they are read. */
+  kept?: () => Promise<LoadedProject | null>;
   /** Text of `/metrics`. */
   metrics?: () => Promise<{ contentType: string; text: string }>;
   /** null: there is no remote to look at. */
@@ -46,6 +49,7 @@ export async function listen(options: ListenOptions): Promise<Listening> {
     ...(options.readOnly === null ? {} : { readOnly: options.readOnly }),
     ...(options.fetch === null ? {} : { fetch: options.fetch }),
     reconcile: options.reconcile,
+    ...(options.kept ? { kept: options.kept } : {}),
   });
   const anyToken = await store.tokens.any(door.key.project);
   if (!anyToken && !LOOPBACK.has(host)) {

@@ -46,8 +46,10 @@ export interface DoorOptions {
   dotenv?: boolean;
   /** Why nobody may write here, such as a checkout of a git revision; left out: it is a working tree. */
   readOnly?: string;
-  /** Makes what is applied equal to the files; left out: it is done here, at once. */
-  reconcile?: () => Promise<void>;
+  /** Makes what is applied equal to the files, of which these were just written (null: any may be); left out: it is done here, at once. */
+  reconcile?: (files: ReadonlySet<string> | null) => Promise<void>;
+  /** The files as they are now, where somebody keeps them anyway; null, or left out: they are read. */
+  kept?: () => Promise<LoadedProject | null>;
   /** Looks for a newer revision now; left out: there is no remote. */
   fetch?: () => Promise<void>;
 }
@@ -94,6 +96,11 @@ export class ProjectDoor {
 
   /** The files as they are now; those that did not change since the last time are not parsed again. */
   async load(): Promise<TargetProject> {
+    const kept = await this.#options.kept?.();
+    if (kept) {
+      this.#loaded = null;
+      return inTarget(this.#options, kept);
+    }
     this.#loaded = await loadTarget(this.#options, this.#loaded ? { previous: this.#loaded } : {});
     return this.#loaded;
   }
@@ -142,9 +149,9 @@ export class ProjectDoor {
     });
   }
 
-  /** Makes what is applied equal to the files, after the API has written one. */
-  async reconcile(by: string): Promise<void> {
-    if (this.#options.reconcile) return this.#options.reconcile();
+  /** Makes what is applied equal to the files, after the API has written this one; left out: whichever were. */
+  async reconcile(by: string, file?: string): Promise<void> {
+    if (this.#options.reconcile) return this.#options.reconcile(file === undefined ? null : new Set([file]));
     const difference = await this.difference();
     if (!isEmpty(difference.plan) || difference.plan.problems.length > 0) await this.apply(difference, by, true);
   }
@@ -164,10 +171,14 @@ export class ProjectDoor {
 }
 
 async function loadTarget(
-  { dir, target, vars = {}, dotenv = true }: DoorOptions,
+  options: DoorOptions,
   how: Pick<LoadOptions, 'configOnly' | 'previous'>,
 ): Promise<TargetProject> {
-  const loaded = await loadProject({ from: dir, project: dir, dotenv, ...how });
+  const { dir, dotenv = true } = options;
+  return inTarget(options, await loadProject({ from: dir, project: dir, dotenv, ...how }));
+}
+
+function inTarget({ target, vars = {} }: DoorOptions, loaded: LoadedProject): TargetProject {
   const wanted = target === null ? { vars } : { target, vars };
   return { ...loaded, scope: targetScope(loaded.project, wanted), target: target ?? undefined, vars };
 }

@@ -96,6 +96,19 @@ it('applies what changed, and keeps the last good version of what is broken', as
     ['a', 'third.csv', false],
     ['c', 'in.csv', false],
   ]);
+
+  // The API tells which file it wrote, and asks for what the passes keep.
+  await write('jobs/d.yaml', JOB('d'));
+  await write('jobs/untold.yaml', JOB('untold'));
+  await reconciler.now(stop.signal, new Set(['jobs/d.yaml']));
+  expect(await appliedNow()).toEqual([
+    ['a', 'third.csv', false],
+    ['c', 'in.csv', false],
+    ['d', 'in.csv', false],
+  ]);
+  const kept = await reconciler.files();
+  expect([...(kept?.jobs.keys() ?? [])]).toEqual(['jobs/a.yaml', 'jobs/c.yaml', 'jobs/d.yaml']);
+  expect((await reconciler.files())?.jobs.get('jobs/c.yaml')).toBe(kept?.jobs.get('jobs/c.yaml'));
   stop.abort();
   await running;
 });

@@ -48,6 +48,7 @@ export class Reconciler {
   #dirty = true;
   /** Files that have changed since the last pass; null: any may have. */
   #changed: Set<string> | null = null;
+  #passing = false;
   /** What the last pass found, so that the next one costs what has changed. */
   #known: { loaded: LoadedProject; actual: ActualSet } | null = null;
   #held = false;
@@ -78,18 +79,31 @@ export class Reconciler {
 
   /**
    * Looks at the files now; resolves once they are applied, also where another daemon follows the same folder. Throws what a pass throws,
-   * and `reconcile/elsewhere`.
+   * and `reconcile/elsewhere`. `files`: those that were just written, beside what was seen to change; null: any may have been.
    */
-  async now(signal: AbortSignal): Promise<void> {
+  async now(signal: AbortSignal, files: ReadonlySet<string> | null = null): Promise<void> {
     const { store, key, checkout } = this.#means;
-    if (this.#held) return this.#nextPass();
+    if (this.#held) return this.#nextPass(files);
     const other = await store.nodes.reconciler(key);
     if (other && other.checkout !== checkout.name) throw elsewhere();
     await checkout.update(signal);
     await this.#apply(null);
   }
 
-  #nextPass(): Promise<void> {
+  /**
+   * The files as they are now, at the cost of what has changed since the last pass, which keeps them; null: this daemon follows no
+   * checkout, or knows none of its files yet.
+   */
+  async files(): Promise<LoadedProject | null> {
+    if (!this.#held || !this.#known) return null;
+    const { folder } = this.#means.checkout;
+    const previous = this.#known.loaded;
+    // What a pass is about to take in is in neither.
+    const changed = this.#passing ? null : this.#changed;
+    return loadProject({ from: folder, project: folder, dotenv: false, previous, ...(changed ? { changed } : {}) });
+  }
+
+  #nextPass(files: ReadonlySet<string> | null): Promise<void> {
     return new Promise((resolve, reject) => {
       const timer = setTimeout(() => reject(elsewhere()), LONGEST_WAIT_MS);
       this.#waiting.push((error) => {
@@ -97,7 +111,7 @@ export class Reconciler {
         if (error) reject(error);
         else resolve();
       });
-      this.#poke(null);
+      this.#poke(files);
     });
   }
 
@@ -135,6 +149,7 @@ export class Reconciler {
     this.#dirty = false;
     const changed = this.#changed;
     this.#changed = new Set();
+    this.#passing = true;
     let problem: SluiceErrorJson | null = null;
     let revision: string | null = null;
     try {
@@ -152,6 +167,8 @@ export class Reconciler {
       }
       problem = known.toJSON();
       log.error({ code: known.code }, known.message);
+    } finally {
+      this.#passing = false;
     }
     await store.nodes.reconciled(key, owner, {
       revision,

@@ -132,17 +132,21 @@ function withChanges(plan: Plan): Plan {
 /** Some jobs at a time: the server ends a transaction that waits for long while the texts of all of them are made. */
 async function writeJobs(client: pg.PoolClient, place: readonly unknown[], jobs: readonly Job[]): Promise<void> {
   await client.query(
-    `INSERT INTO applied_jobs (project, target, job, file, job_hash, definition, version)
-     SELECT $1, $2, d.job, d.file, d.hash, d.definition::json, $3
-     FROM unnest($4::text[], $5::text[], $6::text[], $7::text[]) AS d (job, file, hash, definition)
+    `INSERT INTO applied_jobs (project, target, job, file, job_hash, definition, enabled, schedule, version)
+     SELECT $1, $2, d.job, d.file, d.hash, d.definition::json, d.enabled, d.schedule::json, $3
+     FROM unnest($4::text[], $5::text[], $6::text[], $7::text[], $8::boolean[], $9::text[])
+       AS d (job, file, hash, definition, enabled, schedule)
      ON CONFLICT (project, target, job) DO UPDATE
-     SET file = excluded.file, job_hash = excluded.job_hash, definition = excluded.definition, version = excluded.version`,
+     SET file = excluded.file, job_hash = excluded.job_hash, definition = excluded.definition, enabled = excluded.enabled,
+       schedule = excluded.schedule, version = excluded.version`,
     [
       ...place,
       jobs.map((job) => job.name),
       jobs.map((job) => job.file),
       jobs.map((job) => job.hash),
       jobs.map((job) => JSON.stringify(job)),
+      jobs.map((job) => job.enabled),
+      jobs.map((job) => JSON.stringify(job.schedule)),
     ],
   );
 }

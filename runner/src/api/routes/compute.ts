@@ -106,7 +106,7 @@ async function update(context: ApiContext, call: Call<{ id: string }, object, Wa
   const { job } = compiled(withDocument(project, changed), changed);
   await requireWritable(door, row.file, yaml);
   await replaceFile(door, row.file, { from: document.text, to: yaml });
-  await door.reconcile(call.who.name);
+  await door.reconcile(call.who.name, row.file);
   const now = await store.jobs.find(door.key, row.job);
   if (now?.definition.hash !== job.hash) throw pending(row.file);
   return { job: viewOf(now), file: row.file, yaml, warnings: warningsOf(wanted) };

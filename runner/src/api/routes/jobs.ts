@@ -152,7 +152,7 @@ async function createJob(
   await requireWritable(door, file, made.yaml);
   await keepSecrets(context, made, who.name);
   await createFile(door, file, made.yaml);
-  await door.reconcile(who.name);
+  await door.reconcile(who.name, file);
   const row = await store.jobs.find(door.key, job.name);
   if (row === null) throw pending(file);
   return reply.code(201).send({ job: viewOf(row), file, yaml: made.yaml, warnings: made.warnings, diagnostics });
@@ -191,7 +191,7 @@ async function deleteJob(context: ApiContext, call: Call<{ id: string }>): Promi
   await requireIdle(context, row);
   await requireWritable(door, row.file, null);
   await removeFile(door, row.file);
-  await door.reconcile(call.who.name);
+  await door.reconcile(call.who.name, row.file);
   if ((await store.jobs.find(door.key, row.job)) !== null) throw pending(row.file);
   const message = 'Its table and its history stay; its checkpoints are kept for 30 days.';
   return { job_id: row.id, job_name: row.job, file: row.file, message };
