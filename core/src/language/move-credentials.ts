@@ -25,7 +25,9 @@ export function moveCredentials(
   const map = side === 'source' ? specs.sources : side === 'destination' ? specs.destinations : {};
   const spec: Spec | undefined = type !== undefined && Object.hasOwn(map, type) ? map[type] : undefined;
   if (!spec || type === undefined || entryOf(use, 'connection')) return null;
-  const inline = use.entries.filter(({ key, value }) => isConnectionKey(spec, key.source) && value.kind === 'scalar');
+  const inline = use.entries.filter(({ key }) => isConnectionKey(spec, key.source));
+  // What holds a secret within itself, or is no single value, only its author can take apart.
+  if (!spec.secrets.includes(parts.at(-1) ?? '') || inline.some(({ value }) => value.kind !== 'scalar')) return null;
   const name = freeName(context, `${textOf(document.root, 'name') ?? 'job'}_${side}`);
   const lines = inline.map(({ key, value }) => {
     const written = value.kind === 'scalar' ? document.text.slice(value.range.start, value.range.end) : '';
