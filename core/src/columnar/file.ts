@@ -34,6 +34,7 @@ export class ColumnFile {
   readonly #handle: FileHandle;
   readonly #groups: Group[] = [];
   #offset = 0;
+  #flushing = false;
 
   private constructor(path: string, columns: readonly { name: string; type: DataType }[], handle: FileHandle) {
     this.#path = path;
@@ -63,7 +64,9 @@ export class ColumnFile {
   /** Writes the rows that wait; none may be put in before it is done. */
   async flush(): Promise<void> {
     const rows = this.columns[0]?.rows ?? 0;
+    if (this.#flushing) throw new Error('the rows are being written');
     if (rows === 0) return;
+    this.#flushing = true;
     const chunks: Group['chunks'] = [];
     for (const column of this.columns) {
       if (column.rows !== rows) throw new Error('the columns have different numbers of rows');
@@ -92,6 +95,7 @@ export class ColumnFile {
     }
     this.#groups.push({ rows, chunks });
     this.rows += rows;
+    this.#flushing = false;
   }
 
   /** Writes what waits and the file's end. */

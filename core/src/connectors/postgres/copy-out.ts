@@ -62,6 +62,7 @@ class CopyOut {
   #rows = 0;
   #bytes = 0;
   #failed = false;
+  #ended = false;
   #flushing: Promise<void> | null = null;
   /** The beginning of a message whose end has not come yet, and its length; 0: not known. */
   #held: Buffer[] = [];
@@ -104,7 +105,8 @@ class CopyOut {
     } catch (error) {
       this.handleError(error);
     }
-    if (!this.#failed && this.#taker.full) this.#flush();
+    // At the end whoever waits for the rows writes what is left.
+    if (!this.#failed && !this.#ended && this.#taker.full) this.#flush();
   };
 
   #flush(): void {
@@ -156,6 +158,7 @@ class CopyOut {
   }
 
   #giveBack(): void {
+    this.#ended = true;
     this.#stream?.off('data', this.#onData);
     for (const listen of this.#driver) this.#stream?.on('data', listen);
   }
