@@ -3,6 +3,7 @@ import type { Engine, FormatReader, LocalFile } from '../model/component.ts';
 import { SluiceError } from '../model/error.ts';
 import type { Stream } from '../model/job.ts';
 import { ident, literal, literalList } from '../model/sql.ts';
+import { formatType } from '../model/type.ts';
 import { masksAny, sourceMasks } from './mask.ts';
 import { fileMap, placed, type RunFacts, typedSql } from './pipeline.ts';
 import { FILE, RAW, REJECT, type StreamPlan } from './stream-plan.ts';
@@ -105,7 +106,8 @@ export function badRow(stream: Stream, reject: string, path: string, row: number
   const column = reject.slice(reject.indexOf(':') + 1);
   const code = reject.slice(0, reject.indexOf(':'));
   const rule = stream.columns.find((c) => c.name === column);
-  const what = code === 'type/null' ? 'is empty, and nullable is false' : 'does not fit its declared type';
+  const type = rule?.type ? ` ${formatType(rule.type)}` : '';
+  const what = code === 'type/null' ? 'is empty, and nullable is false' : `does not fit its declared type${type}`;
   return new SluiceError(code, 'data', `${path}, row ${row}: ${column} ${what}`, {
     where: { stream: stream.name, path, row, column },
     hint: `Correct the value, or set \`on_bad_row: quarantine\` to set such rows aside${code === 'type/value' ? patternOf(rule) : ''}.`,
