@@ -57,20 +57,26 @@ export class Projects {
   readonly #changed = new vscode.EventEmitter<void>();
   readonly onDidChange = this.#changed.event;
   #loading: Promise<Project[]> | null = null;
+  /** Folders with a sluice.yaml; searched again when one is made or removed. */
+  #dirs: Promise<string[]> | null = null;
 
   constructor(context: vscode.ExtensionContext, client: LanguageClient) {
     this.#client = client;
     const configs = vscode.workspace.createFileSystemWatcher(`**/${CONFIG}`, false, true);
     const refresh = (): void => this.refresh();
+    const search = (): void => {
+      this.#dirs = null;
+      this.refresh();
+    };
     context.subscriptions.push(
       this.#changed,
       configs,
-      configs.onDidCreate(refresh),
-      configs.onDidDelete(refresh),
+      configs.onDidCreate(search),
+      configs.onDidDelete(search),
       vscode.workspace.onDidSaveTextDocument(({ languageId, fileName }) => {
         if (languageId === 'sluice' || /\.ya?ml$/.test(fileName)) this.refresh();
       }),
-      vscode.workspace.onDidChangeWorkspaceFolders(refresh),
+      vscode.workspace.onDidChangeWorkspaceFolders(search),
       client.onNotification('sluice/changed', refresh),
     );
   }
@@ -86,8 +92,8 @@ export class Projects {
   }
 
   async #ask(): Promise<Project[]> {
-    const found = await vscode.workspace.findFiles(`**/${CONFIG}`, NO_PROJECTS, MOST);
-    const dirs = found.filter(({ scheme }) => scheme === 'file').map(({ fsPath }) => dirname(fsPath));
+    this.#dirs ??= projectDirs();
+    const dirs = await this.#dirs;
     type Told = Omit<Project, 'name' | 'isNamed'> & { name: string | null };
     const told = await this.#client.sendRequest<Told[]>('sluice/projects', { dirs });
     const projects = told.map((one) => ({ ...one, name: one.name ?? basename(one.dir), isNamed: one.name !== null }));
@@ -147,6 +153,7 @@ export class Projects {
     const name = folder.name.toLowerCase().replaceAll(/[^a-z0-9_-]+/g, '-');
     if (!isThere) await vscode.workspace.fs.writeFile(config, Buffer.from(`version: 1\nname: ${name}\n`));
     await vscode.window.showTextDocument(config);
+    this.#dirs = null;
     this.refresh();
   }
 
@@ -155,6 +162,11 @@ export class Projects {
     const job = project?.jobs.find((one) => one.name === name);
     return project && job ? { project, job: { ...job, name } } : null;
   }
+}
+
+async function projectDirs(): Promise<string[]> {
+  const found = await vscode.workspace.findFiles(`**/${CONFIG}`, NO_PROJECTS, MOST);
+  return found.filter(({ scheme }) => scheme === 'file').map(({ fsPath }) => dirname(fsPath));
 }
 
 /** For commands that want the target named wherever a project has any. */

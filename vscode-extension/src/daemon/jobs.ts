@@ -51,6 +51,8 @@ export class DaemonJobs {
   readonly onDidEnd = this.#failed.event;
   #known = new Map<string, Known>();
   #told = '';
+  #current: Promise<void> = Promise.resolve();
+  #next: Promise<void> | null = null;
 
   constructor(context: vscode.ExtensionContext, daemons: Daemons, projects: Projects, isLookedAt: () => boolean) {
     this.#daemons = daemons;
@@ -84,7 +86,19 @@ export class DaemonJobs {
     return this.#known.get(dir) ?? null;
   }
 
-  async look(): Promise<void> {
+  /** Asks every daemon. Asked while it is being done, it is done once more behind that. */
+  look(): Promise<void> {
+    this.#next ??= this.#current
+      .catch(() => undefined)
+      .then(() => {
+        this.#next = null;
+        this.#current = this.#look();
+        return this.#current;
+      });
+    return this.#next;
+  }
+
+  async #look(): Promise<void> {
     const known = new Map<string, Known>();
     const look = async ({ dir }: { dir: string }): Promise<void> => {
       const address = await this.#daemons.addressOf(dir);
