@@ -84,6 +84,7 @@ describe('several projects in one window', () => {
     expect(await jobs.first().textContent()).not.toContain('succeeded');
     expect(existsSync(join(places.teams, 'shop/.sluice/warehouse.duckdb'))).toBe(true);
     expect(existsSync(join(places.teams, 'crm/.sluice/warehouse.duckdb'))).toBe(false);
+    await editor.command('View: Toggle Panel Visibility');
     await editor.shot('projects-daemons');
   });
 
