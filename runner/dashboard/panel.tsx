@@ -6,6 +6,8 @@ import { bytesText, countText, durationText, momentText, peakText, totals } from
 
 interface Figure {
   title: string;
+  /** It only grows: the last value says all. */
+  isSum?: boolean;
   value(sample: Sample, before: Sample | null): number | null;
   text(value: number | null): string;
 }
@@ -19,7 +21,7 @@ const FIGURES: readonly Figure[] = [
     text: (value) => perSecond(countText(value), value),
   },
   { title: 'Bytes a second', value: bytesPerSecond, text: (value) => perSecond(bytesText(value), value) },
-  { title: 'Rows rejected', value: ({ rejected }) => rejected, text: countText },
+  { title: 'Rows rejected', isSum: true, value: ({ rejected }) => rejected, text: countText },
   { title: 'Memory', value: ({ memory }) => memory, text: bytesText },
   { title: 'Workers', value: ({ workers }) => workers, text: countText },
 ];
@@ -56,13 +58,13 @@ export function Panel({ job, ready }: { job: string; ready(): void }) {
       {samples.length > 0 && <Spans chosen={span} choose={setSpan} />}
       {samples.length > 0 && (
         <div className="charts">
-          {FIGURES.map(({ title, text }, i) => {
+          {FIGURES.map(({ title, text, isSum }, i) => {
             const line = lines[i] ?? [[], []];
             return (
               <Chart
                 key={title}
                 title={title}
-                now={isOver ? peakText(line, text) : text(line[1].at(-1) ?? null)}
+                now={isOver && !isSum ? peakText(line, text) : text(line[1].at(-1) ?? null)}
                 line={line}
                 span={span}
                 text={text}
