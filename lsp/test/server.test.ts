@@ -262,6 +262,26 @@ describe('what is asked at a place', () => {
     expect(symbols).toMatchObject([{ name: 'orders', location: { uri: at } }]);
   });
 
+  it('writes what an item is about when it is asked for that one, where the client says that it asks', async () => {
+    client = new Client();
+    const { dir, uri } = folderWith({ 'sluice.yaml': CONFIG, 'jobs/a.yaml': JOB });
+    const completionItem = { resolveSupport: { properties: ['documentation'] }, documentationFormat: ['markdown'] };
+    const { capabilities } = await client.start(dir, { textDocument: { completion: { completionItem } } });
+    expect(capabilities.completionProvider.resolveProvider).toBe(true);
+    const at = uri('jobs/a.yaml');
+    client.open(at, `${JOB}  f`);
+    // Nobody has asked for findings of this text yet.
+    const { items } = await client.request('textDocument/completion', client.at(at, 4, 3));
+    const item = items.find(({ label }: Any) => label === 'format');
+    expect(item.documentation).toBeUndefined();
+    const resolved = await client.request('completionItem/resolve', item);
+    expect(resolved).toMatchObject({ label: 'format', textEdit: item.textEdit });
+    expect(resolved.documentation).toMatchObject({ kind: 'markdown', value: expect.stringContaining('Type:') });
+    client.change(at, 2, [{ range: { start: { line: 4, character: 3 }, end: { line: 4, character: 3 } }, text: 'o' }]);
+    const again = await client.request('textDocument/completion', client.at(at, 4, 4));
+    expect(again.items.map(({ label }: Any) => label)).toContain('format');
+  });
+
   it('offers fixes, lenses, folds and links', async () => {
     client = new Client();
     const { dir, uri } = folderWith({ 'sluice.yaml': CONFIG, 'jobs/a.yaml': JOB });
