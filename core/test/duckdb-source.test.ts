@@ -79,6 +79,17 @@ describe('source duckdb', () => {
     ]);
   });
 
+  it('says how many rows without a cursor an append leaves out', async () => {
+    await sql(`CREATE TABLE ev (id INTEGER, v INTEGER); INSERT INTO ev VALUES (1, 1), (2, NULL)`);
+    const yaml = job('ev', 'table: ev', 'incremental:\n  type: cursor\n  column: v\n');
+    expect((await project.ok(yaml)).counts.rows_written).toBe(2);
+    await sql(`INSERT INTO ev VALUES (3, 2), (4, NULL)`);
+    const { counts, logs } = await project.ok(yaml);
+    expect(counts.rows_written).toBe(1);
+    expect(logs.find(({ level }) => level === 'warn')?.message).toMatch(/^2 rows have no value in v/);
+    await sql('DROP TABLE ev');
+  });
+
   it('merges by the key that the table has, and reads on from a cursor', async () => {
     const yaml = job(
       'kept',

@@ -102,8 +102,12 @@ describe('source sqlite', () => {
     const yaml = job(table, `table: ${table}`, 'incremental: {type: cursor, column: v}\n');
     await project.ok(yaml);
     expect((await project.ok(yaml)).counts.rows_written).toBe(0);
-    sql(`INSERT INTO ${table} VALUES (3, ${next})`);
-    expect((await project.ok(yaml)).counts.rows_written).toBe(1);
+    sql(`INSERT INTO ${table} VALUES (3, ${next}), (4, NULL)`);
+    const { counts, logs } = await project.ok(yaml);
+    expect(counts.rows_written).toBe(1);
+    // Told by the source or by whoever compares, as the range goes to the source or not.
+    const warnings = logs.filter(({ level }) => level === 'warn').map(({ message }) => message);
+    expect(warnings).toEqual([expect.stringMatching(/^1 rows .*left out/)]);
     expect((await project.rows(yaml, `SELECT id FROM ${table} ORDER BY id`)).flat()).toEqual(['1', '2', '3']);
     sql(`DROP TABLE ${table}`);
   });

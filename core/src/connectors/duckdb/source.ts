@@ -21,6 +21,7 @@ import { ident, literal } from '../../model/sql.ts';
 import { columnAt } from '../shared/columns.ts';
 import { closeAccess, openInstance } from '../shared/duck-instance.ts';
 import { ofSource } from '../shared/errors.ts';
+import { tellNulls } from '../shared/nulls.ts';
 import { bracketed, tableName, tableOrQuery, tableParts } from '../shared/table-name.ts';
 import { explainOpen } from './file.ts';
 
@@ -100,6 +101,7 @@ class DuckSession implements SourceSession {
   }
 
   async *splits(request: SplitsRequest): AsyncIterable<Split> {
+    if (request.range && !request.range.nulls) await this.#warnOfNulls(request.range.column);
     const detail = { read: randomUUID(), range: (request.range ?? null) as never, limit: request.rows ?? null };
     yield { ordinal: 0, bytes: null, file: null, detail };
   }
@@ -146,6 +148,16 @@ class DuckSession implements SourceSession {
       all.push(`((${bounds.join(' AND ')})${range.nulls ? ` OR ${name} IS NULL` : ''})`);
     }
     return all.length > 0 ? ` WHERE ${all.join(' AND ')}` : '';
+  }
+
+  async #warnOfNulls(column: string): Promise<void> {
+    const own = this.#settings.where === undefined ? '' : ` AND ${bracketed(this.#settings.where)}`;
+    const count = `SELECT count(*) AS n FROM ${this.#from()} WHERE ${ident(column)} IS NULL${own}`;
+    const [row] = await this.#look(async (db) => {
+      await single(db, count);
+      return rows(db, count);
+    });
+    tellNulls(this.#ctx.log, column, Number(row?.n ?? 0));
   }
 
   #look<T>(work: (db: DuckDBConnection) => Promise<T>): Promise<T> {

@@ -19,6 +19,7 @@ import type { JsonObject } from '../../model/json.ts';
 import { literal } from '../../model/sql.ts';
 import { castColumns, columnAt, mostOfRow } from '../shared/columns.ts';
 import { ofSource } from '../shared/errors.ts';
+import { tellNulls } from '../shared/nulls.ts';
 import { requireShape, shapeOf } from '../shared/shape.ts';
 import { tableName } from '../shared/table-name.ts';
 import { toAddress } from './address.ts';
@@ -237,10 +238,7 @@ class PgSession implements SourceSession {
 
   /** Rows without a cursor are never new: after the first load they stay behind, and that is said. */
   async #warnOfNulls(db: PgDb, { column }: RowRange): Promise<void> {
-    const rows = await countNulls(db, this.#settings, column).catch(rethrow);
-    if (rows === 0) return;
-    const message = `${rows} rows have no value in ${column} and are left out: only the first load takes them`;
-    this.#ctx.log('warn', message, { column, rows });
+    tellNulls(this.#ctx.log, column, await countNulls(db, this.#settings, column).catch(rethrow));
   }
 }
 

@@ -13,6 +13,7 @@ import type {
 } from '../../model/component.ts';
 import { requireDistinct, spoolCsv, type TextColumn } from './columns.ts';
 import { type CsvValue, csvRows } from './csv-rows.ts';
+import { tellNulls } from './nulls.ts';
 import type { Part } from './ranges.ts';
 import { requireShape, shapeOf } from './shape.ts';
 
@@ -118,9 +119,6 @@ export class RowSession<C extends TextColumn & { nullable: boolean }> implements
   async #warnOfNulls(name: string, columns: readonly C[]): Promise<void> {
     const column = columns.find((known) => known.name === name);
     if (!column?.nullable) return;
-    const rows = await this.#driver.countNulls(column);
-    if (rows === 0) return;
-    const message = `${rows} rows have no value in ${name} and are left out: only the first load takes them`;
-    this.#ctx.log('warn', message, { column: name, rows });
+    tellNulls(this.#ctx.log, name, await this.#driver.countNulls(column));
   }
 }

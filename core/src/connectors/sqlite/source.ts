@@ -19,6 +19,7 @@ import { ident, literal } from '../../model/sql.ts';
 import { requireDistinct, spoolCsv, type TextColumn } from '../shared/columns.ts';
 import { type CsvValue, csvRows } from '../shared/csv-rows.ts';
 import { ofSource } from '../shared/errors.ts';
+import { tellNulls } from '../shared/nulls.ts';
 import { numbersBetween, type Part, partCount, partsBetween } from '../shared/ranges.ts';
 import { requireShape, shapeOf } from '../shared/shape.ts';
 import { bracketed, tableName, tableOrQuery, tableParts } from '../shared/table-name.ts';
@@ -114,6 +115,7 @@ class SqliteSession implements SourceSession {
 
   async *splits(request: SplitsRequest): AsyncIterable<Split> {
     const shape = shapeOf(await this.describe());
+    if (request.range && !request.range.nulls) await this.#warnOfNulls(request.range.column);
     const detail = { read: randomUUID(), shape, range: (request.range ?? null) as never, limit: request.rows ?? null };
     const { partition_on: on } = this.#settings;
     if (on === undefined || request.rows !== undefined) {
@@ -162,6 +164,13 @@ class SqliteSession implements SourceSession {
 
   async committed(): Promise<void> {}
   async close(): Promise<void> {}
+
+  async #warnOfNulls(column: string): Promise<void> {
+    const own = this.#settings.where === undefined ? '' : ` AND ${bracketed(this.#settings.where)}`;
+    const sql = `SELECT count(*) AS n FROM ${this.#from()} WHERE ${ident(column)} IS NULL${own}`;
+    const row = await reading(this.#ctx, async (db) => this.#prepare(db, sql).get());
+    tellNulls(this.#ctx.log, column, Number((row as unknown[] | undefined)?.[0] ?? 0));
+  }
 
   #from(): string {
     const what = tableOrQuery(this.#settings);
