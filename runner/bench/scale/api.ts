@@ -3,12 +3,17 @@ import { listen } from '../../src/api/listen.ts';
 import { daemonLog } from '../../src/observe/log.ts';
 import { tick } from '../../src/schedule/schedule.ts';
 import type { Store } from '../../src/store/store.ts';
-import { below, type Figure, percentile } from './table.ts';
+import { below, percentile, type Tell } from './table.ts';
 
 const A_SECOND = 200;
 
 /** How long a list of jobs takes, asked for so many times a second, of a project whose jobs are applied. */
-export async function apiFigures(dir: string, jobs: number, store: Store, seconds: number): Promise<Figure[]> {
+export async function apiFigures(
+  dir: string,
+  jobs: number,
+  store: Store,
+  { seconds, tell }: { seconds: number; tell: Tell },
+): Promise<void> {
   const log = daemonLog('silent', {});
   const api = await listen({
     ...{
@@ -29,15 +34,13 @@ export async function apiFigures(dir: string, jobs: number, store: Store, second
     // As where a daemon runs: it is known when each job is due.
     await tick({ store, key: { project: 'scale', target: 'default' }, clock: () => store.now(), log });
     const times = await ask(`${api.url}/api/v1/jobs`, api.token, A_SECOND, seconds);
-    return [
-      below(`GET /jobs, ${A_SECOND} a second, ${jobs} jobs, p99 of ${times.length}`, percentile(times, 0.99), 50),
-    ];
+    tell(below(`GET /jobs, ${A_SECOND} a second, ${jobs} jobs, p99 of ${times.length}`, percentile(times, 0.99), 50));
   } finally {
     await api.close();
   }
 }
 
-/** Asks at a fixed rate, from a thread of its own, whatever the answers take; gives the time of each in milliseconds, Infinity where it was refused. */
+/** Asks at a fixed rate, from a thread of its own, whatever the answers take; gives the time of each in milliseconds, Infinity where it was refused or broken off. */
 function ask(url: string, token: string, rate: number, seconds: number): Promise<number[]> {
   const worker = new Worker(CLIENT, { eval: true, workerData: { url, token, rate, seconds } });
   return new Promise((resolve, reject) => {
@@ -50,12 +53,12 @@ const CLIENT = `
 const { parentPort, workerData: { url, token, rate, seconds } } = require('node:worker_threads');
 const http = require('node:http');
 const agent = new http.Agent({ keepAlive: true });
-const one = () => new Promise((resolve, reject) => {
+const one = () => new Promise((resolve) => {
   const from = performance.now();
   http.get(url, { agent, headers: { authorization: 'Bearer ' + token } }, (response) => {
     response.resume();
     response.on('end', () => resolve(response.statusCode === 200 ? performance.now() - from : Infinity));
-  }).on('error', reject);
+  }).on('error', () => resolve(Infinity));
 });
 (async () => {
   for (let i = 0; i < 20; i++) await one();

@@ -9,7 +9,7 @@ import { planFigures } from './plan.ts';
 import { writeScaleProject } from './project.ts';
 import { queueFigures } from './queue.ts';
 import { scheduleFigures } from './schedule.ts';
-import { type Figure, figureTable } from './table.ts';
+import { type Figure, figureRow, TABLE_HEAD } from './table.ts';
 
 /** `npm run bench:scale [-- --only TEXT]`: what many jobs and many daemons cost. SLUICE_BENCH_JOBS: how many job files, 10,000. */
 const JOBS = Number(process.env.SLUICE_BENCH_JOBS ?? 10_000);
@@ -22,24 +22,26 @@ const only = at < 0 ? '' : (process.argv[at + 1] ?? '');
 
 const postgres = await openBenchPostgres();
 const dir = realpathSync(mkdtempSync(join(tmpdir(), 'sluice-scale-')));
-const withStore = async (work: (store: Store) => Promise<Figure[]>): Promise<Figure[]> => {
+const tell = (figure: Figure): void => console.log(figureRow(figure));
+const withStore = async (work: (store: Store) => Promise<void>): Promise<void> => {
   const store = await openStore({ url: postgres.url });
   return await work(store).finally(() => store.close());
 };
 /** In this order: the API is asked for the jobs that the first part applies. */
-const parts: Record<string, () => Promise<Figure[]>> = {
+const parts: Record<string, () => Promise<void>> = {
   plan: async () => {
     writeScaleProject(dir, JOBS);
-    return await withStore((store) => planFigures(dir, JOBS, store));
+    await withStore((store) => planFigures(dir, JOBS, store, tell));
   },
-  api: () => withStore((store) => apiFigures(dir, JOBS, store, SECONDS)),
-  schedule: () => withStore((store) => scheduleFigures(postgres.url, store, SCHEDULED, SECONDS)),
-  queue: () => queueFigures(postgres.url, RUNS, LINES),
+  api: () => withStore((store) => apiFigures(dir, JOBS, store, { seconds: SECONDS, tell })),
+  schedule: () =>
+    withStore((store) => scheduleFigures(postgres.url, store, { jobs: SCHEDULED, seconds: SECONDS, tell })),
+  queue: () => queueFigures(postgres.url, { runs: RUNS, lines: LINES, tell }),
 };
 try {
-  const figures: Figure[] = [];
-  for (const [name, part] of Object.entries(parts)) if (name.includes(only)) figures.push(...(await part()));
-  console.log(`${machine({ 'embedded PostgreSQL': postgres.version })}\n\n${figureTable(figures)}`);
+  // Each row as it is measured: whoever stops it half-way has what was measured by then.
+  console.log(`${machine({ 'embedded PostgreSQL': postgres.version })}\n\n${TABLE_HEAD}`);
+  for (const [name, part] of Object.entries(parts)) if (name.includes(only)) await part();
 } finally {
   await postgres.close();
   rmSync(dir, { recursive: true, force: true });

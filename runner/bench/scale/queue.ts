@@ -1,8 +1,7 @@
 import { type Job, zeroCounts } from '@sluice/core';
 import { Logger, makeWorkerUtils, runOnce } from 'graphile-worker';
 import { openStore, type Store } from '../../src/store/store.ts';
-import type { Figure } from './table.ts';
-import { timed } from './table.ts';
+import { type Tell, timed } from './table.ts';
 
 const LEASE_MS = 60_000;
 const GRAPHILE_SCHEMA = 'graphile_bench';
@@ -15,13 +14,21 @@ function jobOf(name: string): Job {
 }
 
 /** Runs claimed and ended, and lines of logs written, beside what graphile-worker does with as many empty jobs on the same server. */
-export async function queueFigures(url: string, runs: number, lines: number): Promise<Figure[]> {
-  const figures: Figure[] = [];
-  for (const daemons of [1, 4, 16]) {
-    const ours = await claimAll(url, daemons, runs);
-    const theirs = await graphileAll(url, daemons, runs);
+export async function queueFigures(
+  url: string,
+  { runs, lines, tell }: { runs: number; lines: number; tell: Tell },
+): Promise<void> {
+  for (const [daemons, slots] of [
+    [1, 1],
+    [4, 1],
+    [16, 1],
+    [1, 16],
+  ] as const) {
+    const ours = await claimAll(url, { daemons, slots, runs });
+    const theirs = await graphileAll(url, daemons * slots, runs);
     const value = `${ours.toFixed(0)} a second, graphile-worker ${theirs.toFixed(0)}: ${(ours / theirs).toFixed(2)}x`;
-    figures.push({ name: `runs claimed and ended, ${daemons} at a time`, value });
+    const who = slots > 1 ? `one daemon of ${slots} slots` : `${daemons} at a time`;
+    tell({ name: `runs claimed and ended, ${who}`, value });
   }
   const store = await openStore({ url });
   try {
@@ -31,14 +38,10 @@ export async function queueFigures(url: string, runs: number, lines: number): Pr
     const [ms] = await timed(async () => {
       for (let written = 0; written < lines; written += batch.length) await store.appendLogs(String(run), batch);
     });
-    figures.push({
-      name: 'lines of a log written, 500 at a time',
-      value: `${((lines / ms) * 1000).toFixed(0)} a second`,
-    });
+    tell({ name: 'lines of a log written, 500 at a time', value: `${((lines / ms) * 1000).toFixed(0)} a second` });
   } finally {
     await store.close();
   }
-  return figures;
 }
 
 async function queue(store: Store, project: string, runs: number): Promise<(string | null)[]> {
@@ -48,9 +51,12 @@ async function queue(store: Store, project: string, runs: number): Promise<(stri
   return ids;
 }
 
-/** Runs a second, each of a job of its own. */
-async function claimAll(url: string, daemons: number, runs: number): Promise<number> {
-  const project = `claims_${daemons}`;
+/** Runs a second, each of a job of its own; a daemon claims for all of its slots that are free. */
+async function claimAll(
+  url: string,
+  { daemons, slots, runs }: { daemons: number; slots: number; runs: number },
+): Promise<number> {
+  const project = `claims_${daemons}_${slots}`;
   const stores = await Promise.all(Array.from({ length: daemons }, () => openStore({ url })));
   try {
     await queue(stores[0] as Store, project, runs);
@@ -64,11 +70,14 @@ async function claimAll(url: string, daemons: number, runs: number): Promise<num
         leaseMs: LEASE_MS,
         memory: 1e9,
         limits: {},
+        most: slots,
       };
-      for (let done = 0; ; done++) {
-        const [claimed] = await store.queue.claim(wish);
-        if (!claimed) return done;
-        await store.finishRun({ run: claimed.run, owner, state: 'succeeded', counts: zeroCounts(), error: null });
+      for (let done = 0; ; ) {
+        const claims = await store.queue.claim(wish);
+        if (claims.length === 0) return done;
+        const ended = { owner, state: 'succeeded', counts: zeroCounts(), error: null } as const;
+        await Promise.all(claims.map(({ run }) => store.finishRun({ run, ...ended })));
+        done += claims.length;
       }
     };
     const [ms, done] = await timed(() => Promise.all(stores.map(work)));

@@ -4,20 +4,25 @@ import { runSchedule, type ScheduleMeans, tick } from '../../src/schedule/schedu
 import { connectionConfig } from '../../src/store/connection.ts';
 import type { Store } from '../../src/store/store.ts';
 import { scaleJob } from './project.ts';
-import { below, type Figure, medianOf, percentile } from './table.ts';
+import { below, medianOf, percentile, type Tell } from './table.ts';
 
 const KEY = { project: 'ticks', target: 'default' };
 const FIRES_A_SECOND = 50;
 const quiet = { debug() {}, info() {}, warn() {}, error() {} } as unknown as ScheduleMeans['log'];
 
 /** What the scheduler's look costs among many scheduled jobs, and how late runs are put into the queue. */
-export async function scheduleFigures(url: string, store: Store, jobs: number, seconds: number): Promise<Figure[]> {
+export async function scheduleFigures(
+  url: string,
+  store: Store,
+  { jobs, seconds, tell }: { jobs: number; seconds: number; tell: Tell },
+): Promise<void> {
   const client = new pg.Client(connectionConfig(url));
   await client.connect();
   try {
     await fill(client, jobs);
     const means: ScheduleMeans = { store, key: KEY, clock: () => store.now(), log: quiet };
     const idle = await medianOf(20, () => tick(means));
+    tell(below(`a look of the scheduler among ${jobs} scheduled jobs, none due`, idle, 100));
     // So many a second are to be looked at from now on; each finds the minute that has passed.
     await client.query(
       `UPDATE job_states SET handled_until = clock_timestamp() - interval '70 seconds',
@@ -43,10 +48,7 @@ export async function scheduleFigures(url: string, store: Store, jobs: number, s
       rows.map((row) => row.late),
       0.99,
     );
-    return [
-      below(`a look of the scheduler among ${jobs} scheduled jobs, none due`, idle, 100),
-      below(`lateness at ${FIRES_A_SECOND} fires a second, p99 of ${fired} runs`, late, 1000),
-    ];
+    tell(below(`lateness at ${FIRES_A_SECOND} fires a second, p99 of ${fired} runs`, late, 1000));
   } finally {
     await client.end();
   }

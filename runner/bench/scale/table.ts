@@ -8,6 +8,9 @@ export interface Figure {
   met?: boolean;
 }
 
+/** Takes a figure as soon as it is measured. */
+export type Tell = (figure: Figure) => void;
+
 /** A figure in milliseconds that should stay below a goal. */
 export function below(name: string, ms: number, goal: number): Figure {
   const unit = (value: number) =>
@@ -34,9 +37,9 @@ export function percentile(samples: readonly number[], share: number): number {
   return sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))] ?? 0;
 }
 
-export function figureTable(figures: readonly Figure[]): string {
-  const rows = figures.map(({ name, value, goal, met }) => {
-    return `| ${name} | ${value} | ${goal ?? ''} | ${met === undefined ? '' : met ? 'yes' : 'no'} |`;
-  });
-  return ['| what | measured | goal | met |', '|---|---:|---:|---|', ...rows].join('\n');
+export const TABLE_HEAD = '| what | measured | goal | met |\n|---|---:|---:|---|';
+
+/** A figure as a row of the table. */
+export function figureRow({ name, value, goal, met }: Figure): string {
+  return `| ${name} | ${value} | ${goal ?? ''} | ${met === undefined ? '' : met ? 'yes' : 'no'} |`;
 }
