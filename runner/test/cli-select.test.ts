@@ -129,5 +129,9 @@ describe('what was loaded', () => {
     expect([refused.code, (await json('state', 'show', 'a')).streams[0].state.files]).toEqual([2, 1]);
     expect(Object.keys(await json('state', 'reset', '--yes', 'a', 'b'))).toEqual(['a', 'b']);
     expect((await json('state', 'show', 'b')).streams[0].state.files).toBe(0);
+    expect(Object.keys(await json('state', 'restore', '--to', '1', '--yes', '--select', 'tag:shop'))).toEqual([
+      'a',
+      'b',
+    ]);
   });
 });

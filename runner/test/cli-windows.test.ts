@@ -60,6 +60,7 @@ afterAll(async () => {
 const run = (...args: string[]) => sluice([...args, '--json'], { cwd: dir, env: { DATABASE_URL: db.url } });
 
 interface Line {
+  job: string;
   status: string;
   window?: { from: string; to: string };
   streams: { stream: string; status: string }[];
@@ -135,6 +136,22 @@ it('a kill between two windows repeats and loses nothing', { timeout: 240_000 },
   );
   expect(JSON.parse(rows.stdout)).toEqual([{ n: 12, ids: 12, a: days[0], z: days.at(-1) }]);
   expect((await sluice(args, { cwd: dir, env: { DATABASE_URL: db.url } })).stdout).not.toContain('"window"');
+});
+
+it('fills several jobs, by name and by what selects them; one without windows keeps no other from its turn', async () => {
+  const more = (name: string) =>
+    `name: ${name}\ntags: [both]\nsource:\n  type: local\n  path: \${window:start|%Y-%m-%d}.csv\ncolumns:\n  - name: at\n    type: timestamp\n` +
+    'incremental:\n  type: window\n  column: at\n  every: day\n';
+  for (const name of ['one', 'other']) await writeFile(join(dir, `jobs/${name}.yaml`), more(name));
+  const bounds = ['--from', '2026-02-01', '--to', '2026-02-03'];
+  const { code, stdout, stderr } = await run('backfill', 'monthly/countries', '--select', 'tag:both', ...bounds);
+  expect([code, stderr]).toEqual([1, expect.stringContaining('backfill/none')]);
+  expect(lines(stdout).map(({ job, window }) => [job, window?.from.slice(0, 10)])).toEqual([
+    ['one', '2026-02-01'],
+    ['one', '2026-02-02'],
+    ['other', '2026-02-01'],
+    ['other', '2026-02-02'],
+  ]);
 });
 
 it.each([

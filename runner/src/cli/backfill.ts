@@ -3,21 +3,22 @@ import type { Command } from 'commander';
 import { type Backfill, createBackfill } from '../api/requests.ts';
 import { windowedStreams } from '../executor/windowed.ts';
 import { windowsToFill } from '../executor/windows.ts';
+import { type Asked, askedName, eachJob, openAsked, type SelectOptions, withJobs } from './asked.ts';
 import { appliedJob, asker, withControl } from './control.ts';
 import { usage } from './errors.ts';
 import { eventLog } from './event-log.ts';
 import { EXIT } from './exit.ts';
-import { type RunMeans, runOnce, runWindows, writeNothingDue } from './job-runs.ts';
+import { type RunMeans, runOnce, runWindows, tellErrors, writeNothingDue } from './job-runs.ts';
 import { compileChosen } from './jobs.ts';
-import { type CommonOptions, outputOf, withCommon } from './options.ts';
-import { environmentOf, type OpenProject, openProject } from './project.ts';
-import { type Chosen, chooseJob, isPath } from './select.ts';
-import { type ServerOptions, serverOf, withServer } from './server/client.ts';
+import { outputOf, withCommon } from './options.ts';
+import { environmentOf, type OpenProject } from './project.ts';
+import type { Chosen } from './select.ts';
+import { type Server, type ServerOptions, serverOf, withServer } from './server/client.ts';
 import { listenForInterrupt } from './signals.ts';
 import { plural, print, styleFor, tell } from './terminal.ts';
 import { stateStoreOf } from './unset.ts';
 
-interface BackfillOptions extends CommonOptions, ServerOptions {
+interface BackfillOptions extends SelectOptions, ServerOptions {
   from?: string;
   to?: string;
   force?: boolean;
@@ -27,11 +28,10 @@ interface BackfillOptions extends CommonOptions, ServerOptions {
 const HELP = `
 --from is part of it, --to is not. A windowed job runs once for each window, oldest first, and passes over finished ones unless
 --force is given; times without a zone are on the clock of the schedule. A job with a cursor runs once, over from <= cursor < to, and
-its cursor stays where it is. Where a daemon serves the target its runs go into the queue. Ctrl-C stops a run before its commit; the same command goes on where it stopped.`;
+its cursor stays where it is. Several jobs are filled one after the other. Where a daemon serves the target its runs go into the queue. Ctrl-C stops a run before its commit; the same command goes on where it stopped.`;
 
 export function define(command: Command): void {
-  withServer(withCommon(command, ['text', 'json']))
-    .argument('<job>', 'the job’s NAME, NAME/STREAM or path')
+  withServer(withJobs(withCommon(command, ['text', 'json'])))
     .option('--from <time>', 'beginning: a date, a time or a value of the cursor')
     .option('--to <time>', 'end, itself left out')
     .option('--force', 'load finished windows again')
@@ -40,31 +40,65 @@ export function define(command: Command): void {
     .action(backfill);
 }
 
-async function backfill(name: string, options: BackfillOptions): Promise<void> {
+async function backfill(names: string[], options: BackfillOptions): Promise<void> {
   const { from, to } = options;
   if (from === undefined || to === undefined)
     throw usage('backfill', 'A backfill wants --from and --to', 'Such as --from 2026-01-01 --to 2026-02-01.');
   const server = serverOf(options);
-  if (server) return (await import('./server/control.ts')).backfill(server, name, { ...options, from, to });
-  const project = await openProject(options, isPath(name) ? [name] : []);
-  const chosen = chooseJob(project, name);
-  const wanted = { from, to, force: options.force === true, stream: chosen.stream, reason: null };
-  if (!isPath(name) && (await queuedThere(project, chosen.name, wanted, options))) return;
-  const job = compileChosen(project, chosen, { quiet: options.quiet === true, references: true });
-  const stateStore = stateStoreOf(project);
+  // The daemon knows its jobs by name; only what selects among files here has to be looked up here.
+  if (server && names.length > 0 && options.select === undefined) return at(server, names, { ...options, from, to });
+  const asked = await openAsked(names, options);
+  if (server) return at(server, asked.chosen.map(askedName), { ...options, from, to });
   const interrupt = listenForInterrupt(() => {
     tell(styleFor(process.stderr).yellow('Stopping; press Ctrl-C again to end at once.'));
   });
-  const means: RunMeans = { project, options, stateStore, events: eventLog(options.events), signal: interrupt.signal };
   try {
-    const done =
-      windowedStreams(job, chosen.stream).length > 0
-        ? await fillWindows(means, chosen, job, { from, to, force: options.force === true })
-        : await fillCursor(means, chosen, job, { from, to });
-    process.exitCode = interrupt.signal.aborted ? EXIT.interrupted : done ? EXIT.done : EXIT.failed;
+    await eachJob(asked, async (one) => {
+      if (interrupt.signal.aborted) return;
+      const done = await fill(asked, one, { ...options, from, to }, interrupt.signal);
+      if (!done) process.exitCode = Math.max(Number(process.exitCode ?? 0), EXIT.failed);
+    });
+    if (interrupt.signal.aborted) process.exitCode = EXIT.interrupted;
   } finally {
     interrupt.dispose();
   }
+}
+
+async function at(server: Server, names: string[], options: BackfillOptions & Bounds): Promise<void> {
+  const there = await import('./server/control.ts');
+  for (const name of names) {
+    try {
+      await there.backfill(server, name, options);
+    } catch (error) {
+      if (names.length === 1 || !(error instanceof SluiceError)) throw error;
+      tellErrors([error.toJSON()]);
+      process.exitCode = EXIT.failed;
+    }
+  }
+}
+
+interface Bounds {
+  from: string;
+  to: string;
+}
+
+/** false: a run of it failed. */
+async function fill(
+  { project }: Asked,
+  chosen: Chosen,
+  options: BackfillOptions & Bounds,
+  signal: AbortSignal,
+): Promise<boolean> {
+  const { from, to, force = false } = options;
+  const wanted = { from, to, force, stream: chosen.stream, reason: null };
+  // A file that is named is run as it stands, whatever is applied.
+  if (chosen.byPath !== true && (await queuedThere(project, chosen.name, wanted, options, signal))) return true;
+  const job = compileChosen(project, chosen, { quiet: options.quiet === true, references: true });
+  const stateStore = stateStoreOf(project);
+  const means: RunMeans = { project, options, stateStore, events: eventLog(options.events), signal };
+  return windowedStreams(job, chosen.stream).length > 0
+    ? fillWindows(means, chosen, job, { from, to, force })
+    : fillCursor(means, chosen, job, { from, to });
 }
 
 /** Where a daemon serves the target it does the backfill. false: there is none. */
@@ -73,17 +107,16 @@ async function queuedThere(
   name: string,
   wanted: Backfill,
   options: BackfillOptions,
+  signal: AbortSignal,
 ): Promise<boolean> {
   const target = project.target ?? project.scope.target;
   const asked = { ...options, ...(target === undefined || target === null ? {} : { target }) };
   return withControl(asked, async (control) => {
     if ((await control.store.nodes.list(control.key)).length === 0) return false;
-    const interrupt = listenForInterrupt();
     const { row } = await appliedJob(control, name);
-    const made = await createBackfill(control, row, wanted, { by: asker(), signal: interrupt.signal });
-    interrupt.dispose();
-    if (outputOf(options) === 'json') print(JSON.stringify(made));
-    else print(`Backfill ${made.backfill}: ${plural(made.runs.length, 'run')} in the queue of the daemon`);
+    const made = await createBackfill(control, row, wanted, { by: asker(), signal });
+    if (outputOf(options) === 'json') print(JSON.stringify({ job: name, ...made }));
+    else print(`${name}: backfill ${made.backfill}, ${plural(made.runs.length, 'run')} in the queue of the daemon`);
     if (!options.quiet) {
       if (made.passedOver > 0)
         tell(`${plural(made.passedOver, 'window')} passed over: finished (--force loads them again)`);

@@ -12,6 +12,8 @@ export interface Chosen {
   stream: string | null;
   /** By `--select`, not by name. */
   selected: boolean;
+  /** By the path of its file. */
+  byPath?: true;
 }
 
 const SELECTORS = ['tag', 'owner', 'path', 'connection', 'state'] as const;
@@ -92,7 +94,7 @@ function findJob(project: OpenProject, jobs: readonly ListedJob[], wanted: strin
   if (isPath(wanted)) {
     const file = fileOf(project, wanted);
     const found = jobs.find(({ document }) => document.file === file);
-    if (found) return { document: found.document, name: found.name, stream: null, selected: false };
+    if (found) return { document: found.document, name: found.name, stream: null, selected: false, byPath: true };
     const unreadable = project.unreadable.find((entry) => entry.file === file);
     throw usage('job', unreadable ? `${wanted} cannot be read: ${unreadable.reason}` : `${wanted} is no job file here`);
   }

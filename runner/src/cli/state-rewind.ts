@@ -22,8 +22,8 @@ export async function resetState(names: string[], options: RewindOptions): Promi
   await rewindStates(await openAsked(names, options), null, options);
 }
 
-export async function restoreState(name: string, options: RewindOptions): Promise<void> {
-  await rewindStates(await openAsked([name], options), options.to ?? 1, options);
+export async function restoreState(names: string[], options: RewindOptions): Promise<void> {
+  await rewindStates(await openAsked(names, options), options.to ?? 1, options);
 }
 
 /** Nothing is done before every job was looked at and leave was given for all of them. */

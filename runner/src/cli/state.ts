@@ -2,8 +2,6 @@ import type { Command } from 'commander';
 import { withJobs } from './asked.ts';
 import { positive, withCommon } from './options.ts';
 
-const JOB = 'the job’s NAME, NAME/STREAM or path';
-
 export function define(command: Command): void {
   const show = command.command('show').description('the checkpoint of each stream of a job, with its history');
   withJobs(withCommon(show, ['text', 'json']))
@@ -16,12 +14,12 @@ export function define(command: Command): void {
     .option('--yes', 'do not ask')
     .exitOverride()
     .action(async (names, options) => (await import('./state-rewind.ts')).resetState(names, options));
-  withCommon(command.command('restore').description('go back to an earlier checkpoint; rows stay'), ['text', 'json'])
-    .argument('<job>', JOB)
+  const restore = command.command('restore').description('go back to an earlier checkpoint; rows stay');
+  withJobs(withCommon(restore, ['text', 'json']))
     .requiredOption('--to <seq>', 'number of the commit, as `state show` lists them', positive('--to'))
     .option('--yes', 'do not ask')
     .exitOverride()
-    .action(async (name, options) => (await import('./state-rewind.ts')).restoreState(name, options));
+    .action(async (names, options) => (await import('./state-rewind.ts')).restoreState(names, options));
   withCommon(command.command('export').description('write the project’s state to a file: runs, checkpoints, logs'), [
     'text',
     'json',

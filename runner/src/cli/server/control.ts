@@ -112,8 +112,16 @@ export async function backfill(
   );
   const { backfill_id, executions, passed_over, left_out } = made;
   if (outputOf(options) === 'json')
-    print(JSON.stringify({ backfill: backfill_id, runs: executions, passedOver: passed_over, leftOut: left_out }));
-  else print(`Backfill ${backfill_id}: ${plural(executions.length, 'run')} in the queue of the daemon`);
+    print(
+      JSON.stringify({
+        job: jobPath(wanted).name,
+        backfill: backfill_id,
+        runs: executions,
+        passedOver: passed_over,
+        leftOut: left_out,
+      }),
+    );
+  else print(`${wanted}: backfill ${backfill_id}, ${plural(executions.length, 'run')} in the queue of the daemon`);
   if (options.quiet) return;
   if (passed_over > 0) tell(`${plural(passed_over, 'window')} passed over: finished (--force loads them again)`);
   if (left_out > 0) tell(`${plural(left_out, 'window')} left out: not over yet`);
