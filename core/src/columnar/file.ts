@@ -1,4 +1,5 @@
 import { type FileHandle, open, rename, rm } from 'node:fs/promises';
+import type { Came } from '../model/engine.ts';
 import type { DataType } from '../model/type.ts';
 import { ColumnBuffer, type Physical, physicalOf } from './column.ts';
 import { type Field, type Fields, thrift, varint } from './thrift.ts';
@@ -32,11 +33,18 @@ export class ColumnFile {
   readonly #types: readonly DataType[];
   readonly #names: readonly string[];
   readonly #handle: FileHandle;
+  readonly #came: Came | undefined;
   readonly #groups: Group[] = [];
   #offset = 0;
   #flushing = false;
 
-  private constructor(path: string, columns: readonly { name: string; type: DataType }[], handle: FileHandle) {
+  private constructor(
+    path: string,
+    columns: readonly { name: string; type: DataType }[],
+    handle: FileHandle,
+    came: Came | undefined,
+  ) {
+    this.#came = came;
     this.#path = path;
     this.#names = columns.map(({ name }) => name);
     this.#types = columns.map(({ type }) => type);
@@ -44,9 +52,13 @@ export class ColumnFile {
     this.columns = this.#types.map((type) => new ColumnBuffer(physicalOf(type)));
   }
 
-  /** Starts a file; it has its name once it is finished. */
-  static async create(path: string, columns: readonly { name: string; type: DataType }[]): Promise<ColumnFile> {
-    const file = new ColumnFile(path, columns, await open(`${path}.part`, 'w'));
+  /** Starts a file; it has its name once it is finished. `came` is told of rows as they are written. */
+  static async create(
+    path: string,
+    columns: readonly { name: string; type: DataType }[],
+    came?: Came,
+  ): Promise<ColumnFile> {
+    const file = new ColumnFile(path, columns, await open(`${path}.part`, 'w'), came);
     await file.#write(MAGIC);
     return file;
   }
@@ -96,6 +108,10 @@ export class ColumnFile {
     this.#groups.push({ rows, chunks });
     this.rows += rows;
     this.#flushing = false;
+    this.#came?.(
+      chunks.reduce((sum, { size }) => sum + size, 0),
+      rows,
+    );
   }
 
   /** Writes what waits and the file's end. */

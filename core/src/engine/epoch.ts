@@ -17,7 +17,7 @@ import { commitIdOf, commitOf, EPOCH } from './commit.ts';
 import { destinationCounts, enforceLimits, gateRows } from './counts.ts';
 import { divided, oneTaskIsAll } from './divide.ts';
 import type { Landed } from './land.ts';
-import { Meter } from './meter.ts';
+import { ListingMeter, Meter } from './meter.ts';
 import { idle, noData } from './no-data.ts';
 import { openSource } from './open-source.ts';
 import type { EpochPorts, StreamOutcome, StreamRun } from './ports.ts';
@@ -28,7 +28,7 @@ import { keyed } from './source-key.ts';
 import { affordable, newSplits, taskChunks } from './splits.ts';
 import { clearSpool, spoolFolder } from './spool.ts';
 import { type StreamPlan, sourceColumns, type WiderColumn } from './stream-plan.ts';
-import { type TaskCommon, type TaskInput, type TaskOutput, widened } from './task-types.ts';
+import { type Arrived, type TaskCommon, type TaskInput, type TaskOutput, widened } from './task-types.ts';
 import { idleReason } from './window.ts';
 
 /** Runs one epoch of one stream by the commit protocol. Throws SluiceErrors; then nothing of the epoch is visible. */
@@ -41,9 +41,11 @@ export async function runStream(run: StreamRun, ports: EpochPorts): Promise<Stre
   // Called where the epoch becomes committing: from then on a stop may no longer cut it short.
   const letFinish = () => run.signal.removeEventListener('abort', onAbort);
   const session = await connectTo(run, ports, stop.signal);
-  const from = await openSource(stream, { projectDir, signal: stop.signal, log: ports.log });
+  const listing = new ListingMeter(stream.name, ports);
+  const { came } = listing;
+  const from = await openSource(stream, { projectDir, signal: stop.signal, log: ports.log, came });
   try {
-    return await new Epoch(run, ports, session, from, letFinish).run();
+    return await new Epoch(run, ports, session, from, letFinish, listing).run();
   } finally {
     letFinish();
     await from.close();
@@ -58,6 +60,7 @@ class Epoch {
   readonly #session: DestinationSession;
   readonly #source: SourceSession;
   readonly #letFinish: () => void;
+  readonly #listing: ListingMeter;
   readonly #commitId: string;
   #described: SourceTable | null = null;
 
@@ -67,7 +70,9 @@ class Epoch {
     session: DestinationSession,
     source: SourceSession,
     letFinish: () => void,
+    listing: ListingMeter,
   ) {
+    this.#listing = listing;
     this.#letFinish = letFinish;
     this.#run = run;
     this.#ports = ports;
@@ -272,7 +277,7 @@ class Epoch {
     };
     // What was landed before was counted then.
     const meter = landed ? null : this.#meter([splits], plan);
-    const report = (share: number) => meter?.at(0, share);
+    const report = (share: number, arrived: Arrived) => meter?.at(0, share, arrived);
     const output = await this.#locked(() => this.#settleUnknown(() => this.#ports.runTask(input, report)));
     if (output.type === 'widen') return { widen: output.columns };
     if (output.type !== 'loaded') throw new Error(`load gave ${output.type}`);
@@ -338,7 +343,8 @@ class Epoch {
   }
 
   #meter(chunks: Split[][], plan: StreamPlan): Meter {
-    return new Meter(this.#stream.name, chunks, plan.sniffed.row_bytes ?? null, this.#ports);
+    const { arrived } = this.#listing;
+    return new Meter(this.#stream.name, chunks, plan.sniffed.row_bytes ?? null, this.#ports, { ...arrived });
   }
 
   /** Runs a task per chunk and waits for all of them, also where one fails: none may write on after the abort. */
@@ -349,7 +355,7 @@ class Epoch {
   ): Promise<TaskOutput[]> {
     const meter = this.#meter(chunks, plan);
     const work = chunks.map(async (splits, task) => {
-      const output = await this.#ports.runTask(make(splits, task), (share) => meter.at(task, share));
+      const output = await this.#ports.runTask(make(splits, task), (share, arrived) => meter.at(task, share, arrived));
       if (output.type === 'staged' || output.type === 'landed') {
         await faultPoint('protocol.token.before');
         const token =

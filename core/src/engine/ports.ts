@@ -3,7 +3,7 @@ import type { JsonObject } from '../model/json.ts';
 import type { Replays } from '../model/quarantine.ts';
 import type { Checkpoint, Counts } from '../model/run.ts';
 import type { Column } from '../model/type.ts';
-import type { TaskCommon, TaskInput, TaskOutput } from './task-types.ts';
+import type { TaskCommon, TaskHooks, TaskInput, TaskOutput } from './task-types.ts';
 
 export type Phase = 'open' | 'list' | 'sniff' | 'load' | 'finish' | 'commit' | 'done';
 
@@ -19,7 +19,7 @@ export interface StreamProgress {
 
 /** What an epoch needs from the process that runs it: threads for tasks, locks, and the state store. */
 export interface EpochPorts {
-  runTask(input: TaskInput, progress: (share: number) => void): Promise<TaskOutput>;
+  runTask(input: TaskInput, progress: TaskHooks['progress']): Promise<TaskOutput>;
   /** Holds the named lock while `work` runs; null needs none. */
   withLock<T>(name: string | null, work: () => Promise<T>): Promise<T>;
   recordTasks(stream: string, epoch: number, splits: Split[][]): Promise<void>;

@@ -44,7 +44,8 @@ async function withSource<T>(
   const signal = AbortSignal.any([hooks.signal, stop.signal]);
   // Each of several transfers listens.
   setMaxListeners(0, signal);
-  const session = await openSource(input.stream, { projectDir: input.projectDir, signal, log: hooks.log });
+  const { projectDir } = input;
+  const session = await openSource(input.stream, { projectDir, signal, log: hooks.log, came: hooks.came });
   const folder = spoolFolder(input.spool, input.stream);
   let parts: PartsFetcher | null = null;
   let spooler: OwnedEngine | null = null;

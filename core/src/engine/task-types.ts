@@ -1,4 +1,4 @@
-import type { EpochCommit, SourceTable, Split, StageToken, TaskLog } from '../model/component.ts';
+import type { Came, EpochCommit, SourceTable, Split, StageToken, TaskLog } from '../model/component.ts';
 import type { Stream, WriteDisposition } from '../model/job.ts';
 import type { Checkpoint, Counts, RunWindow, StreamKey } from '../model/run.ts';
 import type { Column } from '../model/type.ts';
@@ -58,8 +58,16 @@ export type TaskOutput =
 export interface TaskHooks {
   signal: AbortSignal;
   log: TaskLog;
-  /** Called now and then while a query runs: share done of the task, 0 to 1. */
-  progress(share: number): void;
+  /** Called now and then: share done of the task, 0 to 1, and what came from a source that the engine does not read itself. */
+  progress(share: number, arrived: Arrived): void;
+  /** Told of what comes; left out: nobody counts. */
+  came?: Came;
+}
+
+/** Bytes and rows that came so far. */
+export interface Arrived {
+  bytes: number;
+  rows: number;
 }
 
 /** Columns that need wider types; null where all tasks were content. */

@@ -20,16 +20,22 @@ import { makeReady, type Ready } from './ready.ts';
 import { totalBytes } from './splits.ts';
 import type { StreamPlan } from './stream-plan.ts';
 import type { SureReader } from './sure-reader.ts';
-import type { TaskCommon, TaskHooks, TaskInput, TaskOutput } from './task-types.ts';
+import type { Arrived, TaskCommon, TaskHooks, TaskInput, TaskOutput } from './task-types.ts';
 
 /** Runs one task in this thread with an engine of its own. Throws SluiceErrors; leaves no folder behind but landed parts. */
-export async function runTask(input: TaskInput, hooks: TaskHooks): Promise<TaskOutput> {
+export async function runTask(input: TaskInput, given: TaskHooks): Promise<TaskOutput> {
+  const arrived: Arrived = { bytes: 0, rows: 0 };
+  const came = (bytes: number, rows: number) => {
+    arrived.bytes += bytes;
+    arrived.rows += rows;
+  };
+  const hooks = { ...given, came };
   hooks.signal.throwIfAborted();
   const spool = join(input.spool, taskName(input));
   await rm(spool, { recursive: true, force: true });
   await mkdir(spool, { recursive: true });
   const engine = await openEngine({ spool, threads: input.threads, memory: input.memory });
-  const stop = watch(engine, hooks, 'splits' in input ? totalBytes(input.splits) : null);
+  const stop = watch(engine, hooks, arrived, 'splits' in input ? totalBytes(input.splits) : null);
   const where = { job: input.key.job, stream: input.stream.name, run: input.runId };
   try {
     await prepareMasks(engine, input.stream);
@@ -55,14 +61,14 @@ function cancelled(where: ErrorPlace): SluiceError {
 }
 
 /** Interrupts the query when the run is stopped, and reports how far it is. */
-function watch(engine: OwnedEngine, hooks: TaskHooks, bytes: number | null): () => void {
+function watch(engine: OwnedEngine, hooks: TaskHooks, arrived: Arrived, bytes: number | null): () => void {
   const share = taskShare(engine, bytes);
   const onAbort = () => engine.interrupt();
   hooks.signal.addEventListener('abort', onAbort);
   // The interrupt only reaches a query that runs: a later query must be stopped too.
   const timer = setInterval(() => {
     if (hooks.signal.aborted) engine.interrupt();
-    else hooks.progress(share());
+    else hooks.progress(share(), { ...arrived });
   }, 250);
   return () => {
     clearInterval(timer);

@@ -32,7 +32,12 @@ export interface Engine {
 /** Told about progress and findings; the caller decides where they are shown. */
 export type TaskLog = (level: 'debug' | 'info' | 'warn' | 'error', message: string, fields?: JsonObject) => void;
 
+/** Told of bytes and rows as they come from a system, each once; 0 rows where they are not known yet. */
+export type Came = (bytes: number, rows: number) => void;
+
 export interface Context {
   signal: AbortSignal;
   log: TaskLog;
+  /** For progress, where the engine itself does not read. */
+  came?: Came | undefined;
 }

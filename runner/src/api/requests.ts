@@ -48,6 +48,21 @@ export async function enqueue({ store, door }: JobContext, wanted: Wanted): Prom
   return found;
 }
 
+/**
+ * Runs `work` while nobody else starts the job by hand: it looks at the runs that are alive before it puts one into the queue, and two
+ * that look at once would both find none.
+ */
+export function alone<T>(
+  { store, door }: JobContext,
+  job: string,
+  signal: AbortSignal,
+  work: () => Promise<T>,
+): Promise<T> {
+  const { project, target } = door.key;
+  const lock = `start ${JSON.stringify([project, target, job])}`;
+  return store.withLock(lock, { signal, holder: `start of ${job}`, onWait: () => undefined }, work);
+}
+
 /** A look at what a job reads or writes, for a process that has the engine. */
 export async function lookAt({ door }: JobContext, row: JobRow, stream: string | null): Promise<Look> {
   requireStream(row, stream);

@@ -76,6 +76,7 @@ export async function createApi(options: ApiOptions): Promise<Api> {
   const secrets = secretStore({ store, projectDir: door.dir, env: options.env ?? process.env, ...door.key });
   const context: ApiContext = { store, door, sessions, secrets, closing: closing.signal };
   handleErrors(app);
+  takeEmptyBodies(app);
   for (const schema of SHARED) app.addSchema(schema);
   await app.register(rateLimit, { max: options.mostRequests ?? MOST_REQUESTS, timeWindow: MINUTE_MS });
   await app.register(websocket, { options: { maxPayload: 1 << 16 } });
@@ -99,6 +100,16 @@ export async function createApi(options: ApiOptions): Promise<Api> {
 function hangUp(app: FastifyInstance): void {
   app.server.closeAllConnections();
   for (const client of app.websocketServer.clients) client.terminate();
+}
+
+/** Clients that name JSON and send nothing mean no body. */
+function takeEmptyBodies(app: FastifyInstance): void {
+  const parse = app.getDefaultJsonParser('error', 'error');
+  app.removeContentTypeParser('application/json');
+  app.addContentTypeParser('application/json', { parseAs: 'string' }, (request, body, done) => {
+    if (body === '') done(null, null);
+    else parse(request, String(body), done);
+  });
 }
 
 function handleErrors(app: FastifyInstance): void {

@@ -1,6 +1,6 @@
 import { SluiceError } from '@sluice/core';
 import type { Command } from 'commander';
-import { enqueue, requireStream, windowsNow } from '../api/requests.ts';
+import { alone, enqueue, requireStream, windowsNow } from '../api/requests.ts';
 import { appliedJob, asker, type Control, followRun, tellUnserved, withControl } from './control.ts';
 import { type CommonOptions, outputOf, withCommon } from './options.ts';
 import { type ServerOptions, serverOf, withServer } from './server/client.ts';
@@ -62,19 +62,21 @@ async function enqueued(control: Control, name: string, options: StartOptions, s
     });
   }
   const windows = await windowsNow(control, row, { stream, signal });
-  const alive = await store.queue.alive({ ...key, job: row.job });
-  const policy = row.definition.schedule?.overlap_policy ?? 'skip';
-  if (alive[0] && policy === 'skip') {
-    throw new SluiceError('run/busy', 'transient', `${row.job} is running already: run ${alive[0].id}`, {
-      where: { ...where, run: alive[0].id },
-      hint: 'Wait for it, stop it with `sluice stop`, or let `schedule.overlap_policy` be queue or cancel.',
-    });
-  }
   const by = asker();
-  if (policy === 'cancel') for (const { id } of alive) await store.queue.requestStop({ run: id, by });
   const more = { ...(stream === null ? {} : { stream }), ...(options.fullRefresh ? { full_refresh: true } : {}) };
   const wanted = { row, kind: 'manual', by, reason: options.reason ?? null, options: more, windows } as const;
-  const runs = await enqueue(control, wanted);
+  const runs = await alone(control, row.job, signal, async () => {
+    const alive = await store.queue.alive({ ...key, job: row.job });
+    const policy = row.definition.schedule?.overlap_policy ?? 'skip';
+    if (alive[0] && policy === 'skip') {
+      throw new SluiceError('run/busy', 'transient', `${row.job} is running already: run ${alive[0].id}`, {
+        where: { ...where, run: alive[0].id },
+        hint: 'Wait for it, stop it with `sluice stop`, or let `schedule.overlap_policy` be queue or cancel.',
+      });
+    }
+    if (policy === 'cancel') for (const { id } of alive) await store.queue.requestStop({ run: id, by });
+    return enqueue(control, wanted);
+  });
   if (runs.length === 0) tell(`${row.job}: every window that is due is finished`);
   return runs;
 }

@@ -1,12 +1,12 @@
 import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
 import { MessageChannel, type Worker } from 'node:worker_threads';
-import { SluiceError, type TaskInput, type TaskLog, type TaskOutput } from '@sluice/core/runtime';
+import { SluiceError, type TaskHooks, type TaskInput, type TaskLog, type TaskOutput } from '@sluice/core/runtime';
 import { Piscina } from 'piscina';
 import type { FromWorker, WorkerAnswer, WorkerLoaded } from './worker.ts';
 
 export interface TaskPool {
-  run(input: TaskInput, progress: (share: number) => void): Promise<TaskOutput>;
+  run(input: TaskInput, progress: TaskHooks['progress']): Promise<TaskOutput>;
   close(): Promise<void>;
 }
 
@@ -39,7 +39,7 @@ export function openPool(
       if (signal.aborted) stop();
       signal.addEventListener('abort', stop);
       port1.on('message', (message: FromWorker) => {
-        if (message.type === 'progress') progress(message.share);
+        if (message.type === 'progress') progress(message.share, message.arrived);
         else log(message.level, message.message, message.fields);
       });
       try {

@@ -1,6 +1,13 @@
 import { type MessagePort, parentPort, threadId } from 'node:worker_threads';
 import type { JsonObject } from '@sluice/core';
-import { runTask, SluiceError, type SluiceErrorJson, type TaskInput, type TaskOutput } from '@sluice/core/runtime';
+import {
+  runTask,
+  SluiceError,
+  type SluiceErrorJson,
+  type TaskHooks,
+  type TaskInput,
+  type TaskOutput,
+} from '@sluice/core/runtime';
 
 /** What the executor sends to a worker thread: a task and the port on which the two talk while it runs. */
 export interface WorkerTask {
@@ -10,7 +17,7 @@ export interface WorkerTask {
 
 export type WorkerAnswer = { output: TaskOutput } | { error: SluiceErrorJson };
 export type FromWorker =
-  | { type: 'progress'; share: number }
+  | { type: 'progress'; share: number; arrived: Parameters<TaskHooks['progress']>[1] }
   | { type: 'log'; level: 'debug' | 'info' | 'warn' | 'error'; message: string; fields: JsonObject };
 
 /** What a thread says once its module and the engine are loaded. */
@@ -30,7 +37,7 @@ export default async function work({ input, port }: WorkerTask): Promise<WorkerA
     const output = await runTask(input, {
       signal: stop.signal,
       log: (level, message, fields = {}) => send({ type: 'log', level, message, fields }),
-      progress: (share) => send({ type: 'progress', share }),
+      progress: (share, arrived) => send({ type: 'progress', share, arrived }),
     });
     return { output };
   } catch (error) {

@@ -154,6 +154,7 @@ class FtpSession implements SourceSession {
       split,
       spool,
       signal: this.#ctx.signal,
+      came: this.#ctx.came,
       read: (from) => this.#bytes(below(this.#settings.root, path), from),
       explain: (error) => explainFtp(error, this.#settings, path),
       again: isBroken,

@@ -273,6 +273,7 @@ class DriveSession implements SourceSession {
       split,
       spool,
       signal: this.#ctx.signal,
+      came: this.#ctx.came,
       read: (from) => bytesOf(google, id, from, this.#ctx.signal),
       explain: (error) => explainGoogle(error, path, google.email, { path }),
       again: mayPass,

@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
 import { open } from 'node:fs/promises';
 import { pipeline } from 'node:stream/promises';
+import type { Context } from '../../model/engine.ts';
 import { SluiceError } from '../../model/error.ts';
 import type { FileIdentity } from '../../model/run.ts';
 import type { Ask, HttpClient } from './client.ts';
@@ -25,7 +26,7 @@ export async function fetchFile(
   ask: Ask,
   path: string,
   before: FileIdentity | null,
-  { most, signal }: { most: number; signal: AbortSignal },
+  { most, signal, came }: { most: number } & Pick<Context, 'signal' | 'came'>,
 ): Promise<Got | null> {
   let at = 0;
   let validator: string | null = null;
@@ -47,6 +48,7 @@ export async function fetchFile(
         await handle.write(chunk, 0, chunk.length, at);
         at += chunk.length;
         if (at > most) throw tooLarge(ask.label, most);
+        came?.(chunk.length, 0);
       }
       return {
         type: answer.headers['content-type'],

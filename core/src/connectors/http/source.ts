@@ -102,7 +102,8 @@ class HttpSession implements SourceSession {
     const before = incremental.type === 'files' ? (known.get(name) ?? null) : null;
     const path = join(spool, 'answer');
     const most = this.#ctx.glance ? GLANCE_BYTES : Number.POSITIVE_INFINITY;
-    const got = await fetchFile(this.#client, ask, path, before, { most, signal: this.#ctx.signal });
+    const { signal, came } = this.#ctx;
+    const got = await fetchFile(this.#client, ask, path, before, { most, signal, came });
     if (got === null) return;
     const format = formatOf(got.contentType, ask.url.pathname, this.#settings.records);
     if (got.size < MAX_PAGE && (await this.#isEmpty(path, got.size, ask, format?.type))) return;
@@ -155,6 +156,7 @@ class HttpSession implements SourceSession {
         const named = found.kind?.format == null ? null : { type: found.kind.format, settings: {} };
         type ??= lines ? this.#lineFormat() : page.json ? NDJSON : named;
         total += page.rows;
+        this.#ctx.came?.(page.body.length, page.rows);
         if (this.#ctx.glance || (request.rows !== undefined && total >= request.rows)) break;
         wanted = pager.next(page);
       }

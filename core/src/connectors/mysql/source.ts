@@ -194,7 +194,7 @@ class MyDriver implements RowDriver<ReadColumn> {
     const bound = limit === null ? '' : ` LIMIT ${limit}`;
     const sql = `SELECT ${select} FROM ${this.#from()}${where}${bound}`;
     const stored = columns.map((column, i) => ({ name: columnAt(i), type: column.stored }));
-    const rows = new TextRows(await ColumnFile.create(path, stored), columns);
+    const rows = new TextRows(await ColumnFile.create(path, stored, this.#ctx.came), columns);
     await this.#read(db, { sql, values }, rows, mostOfRow(engine));
     for (const [column, count] of rows.zeros) {
       const message = `${count} values of ${column} are dates with a day or month of zero, and are read as null`;

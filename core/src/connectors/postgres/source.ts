@@ -183,6 +183,7 @@ class PgSession implements SourceSession {
     const file = await ColumnFile.create(
       path,
       columns.map(({ stored }, i) => ({ name: columnAt(i), type: stored })),
+      this.#ctx.came,
     );
     try {
       const copy = `COPY (${query}) TO STDOUT (FORMAT binary, ENCODING 'UTF8')`;

@@ -145,6 +145,7 @@ class S3Session implements SourceSession {
     return {
       split,
       signal: this.#ctx.signal,
+      came: this.#ctx.came,
       read: (from, to) => this.#bytes(split, from, to),
       explain: (error) => explainS3(error, this.#settings, key),
       again: (error) => isLost(error) || statusOf(error) >= 500,

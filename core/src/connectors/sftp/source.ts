@@ -111,6 +111,7 @@ class SftpSession implements SourceSession {
       split,
       spool,
       signal: this.#ctx.signal,
+      came: this.#ctx.came,
       read: (from, to) => this.#bytes(below(this.#settings.root, path), from, to),
       explain: (error) => explainFile(error, path, this.#address),
       again: isBroken,

@@ -1,18 +1,27 @@
+import type { Came } from '../../model/engine.ts';
+
 /** A value as its text; bytes are written in hexadecimal digits; null is no value. */
 export type CsvValue = string | Uint8Array | null;
 
 const CHUNK = 1 << 16;
 
-/** Rows as the CSV bytes that `spoolCsv` takes, many rows to a chunk. */
-export async function* csvRows(rows: AsyncIterable<readonly CsvValue[]> | Iterable<readonly CsvValue[]>) {
+/** Rows as the CSV bytes that `spoolCsv` takes, many rows to a chunk, of which `came` is told. */
+export async function* csvRows(
+  rows: AsyncIterable<readonly CsvValue[]> | Iterable<readonly CsvValue[]>,
+  came: Came = () => undefined,
+) {
   let text = '';
+  let count = 0;
   for await (const row of rows) {
     text += line(row);
+    count++;
     if (text.length < CHUNK) continue;
     yield Buffer.from(text);
-    text = '';
+    came(text.length, count);
+    [text, count] = ['', 0];
   }
   if (text !== '') yield Buffer.from(text);
+  came(text.length, count);
 }
 
 function line(row: readonly CsvValue[]): string {

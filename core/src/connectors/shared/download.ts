@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { type FileHandle, mkdir, open, rename, rm, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import type { LocalFile, Split } from '../../model/component.ts';
+import type { Came, LocalFile, Split } from '../../model/component.ts';
 import { SluiceError } from '../../model/error.ts';
 import { backoff, isLost, pause } from './network.ts';
 
@@ -20,6 +20,8 @@ export interface Download {
   explain(error: unknown): Error;
   /** Errors of `read` after which the rest may still be read; those of the network where left out. */
   again?(error: unknown): boolean;
+  /** Told of the bytes of each piece. */
+  came?: Came | undefined;
   /** Files of more than `above` bytes come in parts of so many bytes, several at a time; left out: in one piece. */
   parts?: { above: number; bytes: number; atOnce: number };
 }
@@ -121,6 +123,7 @@ async function readRange(
         const wanted = to === null ? chunk.length : Math.min(chunk.length, to - at);
         await handle.write(chunk, 0, wanted, at);
         at += wanted;
+        job.came?.(wanted, 0);
         if (to !== null && at >= to) break;
       }
     } catch (error) {

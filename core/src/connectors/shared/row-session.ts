@@ -93,7 +93,7 @@ export class RowSession<C extends TextColumn & { nullable: boolean }> implements
       part: typeof where === 'string' ? where : null,
       limit: typeof limit === 'number' ? limit : null,
     };
-    const rows = () => csvRows(this.#driver.rows?.(columns, wanted) ?? []);
+    const rows = () => csvRows(this.#driver.rows?.(columns, wanted) ?? [], this.#ctx.came);
     const { bytes } = await (this.#driver.spool?.(engine, path, columns, wanted) ??
       spoolCsv(engine, path, columns, rows()));
     const format = { type: 'columns', settings: {} };

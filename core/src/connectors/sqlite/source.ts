@@ -155,7 +155,7 @@ class SqliteSession implements SourceSession {
           yield row.map((value, i) => writers[i]?.(value) ?? null);
         }
       }
-      return spoolCsv(engine, path, described.columns, csvRows(texts()));
+      return spoolCsv(engine, path, described.columns, csvRows(texts(), this.#ctx.came));
     });
     const name = this.#settings.table ?? 'query';
     const format = { type: 'columns', settings: {} };

@@ -2,7 +2,7 @@ import type { RunState } from '../../store/types.ts';
 import type { ApiContext } from '../context.ts';
 import { JOB, jobFor, RUN_STATUS, viewOf } from '../job-view.ts';
 import { Problem } from '../problems.ts';
-import { type Backfill, createBackfill, enqueue, requireStream, windowsNow } from '../requests.ts';
+import { alone, type Backfill, createBackfill, enqueue, requireStream, windowsNow } from '../requests.ts';
 import type { ApiRoute, Call, JsonSchema } from '../route.ts';
 import { answer, flag, input, JOB_PARAMS, list, object, optional, text, time, whole } from '../schemas.ts';
 
@@ -143,12 +143,15 @@ async function start(
     throw new Problem(409, 'job/disabled', `${row.job} is switched off`, { hint: 'Its file says `enabled: false`.' });
   }
   const windows = await windowsNow(context, row, { stream, signal: call.signal });
-  const alive = await store.queue.alive({ ...door.key, job: row.job });
-  const policy = row.definition.schedule?.overlap_policy ?? 'skip';
-  if (alive.length > 0 && policy === 'skip') throw busy(row.job, alive[0]!.id);
-  if (policy === 'cancel') for (const { id } of alive) await store.queue.requestStop({ run: id, by: call.who.name });
   const options = { ...(stream === null ? {} : { stream }), ...(full_refresh ? { full_refresh } : {}) };
-  const executions = await enqueue(context, { row, kind: 'manual', by: call.who.name, reason, options, windows });
+  const by = call.who.name;
+  const { alive, executions } = await alone(context, row.job, call.signal, async () => {
+    const alive = await store.queue.alive({ ...door.key, job: row.job });
+    const policy = row.definition.schedule?.overlap_policy ?? 'skip';
+    if (alive.length > 0 && policy === 'skip') throw busy(row.job, alive[0]!.id);
+    if (policy === 'cancel') for (const { id } of alive) await store.queue.requestStop({ run: id, by });
+    return { alive, executions: await enqueue(context, { row, kind: 'manual', by, reason, options, windows }) };
+  });
   const [execution_id] = executions;
   if (execution_id === undefined) {
     throw new Problem(409, 'run/nothing-due', `Every window of ${row.job} that is due is finished`, {
