@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { expect, it } from 'vitest';
 import type { Split } from '../model/component.ts';
 import { openEngine } from './duckdb.ts';
-import { Meter, taskShare } from './meter.ts';
+import { ListingMeter, Meter, taskShare } from './meter.ts';
 import type { StreamProgress } from './ports.ts';
 
 const split = (bytes: number | null): Split => ({ ordinal: 0, bytes, file: null, detail: {} });
@@ -34,6 +34,25 @@ it('what nobody knows the size of has rows once they are there', () => {
   expect(last()).toMatchObject({ rows: 0, bytes: 0, total: null });
   m.ended(0, 7);
   expect(last()).toMatchObject({ rows: 7, total: null });
+});
+
+it('what comes beside the engine counts as it comes, and what was listed is not taken back', () => {
+  const seen: StreamProgress[] = [];
+  const ports = { progress: (_: string, done: StreamProgress) => seen.push(done) };
+  const listing = new ListingMeter('s', ports);
+  listing.came(100, 4);
+  expect(seen.at(-1)).toMatchObject({ rows: 4, bytes: 100, tasksDone: 0 });
+  listing.came(50, 2);
+  const m = new Meter('s', [[split(null)], [split(80)]], null, ports, listing.arrived);
+  m.at(0, 0, { bytes: 10, rows: 1 });
+  expect(seen.at(-1)).toMatchObject({ rows: 6, bytes: 150 });
+  m.at(0, 0, { bytes: 300, rows: 9 });
+  m.at(1, 0, { bytes: 900, rows: 0 });
+  expect(seen.at(-1)).toMatchObject({ rows: 9, bytes: 380 });
+  m.ended(0, 3);
+  m.ended(1, 1);
+  // What really was read counts in the end.
+  expect(seen.at(-1)).toMatchObject({ rows: 4 });
 });
 
 it('a share never falls: by the query, or by the bytes that a format read before it', () => {
