@@ -199,6 +199,15 @@ describe('runs', () => {
     expect((await lab.call('POST', '/jobs/orders/start', { body: { stream: 'nothing' } })).status).toBe(404);
   });
 
+  it('are one under skip, however many ask at once, with an empty body or none', async () => {
+    await lab.file('jobs/once.yaml', job('once'));
+    await lab.door.reconcile('test');
+    const headers = { 'content-type': 'application/json' };
+    const asked = Array.from({ length: 6 }, (_, i) => lab.call('POST', '/jobs/once/start', i % 2 ? { headers } : {}));
+    const answers = (await Promise.all(asked)).map(({ status }) => status);
+    expect(answers.sort()).toEqual([202, 409, 409, 409, 409, 409]);
+  });
+
   it('follow `overlap_policy`', async () => {
     const policy = (name: string) => job(`with_${name}`, `schedule:\n  cron: "0 3 * * *"\n  overlap_policy: ${name}\n`);
     await lab.file('jobs/with_queue.yaml', policy('queue'));

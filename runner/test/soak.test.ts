@@ -45,7 +45,7 @@ afterAll(async () => {
 });
 
 it('runs every due time and window exactly once, whatever happens to its daemons', {
-  timeout: MINUTES * 2 * MINUTE_MS + 480_000,
+  timeout: MINUTES * 4 * MINUTE_MS + 480_000,
 }, async () => {
   const env = { ...project.env, DATABASE_URL: project.db.url };
   expect((await sluice(['apply', '--yes'], { cwd: project.dir, env })).code).toBe(0);
@@ -81,13 +81,21 @@ it('runs every due time and window exactly once, whatever happens to its daemons
     }
     blows++;
   }
-  await until(async () => (await left()) === 0, 300_000 + MINUTES * MINUTE_MS);
+  await allEnded();
   for (const { child } of alive) child.kill('SIGTERM');
   const ends = await Promise.all(alive.map((one) => one.ended));
   expect(ends.map(({ code }) => code)).toEqual(alive.map(() => 0));
   expect(blows).toBeGreaterThan(0);
   await expectOnce();
 });
+
+/** How long it takes is the machine's; that nothing ends any more is a fault. */
+async function allEnded(): Promise<void> {
+  while ((await left()) > 0) {
+    const before = await ended();
+    await until(async () => (await ended()) > before || (await left()) === 0, 120_000);
+  }
+}
 
 async function expectOnce(): Promise<void> {
   const runs = await project.db.query(
