@@ -61,7 +61,7 @@ function job(name: string, schedule: Partial<Schedule> | null, more: Partial<Job
 const windowed = (more: object = {}) =>
   [
     {
-      ...{ name: 'w', enabled: true, source: { type: 'http' }, destination: { type: 'postgres' } },
+      ...{ name: 'w', enabled: true, source: { type: 'http', settings: {} }, destination: { type: 'postgres' } },
       incremental: { type: 'window', column: 'at', every: 'day', timezone: 'Europe/Berlin', lookback: 0, ...more },
     },
   ] as unknown as Job['streams'];

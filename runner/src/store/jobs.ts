@@ -1,7 +1,6 @@
 import type { Job } from '@sluice/core';
 import type pg from 'pg';
 import { type Database, plainText } from './connection.ts';
-import { isoTimes } from './runs.ts';
 import type { JobKey, RunState, TargetKey } from './types.ts';
 
 /** What a job is at: `completed` where its last run succeeded. */
@@ -279,45 +278,49 @@ export async function followApplied(
   );
 }
 
+/** Written out: a list makes a hundred of these for each request. */
 function jobRow(row: Record<string, unknown>): JobRow {
-  const { definition, last_id, last_state, last_created, last_finished, ...rest } = row;
-  const { paused_at, paused_until, paused_by, paused_reason } = rest;
-  const times = isoTimes<JobRow & Record<string, unknown>>({ ...rest, last_created, last_finished });
-  const [project, target, job] = [times.project, times.target, times.job];
+  const status = row.status as JobStatus;
   return {
-    project,
-    target,
-    job,
-    id: times.id,
-    status: times.status,
-    owner: times.owner,
-    description: times.description,
-    tags: times.tags,
-    file: times.file,
-    definition: definition as Job,
-    version: times.version,
-    problem: times.problem,
-    first_applied: times.first_applied,
-    next_due: times.next_due,
-    handled_until: times.handled_until,
-    lateness_ms: times.lateness_ms === null ? null : Number(times.lateness_ms),
-    pause:
-      paused_at === null || rest.status !== 'paused'
-        ? null
-        : {
-            at: (paused_at as Date).toISOString(),
-            until: paused_until instanceof Date ? paused_until.toISOString() : null,
-            by: paused_by as string | null,
-            reason: paused_reason as string | null,
-          },
+    project: String(row.project),
+    target: String(row.target),
+    job: String(row.job),
+    id: String(row.id),
+    status,
+    owner: row.owner as string | null,
+    description: row.description as string | null,
+    tags: row.tags as string[],
+    file: String(row.file),
+    definition: row.definition as Job,
+    version: Number(row.version),
+    problem: row.problem as string | null,
+    first_applied: iso(row.first_applied) ?? '',
+    next_due: iso(row.next_due),
+    handled_until: iso(row.handled_until),
+    lateness_ms: row.lateness_ms === null ? null : Number(row.lateness_ms),
+    pause: status === 'paused' ? pauseOf(row) : null,
     last_run:
-      last_id === null
+      row.last_id === null
         ? null
         : {
-            id: String(last_id),
-            state: last_state as RunState,
-            created_at: String(times.last_created),
-            finished_at: times.last_finished as string | null,
+            id: String(row.last_id),
+            state: row.last_state as RunState,
+            created_at: iso(row.last_created) ?? '',
+            finished_at: iso(row.last_finished),
           },
   };
+}
+
+function pauseOf(row: Record<string, unknown>): Pause {
+  return {
+    at: iso(row.paused_at) ?? '',
+    // 'infinity' comes as a number.
+    until: iso(row.paused_until),
+    by: row.paused_by as string | null,
+    reason: row.paused_reason as string | null,
+  };
+}
+
+function iso(value: unknown): string | null {
+  return value instanceof Date ? value.toISOString() : null;
 }
