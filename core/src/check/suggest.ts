@@ -20,19 +20,26 @@ function editDistance(a: string, b: string, limit: number): number {
 
 /** The known word that a written one most likely means, or undefined where none is near. */
 export function nearest(word: string, known: Iterable<string>): string | undefined {
+  return near(word, known, 'name');
+}
+
+/** Whether a word is a name that somebody chose, or one of the language's own. */
+type Of = 'name' | 'word';
+
+function near(word: string, known: Iterable<string>, of: Of): string | undefined {
   const words = [...known];
   const plain = fold(word);
   const longer = plain.length < SHORTENED ? [] : words.filter((other) => fold(other).startsWith(plain));
-  return spelledAlike(word, words) ?? (longer.length === 1 ? longer[0] : undefined);
+  return spelledAlike(word, words, of) ?? (longer.length === 1 ? longer[0] : undefined);
 }
 
-function spelledAlike(word: string, known: readonly string[]): string | undefined {
+function spelledAlike(word: string, known: readonly string[], of: Of): string | undefined {
   const plain = fold(word);
   let best: string | undefined;
   let least = Infinity;
   for (const candidate of known) {
     const other = fold(candidate);
-    const distance = slips(plain, other);
+    const distance = slips(plain, other, of);
     if (distance === undefined) continue;
     if (distance < least || (distance === least && best !== undefined && begins(plain, other, fold(best)))) {
       least = distance;
@@ -49,9 +56,9 @@ const LONG = 7;
 
 /**
  * How many slips of the hand lie between two words; undefined where they are too many for words of this length. Few people miss the
- * first letter, and of a word of three letters another letter makes another word.
+ * first letter, and another letter makes another word of the language's short ones.
  */
-function slips(word: string, other: string): number | undefined {
+function slips(word: string, other: string, of: Of): number | undefined {
   const length = Math.max(word.length, other.length);
   const limit = length <= 5 ? 1 : length <= 7 ? 2 : 3;
   const distance = editDistance(word, other, limit);
@@ -59,7 +66,7 @@ function slips(word: string, other: string): number | undefined {
   const isFirst = word[0] !== other[0];
   const isReplaced =
     distance === 1 && word.length === other.length && [...word].sort().join() !== [...other].sort().join();
-  if (isReplaced && (length <= 3 || (length <= 5 && isFirst))) return undefined;
+  if (isReplaced && ((length <= 3 && of === 'word') || (length <= 5 && isFirst))) return undefined;
   return distance > 1 && isFirst && length < 8 ? undefined : distance;
 }
 
@@ -82,10 +89,10 @@ export function meant(
   const plain = word.toLowerCase().replaceAll('-', '_');
   const synonym = synonyms && Object.hasOwn(synonyms, plain) ? synonyms[plain] : undefined;
   if (synonym !== undefined && known.includes(synonym)) return synonym;
-  const near = nearest(word, known);
+  const alike = near(word, known, 'word');
   // Another tool's word that is misspelt too is believed where it is long enough to be no other one.
-  if (near !== undefined || !synonyms || word.length < LONG) return near;
-  const other = spelledAlike(word, Object.keys(synonyms));
+  if (alike !== undefined || !synonyms || word.length < LONG) return alike;
+  const other = spelledAlike(word, Object.keys(synonyms), 'word');
   return other !== undefined && known.includes(synonyms[other]!) ? synonyms[other] : undefined;
 }
 
