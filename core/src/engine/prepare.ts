@@ -12,11 +12,10 @@ import { maskedType, maskOf } from './mask.ts';
 import { nativeColumns, tableFor, withNatives } from './native.ts';
 import { emptySql, type LoadedCheck, type LoadedStep, stepsSql, visible } from './pipeline.ts';
 import { collision, heldColumns, plannedName } from './settle.ts';
-import type { PlannedColumn, StreamPlan, WiderColumn } from './stream-plan.ts';
+import type { PlannedColumn, StreamPlan } from './stream-plan.ts';
 import { FILE, ROW } from './stream-plan.ts';
 import { NO_MARKS } from './typing/candidates.ts';
 import { type InferredColumn, inferTypes, type NumberMarks } from './typing/infer.ts';
-import { widerType } from './typing/widen.ts';
 import { selectors } from './window.ts';
 
 /** Rows per file and in all that inference looks at; every later value is guarded all the same. */
@@ -120,37 +119,6 @@ export async function bind(
     direct: isDirect(stream, steps, checks, plan, decision.contract),
     numbered: needsNumbers(stream, steps, checks, plan),
   };
-}
-
-/** The plan with wider types for some columns, one schema version later. */
-export async function widenPlan(
-  engine: Engine,
-  stream: Stream,
-  plan: StreamPlan,
-  types: readonly WiderColumn[],
-  table: readonly Column[] | null,
-): Promise<StreamPlan> {
-  const wider = new Map(types.map((c) => [c.name, c.type]));
-  const columns = plan.columns.map((c) => {
-    const type = wider.get(c.name);
-    return type && !c.declared ? { ...c, type: widerType(c.type, type) } : c;
-  });
-  try {
-    return await bind(engine, stream, { ...plan, columns, schemaVersion: plan.schemaVersion + 1 }, table);
-  } catch (error) {
-    throw withPlace(error, types);
-  }
-}
-
-/** The error of a table that may not change, with the value that would change it. */
-function withPlace(error: unknown, types: readonly WiderColumn[]): unknown {
-  if (!(error instanceof SluiceError) || error.code !== 'schema/frozen') return error;
-  const at = types.find(({ name }) => name === error.where.column)?.at;
-  if (!at) return error;
-  return new SluiceError(error.code, error.kind, `${at.path}, row ${at.row}: ${error.message}`, {
-    where: { ...error.where, ...at },
-    hint: `Correct the value${error.hint ? `. Or ${error.hint[0]?.toLowerCase()}${error.hint.slice(1)}` : ''}`,
-  });
 }
 
 async function inferColumns(

@@ -10,12 +10,12 @@ import { engineFailure, quiet, raisedMark } from './failures.ts';
 import { land } from './land.ts';
 import { masksAny, prepareMasks } from './mask.ts';
 import { openSource } from './open-source.ts';
-import { widenPlan } from './prepare.ts';
 import { type ColumnProfile, profileRows } from './profile.ts';
 import { makeReady } from './ready.ts';
 import { type SampleInput, sampleSource } from './sample.ts';
 import type { StreamPlan } from './stream-plan.ts';
 import { verifyColumns } from './verify.ts';
+import { widenPlan } from './wider.ts';
 
 /** Rows that a profile is made of, at the most. */
 const PROFILE_ROWS = 100_000;

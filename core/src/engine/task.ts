@@ -14,13 +14,14 @@ import { engineFailure } from './failures.ts';
 import type { Landed } from './land.ts';
 import { masksAny, prepareMasks } from './mask.ts';
 import { taskShare } from './meter.ts';
-import { prepare, prepareColumns, widenPlan } from './prepare.ts';
+import { prepare, prepareColumns } from './prepare.ts';
 import { factsOf, guarded, landFiles, type Reading, reading, withFiles } from './reading.ts';
 import { makeReady, type Ready } from './ready.ts';
 import { totalBytes } from './splits.ts';
 import type { StreamPlan } from './stream-plan.ts';
 import type { SureReader } from './sure-reader.ts';
 import type { Arrived, TaskCommon, TaskHooks, TaskInput, TaskOutput } from './task-types.ts';
+import { widenPlan } from './wider.ts';
 
 /** Runs one task in this thread with an engine of its own. Throws SluiceErrors; leaves no folder behind but landed parts. */
 export async function runTask(input: TaskInput, given: TaskHooks): Promise<TaskOutput> {
