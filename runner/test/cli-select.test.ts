@@ -129,9 +129,11 @@ describe('what was loaded', () => {
     expect([refused.code, (await json('state', 'show', 'a')).streams[0].state.files]).toEqual([2, 1]);
     expect(Object.keys(await json('state', 'reset', '--yes', 'a', 'b'))).toEqual(['a', 'b']);
     expect((await json('state', 'show', 'b')).streams[0].state.files).toBe(0);
-    expect(Object.keys(await json('state', 'restore', '--to', '1', '--yes', '--select', 'tag:shop'))).toEqual([
-      'a',
-      'b',
-    ]);
+    const part = ['--select', 'path:jobs/[ab].yaml'];
+    const restored = await json('state', 'restore', '--to', '1', '--yes', ...part);
+    expect(Object.keys(restored)).toEqual(['a', 'b']);
+    // One of a selection that has nothing to go back to keeps all as they are.
+    const all = await run('state', 'restore', '--to', '1', '--yes', '--select', 'tag:shop');
+    expect([all.code, all.stderr]).toEqual([1, expect.stringContaining('error[state/unknown]')]);
   });
 });

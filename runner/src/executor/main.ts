@@ -60,18 +60,21 @@ async function main(message: RunMessage | CleanMessage): Promise<void> {
   send({ type: 'heartbeat' });
   let redact: Redact = (text) => text;
   let result: FromExecutor;
+  const pools: TaskPool[] = [];
   try {
     const job = await withReferences({ ...message.request, storeUrl: message.storeUrl }, stop.signal);
     redact = redactorOf(job);
-    if (message.type === 'run') await runJob(message, job, redact);
+    if (message.type === 'run') await runJob(message, job, redact, pools);
     else await clean(message, job);
     result = { type: 'result', error: null };
   } catch (error) {
     result = { type: 'result', error: redactDeep(asSluiceError(error).toJSON(), redact) };
   }
   clearInterval(beat);
-  // The answer has to be written out before this process ends.
-  if (process.connected) process.send?.(result, () => process.exit(0));
+  // The answer has to be written out before this process ends, and before its threads do: a thread with the engine in it that goes down
+  // takes the process with it now and then, which must not make a failure of what was committed.
+  const end = () => void Promise.allSettled(pools.map((pool) => pool.close())).then(() => process.exit(0));
+  if (process.connected) process.send?.(result, end);
 }
 
 function asSluiceError(error: unknown): SluiceError {
@@ -84,7 +87,8 @@ function stopped(): SluiceError {
   return new SluiceError('run/cancelled', 'terminal', 'The run was stopped');
 }
 
-async function runJob(message: RunMessage, job: Job, redact: Redact): Promise<void> {
+/** Runs the job's streams with a pool of threads that it adds to `pools`: who calls closes them. */
+async function runJob(message: RunMessage, job: Job, redact: Redact, pools: TaskPool[]): Promise<void> {
   const { request, runId } = message;
   const log: TaskLog = (level, text, fields = {}) => {
     const stream = typeof fields.stream === 'string' ? fields.stream : null;
@@ -95,10 +99,8 @@ async function runJob(message: RunMessage, job: Job, redact: Redact): Promise<vo
   };
   // Its first thread loads the engine while the state store is asked.
   const pool = openPool(job.compute.workers.max, stop.signal, log);
-  const store = await openStore({ url: message.storeUrl }).catch(async (error: unknown) => {
-    await pool.close();
-    throw error;
-  });
+  pools.push(pool);
+  const store = await openStore({ url: message.storeUrl });
   const spools = join(request.projectDir, '.sluice', 'spool');
   // An attempt that lost its lease may still be writing to its own.
   const spool = join(spools, spoolName(runId, message.attempt));
@@ -124,7 +126,6 @@ async function runJob(message: RunMessage, job: Job, redact: Redact): Promise<vo
       if (stop.signal.aborted) break;
     }
   } finally {
-    await pool.close();
     // What cannot be removed now must not make a failure of what was committed: the runner tries again.
     await rm(spool, { recursive: true, force: true }).catch(() => undefined);
     await store.close();

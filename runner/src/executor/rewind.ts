@@ -60,7 +60,7 @@ async function plans(
   for (const { name } of wanted) {
     const key = { project: job.project, target: job.target, job: job.name, stream: name };
     const history = await store.checkpoints(key, HISTORY);
-    const target = to === null ? null : (history.find(({ seq }) => seq === to) ?? unknown(name, to, history));
+    const target = to === null ? null : (history.find(({ seq }) => seq === to) ?? unknown(job.name, name, to, history));
     const since = history
       .filter(({ seq }) => target === null || seq > target.seq)
       .map(({ seq, commit_id, counts }) => ({ seq, commit_id, rows: counts?.rows_written ?? 0 }));
@@ -69,10 +69,11 @@ async function plans(
   return found;
 }
 
-function unknown(stream: string, to: number, history: readonly { seq: number }[]): never {
+function unknown(job: string, stream: string, to: number, history: readonly { seq: number }[]): never {
   const seqs = history.map(({ seq }) => seq);
   const there = seqs.length === 0 ? 'Nothing was committed yet.' : `There is ${seqs.slice(0, 20).join(', ')}.`;
-  throw new SluiceError('state/unknown', 'config', `The history has no commit ${to} of this stream`, {
+  const of = job === stream ? job : `${job}/${stream}`;
+  throw new SluiceError('state/unknown', 'config', `The history of ${of} has no commit ${to}`, {
     where: { stream },
     hint: `${there} \`sluice state show\` lists them with their times.`,
   });
