@@ -3,7 +3,7 @@ import { defineConfig } from 'vitest/config';
 import { BaseSequencer, type TestSpecification } from 'vitest/node';
 
 /** Tests that run for a minute and more, whatever the size of their file: with one of them last, a core would be idle beside it. */
-const LONG = /runner\/test\/(kill-\w+|soak|takeover|faults|state-server|api-fuzz|examples)\.test\.ts$/;
+const LONG = /(runner\/test\/(kill-\w+|soak|takeover|faults|state-server|api-fuzz|examples)|core\/test\/(engine-)?destinations)\.test\.ts$/;
 
 class LongestFirst extends BaseSequencer {
   override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {
@@ -30,7 +30,7 @@ export default defineConfig({
     hookTimeout: 120_000,
     pool: 'forks',
     sequence: { sequencer: LongestFirst },
-    // Most tests wait for processes of their own: a core left free would be idle.
-    maxWorkers: Math.max(2, availableParallelism()),
+    // Many tests wait for processes and servers of their own: with a worker for each core a third of the time would be idle.
+    maxWorkers: availableParallelism() + 1,
   },
 });
