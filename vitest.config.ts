@@ -3,7 +3,8 @@ import { defineConfig } from 'vitest/config';
 import { BaseSequencer, type TestSpecification } from 'vitest/node';
 
 /** Tests that run for a minute and more, whatever the size of their file: with one of them last, a core would be idle beside it. */
-const LONG = /(runner\/test\/(kill-\w+|soak|takeover|faults|state-server|api-fuzz|examples)|core\/test\/(engine-)?destinations)\.test\.ts$/;
+const LONG =
+  /(runner\/test\/(kill-\w+|soak|takeover|faults|state-server|api-fuzz|examples)|core\/test\/(engine-)?destinations)\.test\.ts$/;
 
 class LongestFirst extends BaseSequencer {
   override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {
