@@ -1,12 +1,10 @@
 import { describe, expect, it } from 'vitest';
+import { compileText, jobOf } from '../../test/compiled.ts';
 import { jobSchema } from '../check/job-schema.ts';
-import { createProject } from '../check/project.ts';
 import { canonicalJson, hashJson } from '../compile/canonical.ts';
-import { compile } from '../compile/compile.ts';
 import type { Job } from '../model/job.ts';
 import type { Json, JsonObject } from '../model/json.ts';
 import type { Schema } from '../spec/schema.ts';
-import { parseDocument } from '../text/parse.ts';
 import { applied, destructiveEffects, diff, isEmpty } from './diff.ts';
 import { planJson, planMarkdown, planText } from './render.ts';
 import type { ActualSet, DesiredSet, Problem } from './types.ts';
@@ -22,17 +20,7 @@ connections:
   loose: {type: postgres, host: db, database: shop, user: app, password: "\${env:PW:-tops3cret}"}
 `;
 
-function compiled(text: string, file: string) {
-  const config = parseDocument(CONFIG, 'sluice.yaml');
-  const document = parseDocument(text, file);
-  return compile(document, createProject({ config, jobs: [document], name: 'shop' }));
-}
-
-function job(text: string, file = 'jobs/a.yaml'): Job {
-  const { job: found, diagnostics } = compiled(text, file);
-  if (!found) throw new Error(`${text}: ${JSON.stringify(diagnostics)}`);
-  return found;
-}
+const job = (text: string, file?: string) => jobOf(CONFIG, text, file);
 
 function desired(jobs: Job[], problems: Problem[] = []): DesiredSet {
   return { project: 'shop', target: 'default', jobs, problems };
@@ -266,7 +254,7 @@ it('is empty after it was applied, for every field of the language, and is not b
   for (const base of BASES) {
     const before = job(JSON.stringify(base));
     for (const { path, value } of fieldsIn(jobSchema, base)) {
-      const { job: after } = compiled(JSON.stringify(withField(base, path, value)), 'jobs/a.yaml');
+      const { job: after } = compileText(CONFIG, JSON.stringify(withField(base, path, value)), 'jobs/a.yaml');
       if (!after) continue;
       seen.add(path.join('.'));
       const context = `${path.join('.')} = ${JSON.stringify(value)}`;

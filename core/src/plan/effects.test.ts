@@ -1,8 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { createProject } from '../check/project.ts';
-import { compile } from '../compile/compile.ts';
-import type { Job } from '../model/job.ts';
-import { parseDocument } from '../text/parse.ts';
+import { jobOf } from '../../test/compiled.ts';
 import { diff } from './diff.ts';
 import { planMarkdown, planText } from './render.ts';
 import { changedJobs, type KnownState, withState } from './state-effects.ts';
@@ -16,13 +13,7 @@ connections:
   pg: {type: postgres, url: "\${env:PG_URL}"}
 `;
 
-function job(text: string): Job {
-  const config = parseDocument(CONFIG, 'sluice.yaml');
-  const document = parseDocument(text, 'jobs/a.yaml');
-  const { job: found, diagnostics } = compile(document, createProject({ config, jobs: [document], name: 'shop' }));
-  if (!found) throw new Error(JSON.stringify(diagnostics));
-  return found;
-}
+const job = (text: string) => jobOf(CONFIG, text);
 
 function planOf(before: string | null, after: string | null) {
   const jobs = (text: string | null) => (text === null ? [] : [job(text)]);

@@ -1,8 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { createProject } from '../check/project.ts';
-import { compile } from '../compile/compile.ts';
+import { jobOf } from '../../test/compiled.ts';
 import type { Job, Stream } from '../model/job.ts';
-import { parseDocument } from '../text/parse.ts';
 import { lookRefusal } from './trust.ts';
 
 const CONFIG = `version: 1
@@ -14,13 +12,7 @@ connections:
   api: {type: http, base_url: "https://api.example"}
 `;
 
-function job(text: string): Job {
-  const config = parseDocument(CONFIG, 'sluice.yaml');
-  const document = parseDocument(text, 'jobs/a.yaml');
-  const { job: found, diagnostics } = compile(document, createProject({ config, jobs: [document], name: 'shop' }));
-  if (!found) throw new Error(JSON.stringify(diagnostics));
-  return found;
-}
+const job = (text: string) => jobOf(CONFIG, text);
 
 const written = (source: string, more = '') =>
   job(`name: a\nsource: ${source}\ndestination: {type: postgres, connection: pg, table: t}\n${more}`);

@@ -1,37 +1,11 @@
 import type { Job } from '@sluice/core';
 import { zeroCounts } from '@sluice/core';
 import fc from 'fast-check';
-import { afterAll, beforeAll, expect, it } from 'vitest';
-import { type TestDatabase, testDatabase } from '../../../core/test/postgres.ts';
-import { job, request, wish } from '../../test/queued.ts';
-import type { ClaimWish } from './claim.ts';
-import { openStore, type Store } from './store.ts';
+import { expect, it } from 'vitest';
+import { claimOne, job, queueFixture, request, wish } from '../../test/queued.ts';
+import type { Store } from './store.ts';
 
-let db: TestDatabase;
-let stores: Store[];
-let store: Store;
-let projects = 0;
-
-beforeAll(async () => {
-  db = await testDatabase();
-  stores = [await openStore({ url: db.url }), await openStore({ url: db.url })];
-  store = stores[0] as Store;
-});
-afterAll(async () => {
-  for (const one of stores ?? []) await one.close();
-  await db?.drop();
-});
-
-/** A project that no other test uses. */
-function target() {
-  projects += 1;
-  return { project: `p${projects}`, target: 'dev' };
-}
-
-const claimOne = async (from: Store, wanted: ClaimWish) => (await from.queue.claim(wanted))[0] ?? null;
-
-const finish = (run: string, owner: string) =>
-  store.finishRun({ run, owner, state: 'succeeded', counts: zeroCounts(), error: null });
+const lab = queueFixture();
 
 const step = fc.record({
   owner: fc.integer({ min: 0, max: 3 }),
@@ -42,11 +16,11 @@ const step = fc.record({
 it('has no two owners of a job, and loses no run, whatever daemons do at once', { timeout: 240_000 }, async () => {
   await fc.assert(
     fc.asyncProperty(fc.array(step, { minLength: 4, maxLength: 30 }), async (steps) => {
-      const place = target();
+      const place = lab.target();
       const held: (string | null)[] = [null, null, null, null];
       let asked = 0;
       const take = async ({ owner, what }: (typeof steps)[number]) => {
-        const us = stores[owner % 2] as Store;
+        const us = lab.stores[owner % 2] as Store;
         const run = held[owner] ?? null;
         if (what === 'enqueue') {
           asked += 1;
@@ -63,7 +37,7 @@ it('has no two owners of a job, and loses no run, whatever daemons do at once', 
           if (claim) asked += 1;
           held[owner] = claim?.run ?? null;
         } else if (what === 'expire') {
-          await db.query(
+          await lab.db.query(
             `UPDATE sluice.leases SET expires_at = now() - interval '1 h' WHERE project = '${place.project}' AND owner = 'o/${owner}'`,
           );
         } else if (what === 'reap') await us.queue.reap();
@@ -82,7 +56,7 @@ it('has no two owners of a job, and loses no run, whatever daemons do at once', 
         if (each.together) continue;
         await Promise.all(open);
         open = [];
-        const alive = await db.query(
+        const alive = await lab.db.query(
           `SELECT r.id, r.job, r.owner, l.owner AS holder FROM sluice.runs r LEFT JOIN sluice.leases l ON l.run = r.id
            WHERE r.project = '${place.project}' AND r.state IN ('running', 'committing')`,
         );
@@ -90,7 +64,7 @@ it('has no two owners of a job, and loses no run, whatever daemons do at once', 
         for (const row of alive) expect(row.holder).toBe(row.owner);
       }
       await Promise.all(open);
-      expect(await store.listRuns({ ...place, limit: 100 })).toHaveLength(asked);
+      expect(await lab.store.listRuns({ ...place, limit: 100 })).toHaveLength(asked);
     }),
     { numRuns: 20 },
   );
@@ -109,18 +83,20 @@ it('begins the runs of a job in their order and one at a time, within the memory
       fc.array(asked, { maxLength: 12 }),
       fc.array(fc.integer({ min: 1, max: 4 })),
       async (runs, most) => {
-        const place = target();
+        const place = lab.target();
         const at = (minute: number) => new Date(Date.UTC(2026, 0, 1, 0, minute)).toISOString();
         const wanted: { id: string; job: string; rank: number }[] = [];
         for (const { job: name, kind, minute, memory } of runs) {
           const one = job(`j${name}`, { compute: { memory } as Job['compute'] });
-          const id = await store.queue.enqueue(request(place, one, { kind, dueAt: at(minute), notBefore: at(minute) }));
+          const id = await lab.store.queue.enqueue(
+            request(place, one, { kind, dueAt: at(minute), notBefore: at(minute) }),
+          );
           // A due time of a schedule that is there already.
           if (id !== null) wanted.push({ id, job: one.name, rank: minute + (kind === 'backfill' ? 100 : 0) });
         }
         const begun: string[] = [];
         for (let i = 0; begun.length < wanted.length; i++) {
-          const claims = await stores[i % 2]!.queue.claim(
+          const claims = await lab.stores[i % 2]!.queue.claim(
             wish(place, { memory: 10, most: most[i % most.length] ?? 1 }),
           );
           expect(claims.length).toBeGreaterThan(0);
@@ -128,7 +104,7 @@ it('begins the runs of a job in their order and one at a time, within the memory
           expect(new Set(claims.map((one) => one.row.job)).size).toBe(claims.length);
           expect(claims.reduce((sum, one) => sum + one.row.memory_bytes, 0)).toBeLessThanOrEqual(10);
           for (const { run } of claims) begun.push(run);
-          await Promise.all(claims.map(({ run }) => finish(run, 'a/1')));
+          await Promise.all(claims.map(({ run }) => lab.finish(run, 'a/1')));
         }
         for (const name of new Set(wanted.map((one) => one.job))) {
           const ranks = begun
