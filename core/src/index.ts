@@ -43,6 +43,7 @@ export { plainSnippet } from './language/snippets.ts';
 export { documentLinks, foldingRanges, inlayHints } from './language/structure.ts';
 export { documentSymbols, workspaceSymbols } from './language/symbols.ts';
 export type * from './language/types.ts';
+export { changedAddresses, streamAddress } from './model/address.ts';
 export { DIAGNOSTIC_CODES, type DiagnosticCode } from './model/codes.ts';
 export type { Diagnostic, Fix, Range, Severity } from './model/diagnostic.ts';
 export { type ErrorKind, type ErrorPlace, messageOf, SluiceError, type SluiceErrorJson } from './model/error.ts';

@@ -1,11 +1,12 @@
-import { mkdir, open, truncate } from 'node:fs/promises';
+import { mkdir, open, truncate, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { readHead } from '../formats/shared/sample.ts';
 import type { ByteRange, FormatReader, LocalFile, SourceSession, Split } from '../model/component.ts';
 import { SluiceError } from '../model/error.ts';
 import type { Stream } from '../model/job.ts';
 import * as registry from '../registry.ts';
 import { pick } from './components.ts';
-import { HEAD, kindOf } from './compression/magic.ts';
+import { kindOfFile } from './compression/magic.ts';
 import { formatByName } from './format-of.ts';
 import { PartsFetcher } from './parts.ts';
 import { SAMPLE_FILES } from './splits.ts';
@@ -51,9 +52,9 @@ async function glanceAtLarge(work: Fetching, split: Split, stream: Stream, most:
   const { settings } = stream.format ?? { settings: {} };
   if (reader.fetchParts) return { files: [await schemaOf(work, split, reader, most)], schemaOnly: true };
   const file = await headOf(work, split, most);
-  if (kindOf(await bytesAt(file.path, 0, HEAD)) !== null) throw tooLarge(name, most);
+  if ((await kindOfFile(file)) !== null) throw tooLarge(name, most);
   if (!reader.lines && !(await reader.divisible?.(file, settings))) throw tooLarge(name, most);
-  const size = await wholeLines(file.path, most);
+  const size = wholeLines(await readHead(file, most));
   if (size === 0) throw tooLarge(name, most);
   await truncate(file.path, size);
   return { files: [{ ...file, size }], schemaOnly: false };
@@ -96,12 +97,7 @@ async function headOf({ session, folder, engine }: Fetching, split: Split, most:
   const file = await session.fetch(split, folder, engine);
   const path = join(folder, `head-${split.ordinal}`);
   await mkdir(folder, { recursive: true });
-  const to = await open(path, 'w');
-  try {
-    await to.write(await bytesAt(file.path, 0, most));
-  } finally {
-    await to.close();
-  }
+  await writeFile(path, await readHead(file, most));
   return { ...file, path, size: most };
 }
 
@@ -119,8 +115,7 @@ const LF = 10;
 const QUOTE = 34;
 
 /** Bytes up to the last line end that stands outside of quotes; 0 where there is none. */
-async function wholeLines(path: string, most: number): Promise<number> {
-  const bytes = await bytesAt(path, 0, most);
+function wholeLines(bytes: Buffer): number {
   const isWide = (bytes[0] === 0xff && bytes[1] === 0xfe) || bytes[1] === 0;
   let quoted = false;
   let end = 0;

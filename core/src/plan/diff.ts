@@ -1,4 +1,5 @@
 import { hashJson } from '../compile/canonical.ts';
+import { streamAddress } from '../model/address.ts';
 import type { Job, Stream } from '../model/job.ts';
 import type { Json, JsonObject } from '../model/json.ts';
 import { kept } from './effect.ts';
@@ -242,7 +243,7 @@ function streamName(job: Job, stream: Stream): string {
 }
 
 function addressOf(job: Job, stream: Stream): string {
-  return stream.name === job.name ? job.name : `${job.name}/${stream.name}`;
+  return streamAddress(job.name, stream.name);
 }
 
 function none(address: string, file: string, reason: string): Change {

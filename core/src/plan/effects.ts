@@ -1,4 +1,5 @@
 import { canonicalJson } from '../compile/canonical.ts';
+import { changedAddresses } from '../model/address.ts';
 import type { Job, Schedule, Stream } from '../model/job.ts';
 import { isJsonObject, type Json } from '../model/json.ts';
 import { parseCron } from '../schedule/cron.ts';
@@ -63,16 +64,11 @@ export function afterLoadEffects(old: Stream | null, stream: Stream): Effect[] {
 
 /** Whether the next run goes on where the last one ended. */
 export function keepsPlace(old: Stream, stream: Stream): boolean {
-  return changedAddresses(old, stream).length === 0;
-}
-
-function changedAddresses(old: Stream, stream: Stream): ('source' | 'incremental' | 'destination')[] {
-  const [before, after] = [addressesOf(old), addressesOf(stream)];
-  return (['source', 'incremental', 'destination'] as const).filter((part) => before[part] !== after[part]);
+  return changedAddresses(addressesOf(old), addressesOf(stream)).length === 0;
 }
 
 function reloadEffect(old: Stream, stream: Stream): Effect {
-  const parts = changedAddresses(old, stream);
+  const parts = changedAddresses(addressesOf(old), addressesOf(stream));
   if (parts.length === 0)
     return kept('load', stream.incremental.type === 'none' ? 'every run loads all' : 'cursor kept');
   if (parts.includes('destination')) {

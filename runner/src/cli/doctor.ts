@@ -1,6 +1,6 @@
 import { access, constants, mkdir, statfs } from 'node:fs/promises';
 import { join } from 'node:path';
-import { type Job, messageOf, SluiceError, type SluiceErrorJson, VERSION } from '@sluice/core';
+import { type Job, messageOf, SluiceError, type SluiceErrorJson, streamAddress, VERSION } from '@sluice/core';
 import type { Command } from 'commander';
 import { engineVersion } from '../executor/engine.ts';
 import { expandJob } from '../executor/expand.ts';
@@ -155,7 +155,7 @@ async function ofJob(project: OpenProject, chosen: Chosen, named: boolean, signa
     const key = { project: job.project, target: job.target, job: job.name, stream: stream.name };
     const stateStore = stateStoreOf(project);
     const probes = await probeStream({ projectDir: project.dir, key, stream, stateStore, signal });
-    const shown = stream.name === job.name ? job.name : `${job.name}/${stream.name}`;
+    const shown = streamAddress(job.name, stream.name);
     findings.push(...probes.map((probe) => ofProbe(probe, shown)));
   }
   return findings;

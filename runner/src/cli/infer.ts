@@ -1,6 +1,6 @@
 import { readFile, realpath, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { type Job, parseDocument, pinInto, SluiceError, type Stream } from '@sluice/core';
+import { type Job, parseDocument, pinInto, SluiceError, type Stream, streamAddress } from '@sluice/core';
 import type { Command } from 'commander';
 import { recordOf } from '../executor/columns.ts';
 import { expandJob } from '../executor/expand.ts';
@@ -83,7 +83,7 @@ function rmSpool(dir: string): void {
 
 function reportText(report: Report, job: string, style: Style): string {
   const { stream, format, files, sampled_files, sampled_rows, columns, evidence, warnings } = report;
-  const lines = [style.bold(stream === job ? job : `${job}/${stream}`)];
+  const lines = [style.bold(streamAddress(job, stream))];
   if (format !== null) {
     const looked = `${plural(sampled_rows, 'row')} of ${plural(sampled_files, 'file')} of ${count(files)}`;
     lines.push(`  format ${format}; looked at ${looked}`);

@@ -1,5 +1,5 @@
 import { rmSync } from 'node:fs';
-import type { Job } from '@sluice/core';
+import { type Job, streamAddress } from '@sluice/core';
 import type { Command } from 'commander';
 import type { PreviewResult } from '../executor/api.ts';
 import { expandJob } from '../executor/expand.ts';
@@ -75,7 +75,7 @@ async function previewStreams(
     ...form,
   };
   for (const stream of await streamsOf(project, one, job, several, signal)) {
-    const address = stream === null || stream === job.name ? job.name : `${job.name}/${stream}`;
+    const address = streamAddress(job.name, stream ?? job.name);
     write(address, await previewJob({ ...request, stream }, signal));
   }
 }

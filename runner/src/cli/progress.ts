@@ -1,4 +1,4 @@
-import { textWidth } from '@sluice/core';
+import { streamAddress, textWidth } from '@sluice/core';
 import type { RunEvent } from '../executor/api.ts';
 import { renderError } from './errors.ts';
 import { bytes, count, duration, padEnd, printableLine, type Style, styleFor } from './terminal.ts';
@@ -150,7 +150,7 @@ export class Progress {
   }
 
   #label(stream: string): string {
-    return stream === this.#job ? stream : `${this.#job}/${stream}`;
+    return streamAddress(this.#job, stream);
   }
 
   /** A line that stays, where this much is to be said. */

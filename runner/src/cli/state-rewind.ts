@@ -1,4 +1,4 @@
-import type { Job } from '@sluice/core';
+import { type Job, streamAddress } from '@sluice/core';
 import { expandJob } from '../executor/expand.ts';
 import { planRewind, type RewindPlan, rewind } from '../executor/rewind.ts';
 import { type Asked, eachJob, openAsked, printJson, type SelectOptions } from './asked.ts';
@@ -47,7 +47,7 @@ async function rewindStates(asked: Asked, to: number | null, options: RewindOpti
     if (outputOf(options) === 'json') return printJson(asked, results);
     for (const { one, result } of results) {
       for (const { stream, seq, checkpoint } of result) {
-        const name = shown(planned.get(one)!.job, stream);
+        const name = streamAddress(planned.get(one)!.job.name, stream);
         print(`${name}  commit ${seq}  ${printableLine(JSON.stringify(checkpoint))}`);
       }
     }
@@ -65,10 +65,6 @@ async function jobOf({ project }: Asked, one: Chosen, to: number | null, options
   throw usage('stream', `The job ${job.name} has several streams, each with commits of its own: name one`, streams);
 }
 
-function shown(job: Job, stream: string): string {
-  return stream === job.name ? stream : `${job.name}/${stream}`;
-}
-
 /** What the next run will do, where the rows of the table stay as they are. */
 function effect(job: Job, { stream, target, since }: RewindPlan): string {
   const rows = since.reduce((sum, one) => sum + one.rows, 0);
@@ -80,5 +76,5 @@ function effect(job: Job, { stream, target, since }: RewindPlan): string {
     merge: 'the next run merges again what these loaded',
     replace: 'the next run replaces the table as every run does',
   }[disposition ?? 'append'];
-  return `${shown(job, stream)} ${from}, ${plural(since.length, 'commit')}; ${after}.`;
+  return `${streamAddress(job.name, stream)} ${from}, ${plural(since.length, 'commit')}; ${after}.`;
 }

@@ -1,5 +1,4 @@
-import type { Checkpoint, Job, SluiceErrorJson, Stream } from '@sluice/core';
-import { SluiceError } from '@sluice/core';
+import { type Checkpoint, type Job, SluiceError, type SluiceErrorJson, type Stream, streamAddress } from '@sluice/core';
 import { atDestination } from '../executor/destination.ts';
 import { expandJob } from '../executor/expand.ts';
 import { withReferences } from '../executor/resolve.ts';
@@ -104,7 +103,7 @@ async function streamState(
 
 function stateText({ job, target, streams, runs }: JobState, style: Style): string {
   const parts = streams.map(({ stream, destination, state, history, error }) => {
-    const lines = [style.bold(`${job}${stream === job ? '' : `/${stream}`}`) + style.dim(` (target ${target})`)];
+    const lines = [style.bold(`${streamAddress(job, stream)}`) + style.dim(` (target ${target})`)];
     lines.push(`  destination  ${printableLine(destination)}`);
     if (error) lines.push(`  state        unknown: ${style.red(error.code)}`);
     else if (!state || state.seq === 0) lines.push('  state        nothing committed yet');

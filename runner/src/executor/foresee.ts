@@ -4,6 +4,7 @@ import {
   addressesOf,
   type ComponentUse,
   canonicalJson,
+  changedAddresses,
   type FileIdentity,
   type Job,
   type Json,
@@ -14,6 +15,7 @@ import {
   type Seen,
   SluiceError,
   type Stream,
+  streamAddress,
   tableName,
 } from '@sluice/core';
 import { declaredRows, foreseeStream } from '@sluice/core/runtime';
@@ -61,11 +63,8 @@ export async function foresee(request: ForeseeRequest): Promise<Seen[]> {
     request.signal.throwIfAborted();
     const left = until - Date.now();
     if (i >= MOST_STREAMS || left <= 0) {
-      const { address } = one;
-      seen.push({
-        ...nothing(one),
-        unseen: [`not looked at: ${changed.length} streams change, name ${address} alone`],
-      });
+      const unseen = [`not looked at: ${changed.length} streams change, name ${one.address} alone`];
+      seen.push({ ...nothing(one), unseen });
     } else seen.push(await lookAt(request, one, Math.min(left, PATIENCE_MS)));
   }
   return seen;
@@ -76,7 +75,7 @@ function changedStreams({ plan, desired, applied }: ForeseeRequest): Changed[] {
   return desired.flatMap((job) => {
     const old = applied.find(({ name }) => name === job.name || job.renamed_from.includes(name));
     return job.streams.flatMap((stream) => {
-      const address = stream.name === job.name ? job.name : `${job.name}/${stream.name}`;
+      const address = streamAddress(job.name, stream.name);
       if (!touched.has(address) || !stream.enabled) return [];
       const before = old?.streams.find(({ name }) => name === (stream.name === job.name ? old.name : stream.name));
       const same = before && canonicalJson(before as unknown as Json) === canonicalJson(stream as unknown as Json);
@@ -152,11 +151,7 @@ async function knownOf(session: DestinationSession, stream: Stream, filled: Stre
   const state = await session.inspect();
   const table = state ? state.table : ((await session.table?.()) ?? null);
   if (!state || state.seq === 0) return { destination: { table, commit: null }, checkpoint: null, ledger: new Map() };
-  const now = addressesOf(stream);
-  const { addresses } = state;
-  const changed = addresses
-    ? (['source', 'incremental', 'destination'] as const).filter((part) => addresses[part] !== now[part])
-    : [];
+  const changed = state.addresses ? changedAddresses(state.addresses, addressesOf(stream)) : [];
   const goesOn = changed.length === 0;
   const ledger = goesOn && filled.incremental.type === 'files' ? await session.ledger() : new Map();
   const destination = { table, commit: { seq: state.seq, changed } };

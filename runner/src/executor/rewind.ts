@@ -1,5 +1,5 @@
 import { availableParallelism, hostname } from 'node:os';
-import { addressesOf, type Checkpoint, type Job, SluiceError, zeroCounts } from '@sluice/core';
+import { addressesOf, type Checkpoint, type Job, SluiceError, streamAddress, zeroCounts } from '@sluice/core';
 import { rewindStream } from '@sluice/core/runtime';
 import { openStateStore, type Store } from '../store/store.ts';
 import { portsOf } from './ports.ts';
@@ -72,8 +72,7 @@ async function plans(
 function unknown(job: string, stream: string, to: number, history: readonly { seq: number }[]): never {
   const seqs = history.map(({ seq }) => seq);
   const there = seqs.length === 0 ? 'Nothing was committed yet.' : `There is ${seqs.slice(0, 20).join(', ')}.`;
-  const of = job === stream ? job : `${job}/${stream}`;
-  throw new SluiceError('state/unknown', 'config', `The history of ${of} has no commit ${to}`, {
+  throw new SluiceError('state/unknown', 'config', `The history of ${streamAddress(job, stream)} has no commit ${to}`, {
     where: { stream },
     hint: `${there} \`sluice state show\` lists them with their times.`,
   });

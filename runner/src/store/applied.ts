@@ -7,6 +7,9 @@ import type { Application, AppliedJob, TargetKey } from './types.ts';
 /** Changed jobs of one plan that one statement writes, and after which the tables are others to the server. */
 const MANY = 500;
 
+/** Limits that hold now: those of the plan that was applied last. */
+const LIMITS = 'SELECT limits FROM applied_plans WHERE project = $1 AND target = $2 ORDER BY version DESC LIMIT 1';
+
 /**
  * What is applied of a project in a target; version 0 and no jobs where nothing was. Writes nothing. `known`: what was read before,
  * given again where it is still so.
@@ -22,7 +25,7 @@ export async function actual(db: Database, { project, target }: TargetKey, known
   // One statement, so that version and jobs are of one moment.
   const { rows } = await db.query(
     `SELECT (SELECT coalesce(max(version), 0) FROM applied_plans WHERE project = $1 AND target = $2) AS version,
-       (SELECT limits FROM applied_plans WHERE project = $1 AND target = $2 ORDER BY version DESC LIMIT 1) AS limits,
+       (${LIMITS}) AS limits,
        (SELECT coalesce(json_agg(definition ORDER BY job), '[]') FROM applied_jobs WHERE project = $1 AND target = $2) AS jobs`,
     [project, target],
   );
@@ -90,10 +93,7 @@ export function applyPlan(db: Database, application: Application): Promise<numbe
 
 /** Runs of a tag or connection that may go on at a time, by `tag:NAME` and `connection:NAME`. */
 export async function appliedLimits(db: Database, { project, target }: TargetKey): Promise<Record<string, number>> {
-  const { rows } = await db.query(
-    'SELECT limits FROM applied_plans WHERE project = $1 AND target = $2 ORDER BY version DESC LIMIT 1',
-    [project, target],
-  );
+  const { rows } = await db.query(LIMITS, [project, target]);
   return (rows[0]?.limits as Record<string, number> | undefined) ?? {};
 }
 

@@ -1,5 +1,6 @@
 import { SluiceError } from '../../model/error.ts';
 import type { JsonObject } from '../../model/json.ts';
+import { escapeRegex } from '../../model/regex.ts';
 import { BrokenJson } from './slices.ts';
 
 /** What the first page of a listing tells of the others, which are alike. */
@@ -54,7 +55,7 @@ export function requireCount(format: string | null, label: string): void {
 function elements(body: Buffer, path: unknown): number {
   const name = typeof path === 'string' ? path.slice(Math.max(path.lastIndexOf('.'), path.lastIndexOf('/')) + 1) : '';
   if (name === '') return 1;
-  const open = new RegExp(`<(?:[\\w.-]+:)?${name.replace(/[\\^$.*+?()[\]{}|]/g, '\\$&')}[\\s/>]`, 'g');
+  const open = new RegExp(`<(?:[\\w.-]+:)?${escapeRegex(name)}[\\s/>]`, 'g');
   return body.toString('utf8').match(open)?.length ?? 0;
 }
 

@@ -105,7 +105,8 @@ function lend(core: Core, client: Socket, back: (core: Core, whole: boolean) => 
   const drained = () => stream.resume();
   const lost = () => client.destroy();
   const end = () => {
-    for (const [event, listener] of [['data', answer] as const, ['close', lost] as const]) stream.off(event, listener);
+    stream.off('data', answer);
+    stream.off('close', lost);
     const whole = state !== 'asked' && !stream.destroyed;
     if (!whole) stream.destroy();
     back(core, whole);

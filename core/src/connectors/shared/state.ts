@@ -1,3 +1,4 @@
+import { changedAddresses } from '../../model/address.ts';
 import type { Addresses, CommitResult, EpochCommit, Opened } from '../../model/component.ts';
 import { SluiceError } from '../../model/error.ts';
 import type { Checkpoint, Counts, FileIdentity, StreamKey } from '../../model/run.ts';
@@ -83,10 +84,7 @@ export function oldKeys(key: StreamKey, renamedFrom: readonly string[]): StreamK
 /** The state as a run sees it: where an address differs from the committed one, the checkpoint is of something else and is left out. */
 export function toOpened(row: StateRow, addresses: Addresses | null): Omit<Opened, 'table'> {
   const stored = row.addresses;
-  const changed =
-    stored && addresses
-      ? (['source', 'incremental', 'destination'] as const).filter((name) => stored[name] !== addresses[name])
-      : [];
+  const changed = stored && addresses ? changedAddresses(stored, addresses) : [];
   const checkpoint = changed.length > 0 ? null : row.checkpoint;
   const { fence, seq, commitId, counts } = row;
   return { fence, seq, commitId, checkpoint, changed, counts, addresses: stored };
