@@ -1,6 +1,6 @@
 import { execFile } from 'node:child_process';
-import { constants, createWriteStream, openSync } from 'node:fs';
-import { rm } from 'node:fs/promises';
+import { constants, openSync } from 'node:fs';
+import { open, rm } from 'node:fs/promises';
 import { Socket } from 'node:net';
 import { pipeline } from 'node:stream/promises';
 import { setTimeout as pause } from 'node:timers/promises';
@@ -27,7 +27,9 @@ export async function throughPipe<T>(
 ): Promise<T> {
   try {
     if (await makeFifo(path)) return await piped(path, source, read());
-    await pipeline(source, createWriteStream(path));
+    // Open before anything can fail, or it would be made after it was removed.
+    const out = await open(path, 'w');
+    await pipeline(source, out.createWriteStream());
     return await read();
   } finally {
     await rm(path, { force: true });

@@ -128,9 +128,12 @@ async function write(
       done(size > most ? tooMuch(file, most) : null, chunk);
     },
   });
+  const out = createWriteStream(part);
   try {
-    await pipeline(bytes, through ?? new PassThrough(), bounded, createWriteStream(part), { signal });
+    await pipeline(bytes, through ?? new PassThrough(), bounded, out, { signal });
   } catch (cause) {
+    // A stream that is ended while it opens makes its file later: it has to be there to be removed.
+    if (!out.closed) await new Promise((resolve) => out.once('close', resolve));
     if (signal.aborted || cause instanceof SluiceError) throw cause;
     throw failed(file, cause as NodeJS.ErrnoException);
   }
