@@ -237,6 +237,31 @@ describe('runs', () => {
     expect((await lab.call('POST', '/jobs/orders/resume')).status).toBe(409);
   });
 
+  it('are shown in lists as they are, whoever changed them, however many ask at once', async () => {
+    const key = { ...lab.door.key, job: 'orders' };
+    const reasons = async () => {
+      const lists = await Promise.all(Array.from({ length: 8 }, () => lab.call('GET', '/jobs', { as: 'viewer' })));
+      const seen = lists.map(({ body }) => {
+        const { jobs } = body as { jobs: { job_name: string; paused: { reason: string } | null }[] };
+        return jobs.find(({ job_name }) => job_name === 'orders')?.paused?.reason ?? null;
+      });
+      return [...new Set(seen)];
+    };
+    for (const reason of ['one', 'two']) {
+      await lab.store.jobs.pause(key, { until: null, by: 'me', reason });
+      expect([await reasons(), await reasons()]).toEqual([[reason], [reason]]);
+      await lab.db.query(`UPDATE sluice.job_states SET paused_reason = 'by hand' WHERE job = 'orders'`);
+      expect(await reasons()).toEqual(['by hand']);
+      await lab.store.jobs.resume(key, 'me');
+      expect(await reasons()).toEqual([null]);
+    }
+    await lab.db.query(
+      `UPDATE sluice.job_states SET paused_at = now(), paused_until = clock_timestamp() + interval '300 ms' WHERE job = 'orders'`,
+    );
+    await expect.poll(reasons, { timeout: 20_000 }).toEqual([null]);
+    await lab.store.jobs.liftPauses(lab.door.key);
+  });
+
   it('cannot be filled back where there is neither window nor cursor', async () => {
     const found = await lab.call('POST', '/jobs/orders/backfill', { body: { from: '2026-01-01', to: '2026-02-01' } });
     expect([found.status, found.body.code]).toEqual([422, 'backfill/none']);

@@ -99,6 +99,12 @@ export function summaryOf(row: JobSummary): object {
   };
 }
 
+/** Whether what a list shows of a job stays as it is until somebody changes it; else a pause runs out, or its next fire passes. */
+export function isTimeless({ definition, next_due, pause }: JobSummary): boolean {
+  if (pause !== null && pause.until !== null) return false;
+  return next_due !== null || nextFire(definition, Date.now()) === null;
+}
+
 export function viewOf(row: JobRow): object {
   const { definition } = row;
   const [stream] = definition.streams;

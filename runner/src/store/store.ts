@@ -97,6 +97,8 @@ export async function openStore({ url, stands }: { url: string; stands?: () => b
   }
 }
 
+const VERSION = `SELECT pg_current_snapshot()::text || ' ' || extract(epoch FROM pg_postmaster_start_time())::text AS version`;
+
 /**
  * The state store as verbs; what each does stands with the function of its name. All times are the database's, so that a clock
  * that is wrong on one machine cannot break a lease. Methods throw `store/unreachable` (transient) where the connection fails.
@@ -151,6 +153,15 @@ export class Store {
   async now(): Promise<number> {
     const { rows } = await this.#db.query('SELECT extract(epoch FROM clock_timestamp())::float8 * 1000 AS now');
     return Math.round(rows[0]?.now);
+  }
+
+  /**
+   * Differs from before wherever anything may have been written since: which transactions can be seen, and by whom they were written, since
+   * a server that was started again may have lost the last ones.
+   */
+  async version(): Promise<string> {
+    const { rows } = await this.#db.query({ name: 'version', text: VERSION });
+    return String(rows[0]?.version);
   }
 
   /** Connections of the pool by what they are at. */

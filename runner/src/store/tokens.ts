@@ -70,18 +70,24 @@ export class TokenTable {
 
   /** The token with this text, where it is neither revoked nor expired. */
   async find({ project, token }: { project: string; token: string }): Promise<TokenRow | null> {
-    const { rows } = await this.#db.query(
-      `SELECT ${COLUMNS} FROM api_tokens WHERE project = $1 AND hash = $2 AND ${VALID}`,
-      [project, hashOf(token)],
-    );
-    const [row] = rows;
-    if (!row) return null;
+    const { rows } = await this.#db.query({
+      name: 'find-token',
+      text: `SELECT ${COLUMNS}, coalesce(last_used_at < now() - interval '1 minute', true) AS unsaid
+        FROM api_tokens WHERE project = $1 AND hash = $2 AND ${VALID}`,
+      values: [project, hashOf(token)],
+    });
+    if (!rows[0]) return null;
+    const { unsaid, ...row } = rows[0];
+    if (unsaid) await this.#used(row.id);
+    return isoTimes<TokenRow>(row);
+  }
+
+  async #used(id: string): Promise<void> {
     await this.#db.query(
       `UPDATE api_tokens SET last_used_at = now()
        WHERE id = $1 AND (last_used_at IS NULL OR last_used_at < now() - interval '1 minute')`,
-      [row.id],
+      [id],
     );
-    return isoTimes<TokenRow>(row);
   }
 
   /** Whether the project has a token that can be used. */

@@ -2,8 +2,10 @@ import { isJsonObject, type Json, type JsonObject, parseDocument, rightsTo, text
 import { fileFindings } from '../../repo/file-findings.ts';
 import { importJob } from '../../repo/origin.ts';
 import type { JobFilter, JobRow, JobSummary } from '../../store/jobs.ts';
+import { Answers } from '../answers.ts';
 import { type ApiContext, requireLeave } from '../context.ts';
-import { JOB, JOB_STATUS, JOB_SUMMARY, jobFor, summaryOf, viewOf } from '../job-view.ts';
+import type { Identity } from '../identity.ts';
+import { isTimeless, JOB, JOB_STATUS, JOB_SUMMARY, jobFor, summaryOf, viewOf } from '../job-view.ts';
 import { compiled, withDocument } from '../jobs-in.ts';
 import { Problem } from '../problems.ts';
 import { createFile, fileFor, removeFile, requireWritable } from '../project-files.ts';
@@ -41,6 +43,7 @@ const ORIGIN = {
 /** Jobs: create, list, read, delete. */
 export function jobRoutes(context: ApiContext): ApiRoute[] {
   const tag = 'Jobs';
+  const lists = new Answers<Buffer>(versionOf(context));
   return [
     {
       ...{ method: 'POST', path: '/jobs', role: 'editor', audit: 'job.create', tag, operation: 'createJob' },
@@ -71,7 +74,7 @@ export function jobRoutes(context: ApiContext): ApiRoute[] {
         ...PAGE,
       }),
       answers: { 200: answer('Those that one may see.', object({ jobs: list(JOB_SUMMARY), next_cursor: NEXT })) },
-      handle: (call) => listJobs(context, call),
+      handle: (call) => listJobs(context, lists, call),
     },
     {
       ...{ method: 'GET', path: '/jobs/:id', role: 'viewer', tag, operation: 'getJob', summary: 'A job' },
@@ -98,11 +101,38 @@ export function jobRoutes(context: ApiContext): ApiRoute[] {
 /** At most so many pages of jobs that one may not see are passed over for one answer. */
 const MOST_PAGES = 50;
 
-async function listJobs(
+type ListCall = Call<object, Omit<JobFilter, 'project' | 'target' | 'after'> & { limit: number; cursor?: string }>;
+
+/** What lists are made of: rows of the state store, and the rules of who may see them. */
+function versionOf({ store, door }: ApiContext): () => Promise<string> {
+  let rules: unknown = null;
+  let changes = 0;
+  return async () => {
+    const [version, { access }] = await Promise.all([store.version(), door.settings()]);
+    if (access !== rules) [rules, changes] = [access, changes + 1];
+    return `${version} ${changes}`;
+  };
+}
+
+/** As the bytes that go out: whoever shows jobs asks every few seconds, and mostly nothing has changed. */
+async function listJobs(context: ApiContext, lists: Answers<Buffer>, { query, who, reply }: ListCall): Promise<object> {
+  const key = JSON.stringify([query, who.role, who.user, who.token, who.groups]);
+  const bytes = await lists.get(key, async () => {
+    const { found, next } = await pageOf(context, query, who);
+    const text = reply.serialize({ jobs: found.map(summaryOf), next_cursor: next });
+    // Which jobs are of a status, the end of a pause changes as well.
+    const lasts = query.status === undefined && found.every(isTimeless);
+    return { answer: Buffer.from(text as string), lasts };
+  });
+  return reply.type('application/json; charset=utf-8').send(bytes);
+}
+
+/** Jobs that one may see, and where the next page begins. */
+async function pageOf(
   { store, door }: ApiContext,
-  { query, who }: Call<object, Omit<JobFilter, 'project' | 'target' | 'after'> & { limit: number; cursor?: string }>,
-): Promise<object> {
-  const { limit, cursor, ...filter } = query;
+  { limit, cursor, ...filter }: ListCall['query'],
+  who: Identity,
+): Promise<{ found: JobSummary[]; next: string | null }> {
   const { access } = await door.settings();
   const found: JobSummary[] = [];
   let after = cursor;
@@ -124,7 +154,7 @@ async function listJobs(
       if (rightsTo(access, { file: row.file, tags: row.definition.tags }, who).view) found.push(row);
     }
   }
-  return { jobs: found.map(summaryOf), next_cursor: more ? (after ?? null) : null };
+  return { found, next: more ? (after ?? null) : null };
 }
 
 interface NewJob {
