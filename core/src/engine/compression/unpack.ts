@@ -133,7 +133,7 @@ async function write(
     await pipeline(bytes, through ?? new PassThrough(), bounded, out, { signal });
   } catch (cause) {
     // A stream that is ended while it opens makes its file later: it has to be there to be removed.
-    if (!out.closed) await new Promise((resolve) => out.once('close', resolve));
+    if (!out.closed) await new Promise<void>((resolve) => out.once('close', resolve));
     if (signal.aborted || cause instanceof SluiceError) throw cause;
     throw failed(file, cause as NodeJS.ErrnoException);
   }
