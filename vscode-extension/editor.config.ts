@@ -6,8 +6,9 @@ export default defineConfig({
     root: import.meta.dirname,
     include: ['test/editor/*.editor.ts'],
     globalSetup: ['test/editor/code-server.ts'],
-    testTimeout: 60_000,
-    hookTimeout: 90_000,
+    // Wide: they end what hangs, and a busy machine is slow.
+    testTimeout: 240_000,
+    hookTimeout: 240_000,
     // One window after the other: two would fight for the machine, and time out.
     fileParallelism: false,
   },

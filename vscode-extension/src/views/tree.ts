@@ -17,8 +17,11 @@ export interface TreeParts<Item> {
   item(item: Item): vscode.TreeItem;
 }
 
-/** A view is drawn again at most this often: a run tells of itself several times a second. */
-const REDRAW_MS = 500;
+/**
+ * A view is drawn again at most this often: a run tells of itself several times a second, and a button of a line that is drawn
+ * anew while it is pressed does nothing.
+ */
+const REDRAW_MS = 1_000;
 
 /** A view that is built from functions. */
 export function viewOf<Item>(
@@ -29,6 +32,7 @@ export function viewOf<Item>(
 ): Tree {
   const changed = new vscode.EventEmitter<undefined>();
   let waiting: NodeJS.Timeout | undefined;
+  let drawn = 0;
   const view = vscode.window.createTreeView<Item>(id, {
     showCollapseAll: false,
     treeDataProvider: {
@@ -47,10 +51,12 @@ export function viewOf<Item>(
   );
   return {
     refresh: () => {
-      waiting ??= setTimeout(() => {
+      const draw = () => {
         waiting = undefined;
+        drawn = performance.now();
         changed.fire(undefined);
-      }, REDRAW_MS);
+      };
+      waiting ??= setTimeout(draw, Math.max(0, drawn + REDRAW_MS - performance.now()));
     },
     badge: (value, tooltip) => {
       view.badge = value === 0 ? undefined : { value, tooltip };

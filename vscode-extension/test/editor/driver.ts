@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { type Browser, chromium, type FrameLocator, type Locator, type Page } from 'playwright-core';
-import { inject } from 'vitest';
+import { inject, vi } from 'vitest';
 
 export const root = fileURLToPath(new URL('../../..', import.meta.url));
 export const SCREENSHOTS = fileURLToPath(new URL('../../dist/screenshots', import.meta.url));
@@ -32,6 +32,11 @@ export async function startBrowser(): Promise<Browser> {
   return await chromium.launch({ executablePath: chromiumPath(), args });
 }
 
+/** Does what a person repeats where nothing came of it. */
+export async function again(act: () => Promise<void>): Promise<void> {
+  await vi.waitFor(act, { timeout: 120_000, interval: 100 });
+}
+
 /** A window of the editor, by what a person does with keys and pointer, and sees. */
 export class Editor {
   readonly page: Page;
@@ -45,7 +50,7 @@ export class Editor {
   /** `folder`: one, or a file of a workspace with several. */
   static async open(browser: Browser, folder: string, { trust = true } = {}): Promise<Editor> {
     const page = await browser.newPage({ viewport: { width: 1280, height: 800 } });
-    page.setDefaultTimeout(30_000);
+    page.setDefaultTimeout(60_000);
     const editor = new Editor(page, folder);
     const kind = folder.endsWith('.code-workspace') ? 'workspace' : 'folder';
     await page.goto(`${inject('editor')}?${kind}=${folder}`);
@@ -105,12 +110,15 @@ export class Editor {
   }
 
   async openFile(path: string): Promise<void> {
-    await this.press('Control+P');
-    await this.page.locator('.quick-input-widget input[type=text]').first().fill(path);
     const name = path.slice(path.lastIndexOf('/') + 1);
-    await this.page.locator('.quick-input-widget .monaco-list-row.focused').filter({ hasText: name }).waitFor();
-    await this.press('Enter');
-    await this.tab(name).waitFor();
+    // The list may still be looking for files when it is answered, and then takes no answer.
+    await again(async () => {
+      await this.press('Control+P');
+      await this.page.locator('.quick-input-widget input[type=text]').first().fill(path);
+      await this.page.locator('.quick-input-widget .monaco-list-row.focused').filter({ hasText: name }).waitFor();
+      await this.press('Enter');
+      await this.tab(name).waitFor({ timeout: 15_000 });
+    });
     await this.page.locator('.editor-group-container.active .monaco-editor.focused').waitFor();
   }
 

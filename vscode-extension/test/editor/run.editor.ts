@@ -3,8 +3,8 @@ import { mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import type { Browser } from 'playwright-core';
-import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
-import { Editor, quickstart, root, startBrowser } from './driver.ts';
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { again, Editor, quickstart, root, startBrowser } from './driver.ts';
 
 const SALES = `name: sales
 tags: [money]
@@ -161,12 +161,11 @@ describe('running jobs', () => {
     await run.filter({ hasText: /load, ~?[\d.]+/ }).waitFor();
     await editor.shot('running');
     // The row is drawn anew while the job runs: a press that falls between is one that a person repeats.
-    const press = async () => {
+    await again(async () => {
       await run.hover();
       await run.locator('.action-label[aria-label="Stop Run"]').click({ timeout: 5_000 });
       await run.filter({ hasText: /stopping|cancelled/ }).waitFor({ timeout: 5_000 });
-    };
-    await vi.waitFor(press, { timeout: 30_000, interval: 100 });
+    });
     await run.filter({ hasText: 'cancelled' }).waitFor();
     await editor.shot('stopped');
   });
