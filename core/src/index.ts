@@ -50,6 +50,7 @@ export { type ErrorKind, type ErrorPlace, messageOf, SluiceError, type SluiceErr
 export { globBase, globMatcher } from './model/glob.ts';
 export type * from './model/job.ts';
 export { isJsonObject, type Json, type JsonObject } from './model/json.ts';
+export { isRunning } from './model/process.ts';
 export type * from './model/project.ts';
 export { entryOf, type QuarantinedRow, type ReplayEntry } from './model/quarantine.ts';
 export { type SecretAddress, secretAddress } from './model/reference.ts';

@@ -13,6 +13,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import pg from 'pg';
+import { isRunning } from '../src/model/process.ts';
 import { freePort } from './processes.ts';
 
 const PREFIX = 'sluice-test-pg-';
@@ -123,7 +124,7 @@ function removeStale(): void {
     if (!existsSync(root)) continue;
     for (const name of readdirSync(root)) {
       const owner = new RegExp(`^${PREFIX}(\\d+)-`).exec(name)?.[1];
-      if (owner === undefined || alive(Number(owner))) continue;
+      if (owner === undefined || isRunning(Number(owner))) continue;
       const folder = join(root, name);
       const pid = serverOf(folder);
       if (pid !== null) process.kill(pid, 'SIGQUIT');
@@ -138,14 +139,5 @@ function serverOf(folder: string): number | null {
     return readFileSync(`/proc/${pid}/cmdline`, 'utf8').includes(folder) ? pid : null;
   } catch {
     return null;
-  }
-}
-
-function alive(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch (error) {
-    return (error as NodeJS.ErrnoException).code === 'EPERM';
   }
 }

@@ -28,6 +28,7 @@ import { keyed } from './source-key.ts';
 import { affordable, newSplits, taskChunks } from './splits.ts';
 import { clearSpool, spoolFolder } from './spool.ts';
 import { type StreamPlan, sourceColumns, type WiderColumn } from './stream-plan.ts';
+import { allTasks } from './task-round.ts';
 import { type Arrived, type TaskCommon, type TaskInput, type TaskOutput, widened } from './task-types.ts';
 import { idleReason } from './window.ts';
 
@@ -241,12 +242,13 @@ class Epoch {
     this.#ports.phase(this.#stream.name, 'load', `${chunks.length} tasks`);
     if (chunks.length === 1) return this.#loadOne(plan, chunks[0] ?? [], null, commit, opened);
     if (plan.runScopeFrom === null) return this.#stageAll(plan, chunks, commit);
-    const outputs = await this.#all(plan, chunks, (splits, task) => ({
+    const outputs = await allTasks(this.#meter(chunks, plan), this.#ports, chunks, (splits, task) => ({
       ...this.#common(chunks.length),
       type: 'land',
       plan,
       splits,
       task,
+      checkpoint: this.#run.fullRefresh ? null : opened.checkpoint,
     }));
     const widen = widened(outputs);
     if (widen) return { widen };
@@ -291,7 +293,7 @@ class Epoch {
     chunks: Split[][],
     commit: EpochCommit,
   ): Promise<StreamOutcome | { widen: WiderColumn[] }> {
-    const outputs = await this.#all(plan, chunks, (splits, task) => ({
+    const outputs = await allTasks(this.#meter(chunks, plan), this.#ports, chunks, (splits, task) => ({
       ...this.#common(chunks.length),
       type: 'stage',
       plan,
@@ -345,33 +347,6 @@ class Epoch {
   #meter(chunks: Split[][], plan: StreamPlan): Meter {
     const { arrived } = this.#listing;
     return new Meter(this.#stream.name, chunks, plan.sniffed.row_bytes ?? null, this.#ports, { ...arrived });
-  }
-
-  /** Runs a task per chunk and waits for all of them, also where one fails: none may write on after the abort. */
-  async #all(
-    plan: StreamPlan,
-    chunks: Split[][],
-    make: (splits: Split[], task: number) => TaskInput,
-  ): Promise<TaskOutput[]> {
-    const meter = this.#meter(chunks, plan);
-    const work = chunks.map(async (splits, task) => {
-      const output = await this.#ports.runTask(make(splits, task), (share, arrived) => meter.at(task, share, arrived));
-      if (output.type === 'staged' || output.type === 'landed') {
-        await faultPoint('protocol.token.before');
-        const token =
-          output.type === 'staged' ? output.token : { parts: output.landed.parts, rows: output.landed.rows_read };
-        const counts =
-          output.type === 'staged' ? output.counts : { ...zeroCounts(), rows_read: output.landed.rows_read };
-        await this.#ports.recordToken(this.#stream.name, EPOCH, task, token, counts);
-        await faultPoint('protocol.token.after');
-        meter.ended(task, counts.rows_read);
-      }
-      return output;
-    });
-    const results = await Promise.allSettled(work);
-    const failed = results.find((r) => r.status === 'rejected');
-    if (failed) throw failed.reason;
-    return results.flatMap((r) => (r.status === 'fulfilled' ? [r.value] : []));
   }
 
   async #done(seq: number, counts: Counts, checkpoint: Checkpoint, splits: Split[]): Promise<StreamOutcome> {

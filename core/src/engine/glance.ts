@@ -4,6 +4,7 @@ import { readHead } from '../formats/shared/sample.ts';
 import type { ByteRange, FormatReader, LocalFile, SourceSession, Split } from '../model/component.ts';
 import { SluiceError } from '../model/error.ts';
 import type { Stream } from '../model/job.ts';
+import { GLANCE_BYTES } from '../model/source.ts';
 import * as registry from '../registry.ts';
 import { pick } from './components.ts';
 import { kindOfFile } from './compression/magic.ts';
@@ -12,9 +13,8 @@ import { PartsFetcher } from './parts.ts';
 import { SAMPLE_FILES } from './splits.ts';
 import { type Fetching, fetchAll } from './spool.ts';
 
-/** Bytes that a glance reads of files on this machine, and of a file elsewhere. */
+/** Bytes that a glance reads of files on this machine. */
 const LOCAL_BYTES = 8_000_000;
-const REMOTE_BYTES = 4_000_000;
 
 export interface Glanced {
   files: LocalFile[];
@@ -27,7 +27,7 @@ export interface Glanced {
  * a file that is larger its first lines, or what it says of its columns. Throws `columns/large` where neither can be had.
  */
 export async function glance(work: Fetching, splits: readonly Split[], stream: Stream): Promise<Glanced> {
-  const most = work.session.transfers === undefined ? LOCAL_BYTES : REMOTE_BYTES;
+  const most = work.session.transfers === undefined ? LOCAL_BYTES : GLANCE_BYTES;
   const newest = splits.toReversed().slice(0, work.session.transfers === undefined ? SAMPLE_FILES : 1);
   const [first] = newest;
   if (!first) return { files: [], schemaOnly: false };
@@ -69,7 +69,10 @@ async function schemaOf(work: Fetching, split: Split, reader: FormatReader, most
     if (wanted.reduce((sum, [from, to]) => sum + to - from, 0) > most) throw tooLarge(split.file?.path ?? '', most);
     await ranges(one, path, wanted);
   };
-  const parts = new PartsFetcher({ ...session, fetchRanges: counted } as SourceSession, reader, null);
+  const parts = new PartsFetcher({ ...session, fetchRanges: counted } as SourceSession, reader, {
+    columns: null,
+    test: null,
+  });
   try {
     const file = await parts.fetch(split, folder);
     if (!file) throw tooLarge(split.file?.path ?? '', most);

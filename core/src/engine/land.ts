@@ -12,7 +12,10 @@ import { FILE, RAW, REJECT, type StreamPlan } from './stream-plan.ts';
 export interface Landed {
   parts: string[];
   rejects: string[];
+  /** Those that were skipped included. */
   rows_read: number;
+  /** Rows that were left out before they were read, since none of their row group is wanted; the footer tells how many. */
+  rows_skipped: number;
   /** Bad rows among the parts. */
   rows_marked: number;
   /** Rows that never became columns. */
@@ -63,18 +66,24 @@ export async function land(engine: Engine, input: LandInput): Promise<Landed> {
     );
     if (unsplit > 0) rejects.push(file);
   }
+  const skipped = skippedRows(files);
   const [stats] = await engine.rows(
     `SELECT count(*) FILTER (WHERE ${ident(REJECT)} IS NOT NULL) AS marked FROM read_parquet(${literal(part)})`,
   );
   return {
     parts: [part],
     rejects,
-    rows_read: kept + unsplit,
+    rows_read: kept + unsplit + skipped,
+    rows_skipped: skipped,
     rows_marked: Number(stats?.marked ?? 0),
     rows_unsplit: unsplit,
     bytes_read: files.reduce((sum, f) => sum + f.size, 0),
     bytes_landed: await landedBytes(engine, part),
   };
+}
+
+function skippedRows(files: readonly LocalFile[]): number {
+  return files.reduce((sum, file) => (file.skipped ?? []).reduce((n, [from, to]) => n + to - from, sum), 0);
 }
 
 async function landedBytes(engine: Engine, part: string): Promise<number> {

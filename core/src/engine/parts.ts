@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { mkdir, open } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { FormatReader, LocalFile, SourceSession, Split } from '../model/component.ts';
+import type { FormatReader, LocalFile, PartsWanted, SourceSession, Split } from '../model/component.ts';
 import { type OwnedEngine, openEngine } from './duckdb.ts';
 
 /** Smaller files come whole: one request is cheaper than three. */
@@ -12,14 +12,13 @@ const MEMORY = 64_000_000;
 export class PartsFetcher {
   readonly #session: SourceSession;
   readonly #reader: FormatReader;
-  readonly #columns: readonly string[] | null;
+  readonly #wanted: PartsWanted;
   #engine: Promise<OwnedEngine> | null = null;
 
-  /** `columns` null: the sample, of which the schema is enough. */
-  constructor(session: SourceSession, reader: FormatReader, columns: readonly string[] | null) {
+  constructor(session: SourceSession, reader: FormatReader, wanted: PartsWanted) {
     this.#session = session;
     this.#reader = reader;
-    this.#columns = columns;
+    this.#wanted = wanted;
   }
 
   /** null where the file is to be fetched whole. */
@@ -41,10 +40,10 @@ export class PartsFetcher {
     const local: LocalFile = { path, name, size, modified_at, ordinal: split.ordinal, ...entry };
     // The task's own engine may be busy with the files that came before.
     this.#engine ??= openEngine({ spool: folder, threads: 1, memory: MEMORY });
-    await fetchParts(local, this.#columns, await this.#engine, (ranges) =>
+    const skipped = await fetchParts(local, this.#wanted, await this.#engine, (ranges) =>
       fetchRanges.call(this.#session, split, path, ranges),
     );
-    return local;
+    return skipped.length > 0 ? { ...local, skipped } : local;
   }
 
   async close(): Promise<void> {

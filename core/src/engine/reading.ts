@@ -18,6 +18,7 @@ import type { StreamPlan, WiderColumn } from './stream-plan.ts';
 import { SureReader } from './sure-reader.ts';
 import type { TaskCommon, TaskHooks, TaskInput, TaskOutput } from './task-types.ts';
 import { verifyColumns } from './verify.ts';
+import { wantedRows } from './wanted.ts';
 
 type WithSplits = TaskInput & { splits: Split[] };
 
@@ -52,7 +53,7 @@ async function withSource<T>(
   const stopSpooler = () => spooler?.interrupt();
   signal.addEventListener('abort', stopSpooler);
   try {
-    parts = await partsFetcher(input, session);
+    parts = await partsFetcher(engine, input, session);
     spooler = session.describe ? await openSpooler(folder, input) : null;
     const fetching = { session, settings, signal, folder, engine: spooler ?? engine };
     return await work(parts ? { ...fetching, parts } : fetching);
@@ -68,8 +69,8 @@ async function withSource<T>(
   }
 }
 
-/** A sample needs the schema of a file alone, a task the columns of its plan. */
-async function partsFetcher(input: WithSplits, session: SourceSession): Promise<PartsFetcher | null> {
+/** A sample needs the schema of a file alone, a task the columns of its plan and the rows that it takes further. */
+async function partsFetcher(engine: Engine, input: WithSplits, session: SourceSession): Promise<PartsFetcher | null> {
   if (!session.fetchRanges) return null;
   const type =
     'plan' in input
@@ -78,7 +79,11 @@ async function partsFetcher(input: WithSplits, session: SourceSession): Promise<
   if (type === null) return null;
   const reader = await pick(registry.formats, 'format', type);
   if (!reader.fetchParts) return null;
-  return new PartsFetcher(session, reader, 'plan' in input ? input.plan.sniffed.columns.map((c) => c.name) : null);
+  if (!('plan' in input)) return new PartsFetcher(session, reader, { columns: null, test: null });
+  const { stream, plan, window = null } = input;
+  const checkpoint = 'checkpoint' in input ? input.checkpoint : null;
+  const test = await wantedRows(engine, { stream, plan, checkpoint, window });
+  return new PartsFetcher(session, reader, { columns: plan.sniffed.columns.map((c) => c.name), test });
 }
 
 /** Columns are written by an engine of their own: while one part comes in, the task reads the one before it. */
@@ -198,6 +203,6 @@ export async function landFiles(
     facts: factsOf(input),
     name,
   });
-  await reader.requireSure(landed.rows_read);
+  await reader.requireSure(landed.rows_read - landed.rows_skipped);
   return landed;
 }

@@ -27,6 +27,7 @@ export async function makeReady(engine: Engine, input: ReadyInput): Promise<Read
     ...zeroCounts(),
     rows_read: landed.rows_read,
     bytes_read: landed.bytes_read,
+    rows_filtered: landed.rows_skipped,
     rows_rejected: landed.rows_marked + landed.rows_unsplit,
     rows_quarantined: stream.on_bad_row === 'quarantine' ? landed.rows_marked + landed.rows_unsplit : 0,
   };
@@ -59,7 +60,7 @@ async function startRows(
 ): Promise<{ state: State; cursor: CursorState | null }> {
   const { stream, plan, landed } = input;
   const good = goodRows(landed.parts);
-  const goodCount = landed.rows_read - landed.rows_marked - landed.rows_unsplit;
+  const goodCount = landed.rows_read - landed.rows_skipped - landed.rows_marked - landed.rows_unsplit;
   const columns = await engine.describe(good);
   const state: State = { relation: { sql: good, bytes: landed.bytes_landed }, columns, rows: goodCount };
   const name = plan.cursor ?? plan.window;

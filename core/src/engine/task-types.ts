@@ -24,7 +24,7 @@ export type TaskInput = TaskCommon &
   (
     | { type: 'prepare'; splits: Split[]; table: Column[] | null; source: SourceTable | null }
     | { type: 'widen'; plan: StreamPlan; columns: WiderColumn[]; table: Column[] | null }
-    | { type: 'land'; plan: StreamPlan; splits: Split[]; task: number }
+    | { type: 'land'; plan: StreamPlan; splits: Split[]; task: number; checkpoint: Checkpoint | null }
     | {
         type: 'stage';
         plan: StreamPlan;

@@ -256,6 +256,7 @@ function joinLanded(all: Landed[]): Landed {
     parts: all.flatMap((l) => l.parts),
     rejects: all.flatMap((l) => l.rejects),
     rows_read: sum((l) => l.rows_read),
+    rows_skipped: sum((l) => l.rows_skipped),
     rows_marked: sum((l) => l.rows_marked),
     rows_unsplit: sum((l) => l.rows_unsplit),
     bytes_read: sum((l) => l.bytes_read),

@@ -17,6 +17,8 @@ export interface LocalFile {
    * the whole file. Only for formats that are `divisible`; `size` is then that of the piece.
    */
   range?: ByteRange;
+  /** Rows of the source's file that are not in this one, since none of them was wanted: from a row (0 is the first) to a row (not included). */
+  skipped?: readonly RowSpan[];
   /** The file is rows that were set aside: the number that they had in their source, null where several share the file. */
   row?: number | null;
   /** All of the file is to be looked at for its columns: its head did not tell them all. */
@@ -24,6 +26,9 @@ export interface LocalFile {
   /** What the format itself said of the file when it listed it; see `TableFormat`. */
   entry?: JsonObject;
 }
+
+/** From a row (included) to a row (not included). */
+export type RowSpan = [from: number, to: number];
 
 /** From a byte (included) to a byte (not included). */
 export type ByteRange = [from: number, to: number];

@@ -1,7 +1,8 @@
 import type { Engine, TaskLog } from './engine.ts';
-import type { ByteRange, LocalFile } from './file.ts';
+import type { ByteRange, LocalFile, RowSpan } from './file.ts';
 import type { Folder } from './folder.ts';
 import type { JsonObject } from './json.ts';
+import type { RowTest } from './row-test.ts';
 import type { Column, DataType } from './type.ts';
 
 /** A column as the format finds it. */
@@ -107,6 +108,13 @@ export interface ListedFile {
   entry: JsonObject;
 }
 
+export interface PartsWanted {
+  /** By the source's names; null: the file's schema alone. */
+  columns: readonly string[] | null;
+  /** What a row has to meet; null: all of them are wanted. */
+  test: RowTest | null;
+}
+
 export interface FormatReader {
   /** Left out: the source lists the files. */
   table?: TableFormat;
@@ -126,15 +134,15 @@ export interface FormatReader {
   /** Leaves only these columns (by the source's names) to be read; for formats that then read less of a file. */
   prune?(sniffed: Sniffed, wanted: ReadonlySet<string>): Sniffed;
   /**
-   * For a file that is not here yet but for its length: gets the bytes that a reading needs to their places. `columns` null:
-   * the file's schema alone is wanted.
+   * For a file that is not here yet but for its length: gets the bytes that a reading needs to their places. Says which rows it left
+   * out of the file, since none of them can meet the test.
    */
   fetchParts?(
     file: LocalFile,
-    columns: readonly string[] | null,
+    wanted: PartsWanted,
     engine: Engine,
     get: (ranges: readonly ByteRange[]) => Promise<void>,
-  ): Promise<void>;
+  ): Promise<RowSpan[]>;
   /** Builds the scan; may run statements on the engine to prepare it. Rows come in file order, then row order. */
   scan(
     files: readonly LocalFile[],

@@ -30,6 +30,9 @@ export interface Split {
   entry?: JsonObject;
 }
 
+/** Bytes that a glance reads of a source on another machine: of a file, or of a page of an API. */
+export const GLANCE_BYTES = 4_000_000;
+
 export interface SourceContext extends Context {
   settings: JsonObject;
   /** The format that the job names, for sources whose bytes depend on it; null or left out: none. */

@@ -16,6 +16,8 @@ export interface Transform {
   keepsRows?: boolean;
   /** Row steps that may yield more rows than they take. */
   addsRows?: boolean;
+  /** For steps that do nothing but leave rows out, each by itself: the condition (user SQL) that a row has to meet; null where it looks at others too. */
+  condition?(settings: JsonObject): string | null;
   /** Texts of user SQL in the settings, for the cage to inspect before any of it runs. */
   userSql(settings: JsonObject): { sql: string; form: SqlForm }[];
   /**

@@ -1,3 +1,5 @@
+import { escapeRegex } from './regex.ts';
+
 /** Whether a table's name is a pattern that stands for many tables: `*` or `?` outside of double quotes. */
 export function isTablePattern(text: string): boolean {
   return /[*?]/.test(text.replaceAll(/"(?:[^"]|"")*"/g, ''));
@@ -32,7 +34,7 @@ function toRegExp(part: string): RegExp {
     if (piece === '*') return '.*';
     if (piece === '?') return '.';
     const text = piece.length > 1 ? piece.slice(1, -1).replaceAll('""', '"') : piece;
-    return text.replaceAll(/[.*+?^${}()|[\]\\]/g, '\\$&');
+    return escapeRegex(text);
   });
   return new RegExp(`^${source.join('')}$`, 's');
 }

@@ -1,3 +1,4 @@
+import { isLeapYear } from '../model/calendar.ts';
 import type { Cron } from './cron.ts';
 import { DAY, MINUTE } from './zone.ts';
 
@@ -110,6 +111,6 @@ function weekdayOf(day: number): number {
 }
 
 function daysIn(year: number, month: number): number {
-  if (month === 2) return (year % 4 === 0 && year % 100 !== 0) || year % 400 === 0 ? 29 : 28;
+  if (month === 2) return isLeapYear(year) ? 29 : 28;
   return month === 4 || month === 6 || month === 9 || month === 11 ? 30 : 31;
 }

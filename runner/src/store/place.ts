@@ -1,5 +1,6 @@
 import { readFileSync, readlinkSync } from 'node:fs';
 import { hostname } from 'node:os';
+import { isRunning } from '@sluice/core';
 
 let known: string | null = null;
 
@@ -23,13 +24,7 @@ function linuxPlace(): string | null {
 
 /** Whether a process of this place runs; one of another user counts, one that ended and was not yet waited for does not. */
 export function processExists(pid: number): boolean {
-  if (!Number.isInteger(pid) || pid <= 0) return false;
-  try {
-    process.kill(pid, 0);
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'EPERM') return false;
-  }
-  return process.platform !== 'linux' || !isZombie(pid);
+  return isRunning(pid) && (process.platform !== 'linux' || !isZombie(pid));
 }
 
 function isZombie(pid: number): boolean {

@@ -3,6 +3,7 @@ import { basename, join } from 'node:path';
 import type { LocalFile, Source, SourceContext, SourceSession, Split, SplitsRequest } from '../../model/component.ts';
 import { SluiceError } from '../../model/error.ts';
 import type { FileIdentity } from '../../model/run.ts';
+import { GLANCE_BYTES } from '../../model/source.ts';
 import { type Ask, collect, HttpClient, shown } from './client.ts';
 import { cursorParam } from './cursor.ts';
 import { fetchFile } from './file.ts';
@@ -16,8 +17,6 @@ import { BrokenJson, JsonBytes, type Slice } from './slices.ts';
 
 /** A page is held in memory while it is looked through. */
 const MAX_PAGE = 256_000_000;
-/** The same for a look at the columns. */
-const GLANCE_BYTES = 4_000_000;
 
 const NDJSON = { type: 'json', settings: { layout: 'ndjson' } };
 

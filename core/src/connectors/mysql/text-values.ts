@@ -1,4 +1,5 @@
 import type { ColumnBuffer } from '../../columnar/column.ts';
+import { isLeapYear } from '../../model/calendar.ts';
 import type { DataType } from '../../model/type.ts';
 
 /**
@@ -133,10 +134,6 @@ function large(column: ColumnBuffer, text: string, scale: number, precision: num
 const BEFORE = [0, 31, 59, 90, 120, 151, 181, 212, 243, 273, 304, 334, 365];
 const DAYS_TO_1970 = 719_528;
 
-function leaps(year: number): boolean {
-  return year % 4 === 0 && (year % 100 !== 0 || year % 400 === 0);
-}
-
 function two(view: DataView, at: number): number {
   return (view.getUint8(at) - ZERO) * 10 + view.getUint8(at + 1) - ZERO;
 }
@@ -152,7 +149,7 @@ function dayOf(view: DataView, from: number): number {
   const month = two(view, from + 5);
   const day = two(view, from + 8);
   if (year === 0 || month === 0 || day === 0) return ZERO_DAY;
-  const leap = leaps(year) ? 1 : 0;
+  const leap = isLeapYear(year) ? 1 : 0;
   const length = (BEFORE[month] ?? NO_DAY) - (BEFORE[month - 1] ?? NO_DAY) + (month === 2 ? leap : 0);
   if (!(day <= length)) return NO_DAY;
   const before = year - 1;

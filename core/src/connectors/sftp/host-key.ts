@@ -1,4 +1,5 @@
 import { createHash, createHmac } from 'node:crypto';
+import { escapeRegex } from '../../model/regex.ts';
 
 /** A server's key as `known_hosts` or the settings have it. */
 export interface KnownKey {
@@ -52,12 +53,7 @@ function matchesHost(patterns: string, name: string): boolean {
   for (const pattern of patterns.toLowerCase().split(',')) {
     const negated = pattern.startsWith('!');
     const body = negated ? pattern.slice(1) : pattern;
-    const regex = new RegExp(
-      `^${body
-        .replace(/[.+^${}()|[\]\\]/g, '\\$&')
-        .replaceAll('*', '.*')
-        .replaceAll('?', '.')}$`,
-    );
+    const regex = new RegExp(`^${escapeRegex(body).replaceAll('\\*', '.*').replaceAll('\\?', '.')}$`);
     if (!regex.test(name)) continue;
     if (negated) return false;
     matched = true;

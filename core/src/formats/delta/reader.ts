@@ -36,10 +36,14 @@ export const delta: FormatReader = {
     return columns.length === 0 ? sniffed : { ...sniffed, columns };
   },
 
-  /** Names are those of the columns, so a table whose files have others is fetched whole. */
-  async fetchParts(file, columns, engine, get) {
-    if (file.entry?.mapped === true) await get([[0, file.size]]);
-    else await fetchParts(file, columns, engine, get);
+  /**
+   * Names are those of the columns, so a table whose files have others is fetched whole. Deletion vectors count all rows of a file,
+   * so none is left out.
+   */
+  async fetchParts(file, wanted, engine, get) {
+    if (file.entry?.mapped !== true) return fetchParts(file, { ...wanted, test: null }, engine, get);
+    await get([[0, file.size]]);
+    return [];
   },
 
   async scan(files, sniffed, _settings, engine, options) {

@@ -1,6 +1,6 @@
 import { guardedCast, plainRule } from '../../engine/typing/cast.ts';
 import { widerType } from '../../engine/typing/widen.ts';
-import type { Engine, FormatReader, LocalFile, RawColumn, Sniffed } from '../../model/component.ts';
+import type { Engine, FormatReader, LocalFile, RawColumn, RowSpan, Sniffed } from '../../model/component.ts';
 import { toDuckType } from '../../model/duck.ts';
 import { SluiceError } from '../../model/error.ts';
 import type { JsonObject } from '../../model/json.ts';
@@ -136,7 +136,8 @@ async function grouped(files: readonly LocalFile[], sniffed: Sniffed, engine: En
     const path = await plainPath(file, engine);
     const alone = schema.columns.some((column) => VIRTUAL.has(key(column.raw)));
     const last = groups.at(-1);
-    const alike = last && !alone && !last.alone && JSON.stringify(last.schema) === JSON.stringify(schema);
+    const whole = !file.skipped && last?.files.every((other) => !other.file.skipped);
+    const alike = last && whole && !alone && !last.alone && JSON.stringify(last.schema) === JSON.stringify(schema);
     if (alike) last.files.push({ file, path });
     else groups.push({ schema, files: [{ file, path }], alone });
   }
@@ -178,8 +179,22 @@ function groupSql(group: Group, columns: readonly RawColumn[], rowNumbers: boole
     return `${value} AS ${ident(column.name)}`;
   });
   items.push(`${ordinal} AS "_file"`);
-  if (rowNumbers) items.push(`${group.alone ? 'row_number() OVER ()' : 'file_row_number + 1'} AS "_row"`);
+  if (rowNumbers) {
+    const number = group.alone ? '(row_number() OVER () - 1)' : 'file_row_number';
+    items.push(`${number} + 1${skippedSql(number, group.files[0]?.file.skipped ?? [])} AS "_row"`);
+  }
   return `SELECT ${items.join(', ')} FROM read_parquet(${literalList(group.files.map(({ path }) => path))})`;
+}
+
+/** What is added to a row's number among those that are in the file, for the rows before it that are not. */
+function skippedSql(number: string, skipped: readonly RowSpan[]): string {
+  let left = 0;
+  const added = skipped.map(([from, to]) => {
+    const place = from - left;
+    left += to - from;
+    return ` + CASE WHEN ${number} >= ${place} THEN ${to - from} ELSE 0 END`;
+  });
+  return added.join('');
 }
 
 function valueSql(column: FileSchema['columns'][number], type: DataType, ordinal: string): string {

@@ -21,6 +21,7 @@ export const filter: Transform = {
     }
     return `SELECT * FROM "input" ${shape.window ? 'QUALIFY' : 'WHERE'} ${wrapExpression(expression)}`;
   },
+  condition: (settings) => (sqlScope(read(settings).expression) === 'row' ? read(settings).expression : null),
   userSql: (settings) => [{ sql: read(settings).expression, form: 'expression' }],
 };
 
