@@ -103,6 +103,22 @@ describe('what is applied', () => {
     ]);
     expect((await run('plan', 'nobody')).code).toBe(2);
   });
+
+  it('start, pause, resume and stop take several; one that is not applied keeps no other from its turn', async () => {
+    const lines = ({ stdout }: { stdout: string }) => stdout.trim().split('\n');
+    const started = await run('start', '--select', 'tag:shop', '--json', '-q');
+    expect([started.code, started.stderr]).toEqual([1, expect.stringMatching(/error\[job\/unknown\][\s\S]*job c/)]);
+    const runs = JSON.parse(started.stdout);
+    expect(Object.keys(runs)).toEqual(['a', 'b']);
+    expect(lines(await run('pause', 'a', 'b', '--reason', 'stock'))).toEqual(['a is paused', 'b is paused']);
+    expect(lines(await run('resume', 'b', 'jobs/a.yaml', 'b'))).toEqual(['b goes on', 'a goes on']);
+    const [a, b] = [runs.a.runs[0], runs.b.runs[0]];
+    expect(lines(await run('stop', a, 'b'))).toEqual([`${a} cancelled`, `b ${b} cancelled`]);
+    const none = await run('stop', '--select', 'path:jobs/[ab].yaml');
+    expect([none.code, none.stderr]).toEqual([1, expect.stringContaining('error[run/none]')]);
+    for (const command of [['start'], ['stop'], ['resume'], ['pause', '--reason', 'none']])
+      expect((await run(...command)).code, command[0]).toBe(2);
+  });
 });
 
 describe('what was loaded', () => {

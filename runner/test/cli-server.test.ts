@@ -96,6 +96,10 @@ describe('commands that a daemon elsewhere does', () => {
     expect((await there(['stop', run])).stdout).toContain(`${run} cancelled`);
     expect((await there(['stop', 'orders'])).code).toBe(1);
     expect((await there(['start', 'nothing'])).stderr).toContain('error[job/unknown]');
+    const both = await there(['start', 'orders', 'nothing', 'late', '--json']);
+    expect([both.code, both.stderr]).toEqual([1, expect.stringContaining('error[job/unknown]')]);
+    expect(Object.keys(JSON.parse(both.stdout))).toEqual(['orders', 'late']);
+    expect((await there(['stop', 'orders', 'late'])).stdout).toMatch(/^orders .* cancelled\nlate .* cancelled\n$/);
   });
 
   it('backfill windows', async () => {

@@ -1,19 +1,19 @@
 import { parseDuration } from '@sluice/core';
 import type { Command } from 'commander';
+import { askedName, eachJob, openApplied, type SelectOptions, withJobs } from './asked.ts';
 import { appliedJob, asker, withControl } from './control.ts';
 import { usage } from './errors.ts';
-import { type CommonOptions, withCommon } from './options.ts';
+import { withCommon } from './options.ts';
 import { type ServerOptions, serverOf, withServer } from './server/client.ts';
 import { print } from './terminal.ts';
 
-interface PauseOptions extends CommonOptions, ServerOptions {
+interface PauseOptions extends SelectOptions, ServerOptions {
   reason: string;
   until?: string;
 }
 
 export function define(command: Command): void {
-  withServer(withCommon(command, ['text']))
-    .argument('<job>', 'the job’s NAME')
+  withServer(withJobs(withCommon(command, ['text'])))
     .requiredOption('--reason <text>', 'why, for those who wonder')
     .option('--until <time>', 'a time, or a duration from now such as 2h (default: until `sluice resume`)')
     .addHelpText(
@@ -23,16 +23,24 @@ export function define(command: Command): void {
     .action(pause);
 }
 
-function pause(name: string, options: PauseOptions): Promise<void> {
+async function pause(names: string[], options: PauseOptions): Promise<void> {
   const until = options.until === undefined ? null : timeOf(options.until);
+  const { reason } = options;
+  const asked = await openApplied(names, options);
+  const tellPaused = (name: string) => print(`${name} is paused${until === null ? '' : ` until ${until}`}`);
   const server = serverOf(options);
-  if (server)
-    return import('./server/control.ts').then((there) => there.pause(server, name, { reason: options.reason, until }));
-  return withControl(options, async (control) => {
-    const { row } = await appliedJob(control, name);
-    await control.store.jobs.pause(row, { until, by: asker(), reason: options.reason });
-    print(`${row.job} is paused${until === null ? '' : ` until ${until}`}`);
-  });
+  if (server) {
+    const there = await import('./server/control.ts');
+    await eachJob(asked, async (one) => tellPaused(await there.pause(server, askedName(one), { reason, until })));
+    return;
+  }
+  await withControl(options, (control) =>
+    eachJob(asked, async (one) => {
+      const { row } = await appliedJob(control, one.name);
+      await control.store.jobs.pause(row, { until, by: asker(), reason });
+      tellPaused(row.job);
+    }),
+  );
 }
 
 function timeOf(text: string): string {

@@ -4,6 +4,7 @@ import { exitOf, logLine } from '../control.ts';
 import { EXIT } from '../exit.ts';
 import { type CommonOptions, outputOf } from '../options.ts';
 import { listenForInterrupt } from '../signals.ts';
+import type { Stopped } from '../stop.ts';
 import { type Cell, renderList } from '../table.ts';
 import { plural, print, styleFor, tell } from '../terminal.ts';
 import type { Server } from './client.ts';
@@ -45,58 +46,59 @@ interface Line {
 const RUN = /^[0-9a-f]{8}-[0-9a-f-]{27}$/;
 const PAGE = 1000;
 
+/** Gives the ids of the runs that were put into the queue. */
 export async function start(
   server: Server,
   wanted: string,
-  options: CommonOptions & { fullRefresh?: boolean; reason?: string; follow?: boolean },
-): Promise<void> {
+  options: { fullRefresh?: boolean; reason?: string },
+): Promise<string[]> {
   const { path, stream } = jobPath(wanted);
   const body = { stream, full_refresh: options.fullRefresh === true, reason: options.reason ?? null };
-  const { executions } = await server.ask<{ executions: string[] }>(`${path}/start`, { method: 'POST', body });
-  if (options.follow !== true) {
-    print(outputOf(options) === 'json' ? JSON.stringify({ runs: executions }) : executions.join('\n'));
-    return;
-  }
-  for (const run of executions) {
-    const status = await follow(server, path, run, { level: 'info', json: outputOf(options) === 'json' });
-    process.exitCode = Math.max(Number(process.exitCode ?? 0), status);
-  }
+  return (await server.ask<{ executions: string[] }>(`${path}/start`, { method: 'POST', body })).executions;
 }
 
-export async function stop(server: Server, wanted: string, options: CommonOptions & { hard?: boolean }): Promise<void> {
+/** Writes the log of a job's run as it comes and gives the exit status by what became of it. */
+export function followRun(
+  server: Server,
+  job: string,
+  run: string,
+  how: { level: LogLevel; json: boolean },
+): Promise<number> {
+  return follow(server, jobPath(job).path, run, how);
+}
+
+/** Asks for the end of a job's runs, or of one. Throws `run/none`. */
+export async function stop(server: Server, wanted: string, { hard = false }: { hard?: boolean }): Promise<Stopped[]> {
   const run = RUN.test(wanted) ? await server.ask<Execution>(`/executions/${wanted}`) : null;
   const { path } = jobPath(run?.job_name ?? wanted);
-  const body = { ...(run ? { execution: run.execution_id } : {}), hard: options.hard === true };
+  const body = { ...(run ? { execution: run.execution_id } : {}), hard };
   const found = await server.ask<{ executions: { execution_id: string; status: string }[] }>(`${path}/stop`, {
     method: 'POST',
     body,
   });
-  const stopped = found.executions.map(({ execution_id, status }) => ({ run: execution_id, state: status }));
-  if (outputOf(options) === 'json') print(JSON.stringify(stopped));
-  else
-    print(stopped.map((one) => `${one.run} ${one.state === 'cancelled' ? 'cancelled' : 'asked to stop'}`).join('\n'));
+  return found.executions.map(({ execution_id, status }) => ({ run: execution_id, state: status }));
 }
 
+/** Gives the job's name. */
 export async function pause(
   server: Server,
   wanted: string,
   how: { reason: string; until: string | null },
-): Promise<void> {
+): Promise<string> {
   const { path, name } = jobPath(wanted);
   await server.ask(`${path}/pause`, { method: 'POST', body: how });
-  print(`${name} is paused${how.until === null ? '' : ` until ${how.until}`}`);
+  return name;
 }
 
-export async function resume(server: Server, wanted: string): Promise<void> {
-  const { path, name } = jobPath(wanted);
-  const was = await server.ask(`${path}/resume`, { method: 'POST' }).then(
+/** false: it was not paused. */
+export async function resume(server: Server, wanted: string): Promise<boolean> {
+  return server.ask(`${jobPath(wanted).path}/resume`, { method: 'POST' }).then(
     () => true,
     (error: unknown) => {
       if (error instanceof SluiceError && error.code === 'job/not-paused') return false;
       throw error;
     },
   );
-  print(was ? `${name} goes on` : `${name} was not paused`);
 }
 
 export async function backfill(
