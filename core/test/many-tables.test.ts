@@ -11,7 +11,7 @@ beforeAll(async () => {
   project = await engineProject({});
   await db.query(`CREATE TABLE orders (id int PRIMARY KEY); CREATE TABLE "Order/Lines" (id int); CREATE TABLE audit_1 (id int);
     CREATE VIEW seen AS SELECT 1 AS one; CREATE TABLE invoices (id int); CREATE TABLE off (id int);
-    CREATE SCHEMA crm; CREATE TABLE crm.orders (id int);
+    CREATE SCHEMA crm; CREATE TABLE crm.orders (id int); CREATE TABLE crm.audit_1 (id int); CREATE TABLE crm."x.y" (id int);
     CREATE TABLE parted (id int) PARTITION BY RANGE (id); CREATE TABLE parted_1 PARTITION OF parted FOR VALUES FROM (0) TO (10)`);
 });
 afterAll(async () => {
@@ -63,6 +63,12 @@ describe('patterns of tables', () => {
     expect(await expand('- source: {table: "*.orders"}')).toEqual([
       'crm_orders: crm.orders > crm_orders',
       'public_orders: public.orders > public_orders',
+    ]);
+  });
+
+  it('leave out by name what is in the schema that the pattern names', async () => {
+    expect(await expand(`- source: {table: "crm.*"}\n  exclude: [audit_1, '"x.y"']`)).toEqual([
+      'orders: crm.orders > orders',
     ]);
   });
 

@@ -185,7 +185,7 @@ const stream: Schema = {
         items: { type: 'string', minLength: 1 },
         'x-shorthand': '',
         description:
-          'Tables that `source.table` matches and that are left out: names or patterns. Tables with an entry of their own are left out anyway.',
+          'Tables that `source.table` matches and that are left out: names or patterns; without a schema, of the schema that `source.table` names. Tables with an entry of their own are left out anyway.',
         examples: [['public.audit_*']],
       },
       ...streamed,

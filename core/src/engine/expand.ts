@@ -72,9 +72,11 @@ async function tablesOf(stream: Stream, ctx: Context & { projectDir: string }): 
   const { table: _, ...connection } = settings;
   const found = (await source.discover?.({ ...ctx, settings: connection })) ?? [];
   const wanted = tableMatcher([tables.pattern], schema);
-  const excluded = tableMatcher(tables.exclude, schema);
-  const taken = tableMatcher(tables.taken, schema);
   const parts = patternParts(tables.pattern);
+  const inSchema = (name: string) =>
+    patternParts(name).length === 1 ? [...parts.slice(0, -1), name].join('.') : name;
+  const excluded = tableMatcher(tables.exclude.map(inSchema), schema);
+  const taken = tableMatcher(tables.taken, schema);
   // Where a pattern goes over schemas, one name may stand in several.
   const full = parts.length > 1 && parts.slice(0, -1).some(isTablePattern);
   const matches: FoundTable[] = [];

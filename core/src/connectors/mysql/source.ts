@@ -41,7 +41,7 @@ export const source: Source = {
 const TABLES = `SELECT t.TABLE_NAME AS name, t.TABLE_TYPE AS kind, t.TABLE_ROWS AS n,
     (SELECT GROUP_CONCAT(HEX(k.COLUMN_NAME) ORDER BY k.ORDINAL_POSITION) FROM information_schema.KEY_COLUMN_USAGE k
      WHERE k.TABLE_SCHEMA = t.TABLE_SCHEMA AND k.TABLE_NAME = t.TABLE_NAME AND k.CONSTRAINT_NAME = 'PRIMARY') AS pk
-  FROM information_schema.TABLES t WHERE t.TABLE_SCHEMA = DATABASE() AND t.TABLE_NAME NOT LIKE '$_sluice$_%' ESCAPE '$' ORDER BY t.TABLE_NAME`;
+  FROM information_schema.TABLES t WHERE t.TABLE_SCHEMA = DATABASE() AND t.TABLE_TYPE <> 'SEQUENCE' AND t.TABLE_NAME NOT LIKE '$_sluice$_%' ESCAPE '$' ORDER BY t.TABLE_NAME`;
 
 function found({ name, kind, n, pk }: Record<string, unknown>): Discovered {
   const view = String(kind).includes('VIEW');
@@ -197,7 +197,8 @@ class MyDriver implements RowDriver<ReadColumn> {
     const rows = new TextRows(await ColumnFile.create(path, stored, this.#ctx.came), columns);
     await this.#read(db, { sql, values }, rows, mostOfRow(engine));
     for (const [column, count] of rows.zeros) {
-      const message = `${count} values of ${column} are dates with a day or month of zero, and are read as null`;
+      const what = count === 1 ? 'value is a date' : 'values are dates';
+      const message = `Column ${column}: ${count} ${what} with a day or month of zero, read as null`;
       this.#ctx.log('warn', message, { column, rows: count });
     }
     return { bytes: rows.bytes };

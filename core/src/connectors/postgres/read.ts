@@ -137,12 +137,27 @@ const MEANINGS: [RegExp, Meaning][] = [
       hint: 'Check `table` and its schema; `sluice discover` lists what is there.',
     },
   ],
-  [/^42501$/, { code: 'source/no-rights', kind: 'config', hint: 'Grant the user of the connection SELECT on it.' }],
+  [
+    /^42501$/,
+    {
+      code: 'source/no-rights',
+      kind: 'config',
+      hint: 'Grant the user of the connection SELECT on it, or read by a `query` the columns that it may see.',
+    },
+  ],
   [/^(42|0A)/, { code: 'source/query', kind: 'config', hint: 'Check `query`, `where` and `partition_on`.' }],
   [/^25006$/, { code: 'source/query', kind: 'config', hint: 'A source only reads: the query may not write.' }],
   [
     /^22023$/,
     { code: 'source/changed', kind: 'transient', hint: 'The session that held the snapshot is gone; run again.' },
+  ],
+  [
+    /^(22021|22P05)$/,
+    {
+      code: 'source/value',
+      kind: 'data',
+      hint: 'A text is not in the encoding that the database says; mend it, or read its bytes in a `query`: `convert_to(name, \'SQL_ASCII\')`.',
+    },
   ],
   [/^2[12]/, { code: 'source/value', kind: 'data', hint: 'The query fails on a value; mend it or the value.' }],
   [/^40/, { code: 'source/conflict', kind: 'transient', hint: 'A standby had to end the query; the run is repeated.' }],

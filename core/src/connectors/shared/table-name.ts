@@ -21,7 +21,7 @@ export function tableParts(text: string, most: number): string[] {
 function badName(text: string, most: number): SluiceError {
   const form = ['table', 'schema.table', 'database.schema.table'].slice(0, most).join(' or ');
   return new SluiceError('source/table-name', 'config', `"${text}" is no name of a table`, {
-    hint: `Write ${form}; a name with a dot in it stands in double quotes.`,
+    hint: `Write ${form}; a name with a dot in it stands in double quotes, and a double quote in it is written twice.`,
   });
 }
 
