@@ -136,6 +136,38 @@ const MEANINGS: [RegExp, Meaning][] = [
     { code: 'destination/refused', kind: 'transient', hint: 'A trigger or rule of the database refused the rows.' },
   ],
   [
+    /^23502$/,
+    {
+      code: 'destination/bad-value',
+      kind: 'data',
+      hint: 'The table wants a value there: fill the column with `derive`, or give the table a default for it.',
+    },
+  ],
+  [
+    /^23503$/,
+    {
+      code: 'destination/bad-value',
+      kind: 'data',
+      hint: 'A foreign key ties the table to another one: load that one first; rows that others refer to are kept by `merge`, not by `replace`.',
+    },
+  ],
+  [
+    /^23505$/,
+    {
+      code: 'destination/bad-value',
+      kind: 'data',
+      hint: 'The table takes each such value once: `merge` by that key, or leave doubles out with `dedupe`.',
+    },
+  ],
+  [
+    /^23514$/,
+    {
+      code: 'destination/bad-value',
+      kind: 'data',
+      hint: 'Make the partition or change the rule that the message names, or leave such rows out with a `filter`.',
+    },
+  ],
+  [
     /^2[23]/,
     {
       code: 'destination/bad-value',
