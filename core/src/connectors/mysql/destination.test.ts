@@ -85,6 +85,25 @@ describe.skipIf(noMariaDb)(noMariaDb ?? 'MariaDB', () => {
     expect(await lab.driver.select()).toEqual([]);
   });
 
+  test.each([
+    ['a key that its collation has already', `id int, s varchar(9) COLLATE utf8mb4_general_ci UNIQUE`, null],
+    ['a word that the enum lacks', `id int, s enum('a')`, 's'],
+    ['a column that wants a value', `id int, s text, must int NOT NULL`, 'must'],
+    ['a condition', `id int, s varchar(9) CHECK (s < 'b')`, null],
+    ['a list of partitions', `id int, s varchar(9)) PARTITION BY LIST COLUMNS (s) (PARTITION p VALUES IN ('a')`, null],
+  ])('a table of others with %s refuses rows for good, and says what to do', async (_, definition, column) => {
+    await db.query(`CREATE TABLE ${lab.driver.table} (${definition})`);
+    const sql = `SELECT unnest([1, 2, 3])::INT AS id, unnest(['a', 'A', 'c']) AS s`;
+    for (const way of WAYS)
+      await expect(lab.driver.run(way, sql, two)).rejects.toMatchObject({
+        code: 'destination/bad-value',
+        kind: 'data',
+        where: column === null ? {} : { column },
+        hint: expect.any(String),
+      });
+    expect(await lab.driver.select('id, s')).toEqual([]);
+  });
+
   test('a session of an older run that still holds its transaction is ended by the next one', async () => {
     const old = await lab.driver.connect('old');
     const opened = await old.open(ADDRESSES, []);
