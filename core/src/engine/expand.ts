@@ -73,8 +73,7 @@ async function tablesOf(stream: Stream, ctx: Context & { projectDir: string }): 
   const found = (await source.discover?.({ ...ctx, settings: connection })) ?? [];
   const wanted = tableMatcher([tables.pattern], schema);
   const parts = patternParts(tables.pattern);
-  const inSchema = (name: string) =>
-    patternParts(name).length === 1 ? [...parts.slice(0, -1), name].join('.') : name;
+  const inSchema = (name: string) => (patternParts(name).length === 1 ? [...parts.slice(0, -1), name].join('.') : name);
   const excluded = tableMatcher(tables.exclude.map(inSchema), schema);
   const taken = tableMatcher(tables.taken, schema);
   // Where a pattern goes over schemas, one name may stand in several.

@@ -156,7 +156,7 @@ const MEANINGS: [RegExp, Meaning][] = [
     {
       code: 'source/value',
       kind: 'data',
-      hint: 'A text is not in the encoding that the database says; mend it, or read its bytes in a `query`: `convert_to(name, \'SQL_ASCII\')`.',
+      hint: "A text is not in the encoding that the database says; mend it, or read its bytes in a `query`: `convert_to(name, 'SQL_ASCII')`.",
     },
   ],
   [/^2[12]/, { code: 'source/value', kind: 'data', hint: 'The query fails on a value; mend it or the value.' }],
