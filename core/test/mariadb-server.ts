@@ -1,4 +1,4 @@
-import { execFile, spawn } from 'node:child_process';
+import { type ChildProcess, execFile, spawn } from 'node:child_process';
 import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -34,7 +34,7 @@ export async function startMariaDb(): Promise<TestServer> {
     `CREATE USER sluice@'%' IDENTIFIED BY '${PASSWORD}';\nGRANT ALL ON *.* TO sluice@'%' WITH GRANT OPTION;\n`,
   );
   const port = await freePort();
-  const child = spawn(
+  const child: ChildProcess = spawn(
     server,
     [
       ...common,
@@ -48,6 +48,7 @@ export async function startMariaDb(): Promise<TestServer> {
     ],
     { cwd: folder, stdio: 'ignore' },
   );
+  const ended = new Promise((resolve) => child.once('exit', resolve));
   const url = `mysql://sluice:${PASSWORD}@127.0.0.1:${port}/mysql`;
   for (let tries = 0; !(await answers(url)); tries++) {
     if (child.exitCode !== null || tries > 1200) {
@@ -59,7 +60,6 @@ export async function startMariaDb(): Promise<TestServer> {
   return {
     url,
     async stop() {
-      const ended = new Promise((resolve) => child.once('exit', resolve));
       child.kill('SIGKILL');
       await ended;
       rmSync(folder, { recursive: true, force: true });

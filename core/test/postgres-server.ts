@@ -96,8 +96,9 @@ function serverArguments(data: string, folder: string, port: number, own: Record
 
 async function answers(url: string, child: ChildProcess): Promise<boolean> {
   const until = Date.now() + 120_000;
-  while (Date.now() < until && child.exitCode === null) {
+  while (Date.now() < until && child.exitCode === null && child.signalCode === null) {
     const client = new pg.Client({ connectionString: url });
+    client.on('error', () => undefined);
     try {
       await client.connect();
       await client.end();
@@ -126,9 +127,13 @@ function removeStale(): void {
       const owner = new RegExp(`^${PREFIX}(\\d+)-`).exec(name)?.[1];
       if (owner === undefined || isRunning(Number(owner))) continue;
       const folder = join(root, name);
-      const pid = serverOf(folder);
-      if (pid !== null) process.kill(pid, 'SIGQUIT');
-      rmSync(folder, { recursive: true, force: true, maxRetries: 10 });
+      try {
+        const pid = serverOf(folder);
+        if (pid !== null) process.kill(pid, 'SIGQUIT');
+        rmSync(folder, { recursive: true, force: true, maxRetries: 10 });
+      } catch {
+        // Another one takes it away at this moment, or the server still writes: what stays goes with a later run.
+      }
     }
   }
 }

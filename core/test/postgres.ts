@@ -20,7 +20,7 @@ export interface TestDatabase {
 export async function testDatabase(): Promise<TestDatabase> {
   const admin = await askDoor(inject('postgresDoor'));
   const database = `sluice_test_${randomBytes(6).toString('hex')}`;
-  await query(admin, `CREATE DATABASE ${database}`);
+  await patiently(admin, `CREATE DATABASE ${database}`);
   const url = new URL(admin);
   url.pathname = `/${database}`;
   return {
@@ -32,13 +32,27 @@ export async function testDatabase(): Promise<TestDatabase> {
     password: decodeURIComponent(url.password),
     query: (sql) => query(url.href, sql),
     drop: async () => {
-      await query(admin, `DROP DATABASE IF EXISTS ${database} WITH (FORCE)`);
+      await patiently(admin, `DROP DATABASE IF EXISTS ${database} WITH (FORCE)`);
     },
   };
 }
 
+/** Makes or drops a database: the server gives up after five seconds where a backend of its own is slow to leave (55006). */
+async function patiently(admin: string, sql: string): Promise<void> {
+  for (let tries = 0; ; tries++) {
+    try {
+      await query(admin, sql);
+      return;
+    } catch (error) {
+      if ((error as { code?: string }).code !== '55006' || tries === 10) throw error;
+    }
+  }
+}
+
 async function query(url: string, sql: string): Promise<Record<string, string | null>[]> {
   const client = new pg.Client({ connectionString: url, types: { getTypeParser: () => (value: string) => value } });
+  // What breaks while a statement runs is told by that; a server that goes away afterwards is no failure.
+  client.on('error', () => undefined);
   await client.connect();
   try {
     const result = await client.query<Record<string, string | null>>(sql);

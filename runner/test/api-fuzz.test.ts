@@ -14,6 +14,8 @@ const missing = !existsSync(binary) && !process.env.SLUICE_REQUIRE_SERVICES;
 const CHECKS = 'not_a_server_error,status_code_conformance,content_type_conformance,response_schema_conformance';
 /** Seconds; SLUICE_FUZZ_SECONDS makes it long. */
 const SECONDS = process.env.SLUICE_FUZZ_SECONDS ?? '30';
+/** SLUICE_FUZZ_SEED asks other questions. */
+const SEED = process.env.SLUICE_FUZZ_SEED ?? '1';
 
 /** Ids that are there; what would start a process for each request is asked with one that is not. */
 const CONFIG = `[parameters]
@@ -56,6 +58,11 @@ it.skipIf(missing)(
       `${base}/openapi.json`,
       '--max-time',
       SECONDS,
+      // The same questions each time, and a guard that is no limit of the API: a busy machine may take long for an answer.
+      '--seed',
+      SEED,
+      '--request-timeout',
+      '60',
       '--checks',
       CHECKS,
       '--phases',

@@ -71,7 +71,7 @@ it.runIf(isRoot)(
     expect(logs.stdout).toContain('disk is full');
     expect(daemon.child.exitCode).toBeNull();
     expect(await project.db.query('SELECT run FROM sluice.leases')).toEqual([]);
-    execFileSync('umount', [spool()]);
+    execFileSync('umount', ['-l', spool()]);
     mounted = false;
     expect(await store.findRun(await run())).toMatchObject({ state: 'succeeded', counts: { rows_written: 60_000 } });
     const query = ['sql', 'select count(*) as n from t', '--job', 't', '--json'];

@@ -38,7 +38,7 @@ beforeAll(async () => {
   for (let i = 0; i < 2; i++) daemons.push(startDaemon({ cwd: project.dir, env: env(), flags: FLAGS }));
   await Promise.all(daemons.map(({ started }) => started));
   await until(async () => (await store.jobs.find(key, 'd')) !== null);
-}, 60_000);
+});
 afterAll(async () => {
   for (const { child } of daemons) child.kill('SIGKILL');
   for (const response of held) response.destroy();
@@ -75,7 +75,7 @@ async function runAll(limit: number): Promise<number> {
   return most;
 }
 
-it('holds over two daemons, and another number once it is applied', { timeout: 180_000 }, async () => {
+it('holds over two daemons, and another number once it is applied', { timeout: 240_000 }, async () => {
   expect(await runAll(2)).toBe(2);
   expect(await store.nodes.list(key)).toHaveLength(2);
   await config(1);

@@ -9,6 +9,7 @@ import { type TestDatabase, testDatabase } from '../../core/test/postgres.ts';
 import { secretStore } from '../src/secrets/secret-store.ts';
 import { openStore } from '../src/store/store.ts';
 import { folderWith, sluice } from './cli.ts';
+import { until } from './harness.ts';
 
 const SLUICE = fileURLToPath(new URL('../dist/sluice.js', import.meta.url));
 const CANARY = 'canary-Zq9';
@@ -84,9 +85,12 @@ it('a daemon tells channels, serves figures, and shows no secret of theirs', asy
   const headers = { authorization: `Bearer ${address.token}` };
   const start = async () => {
     const ask = () => fetch(`${at}/api/v1/jobs/load/start`, { method: 'POST', headers });
-    let answer = await ask();
-    // The job is there once the daemon has applied the files, which it says.
-    for (; answer.status === 404; answer = await ask()) await once(daemon, 'said');
+    let answer!: Response;
+    // The job is there once the daemon has applied the files.
+    await until(async () => {
+      answer = await ask();
+      return answer.status !== 404;
+    });
     expect(answer.status, await answer.text()).toBe(202);
   };
   const next = async (count: number) => {

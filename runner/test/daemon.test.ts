@@ -36,8 +36,13 @@ beforeAll(async () => {
 
 afterEach(async () => {
   holds = false;
-  for (const { child } of daemons.splice(0)) child.kill('SIGKILL');
+  for (const { child, ended } of daemons.splice(0)) {
+    child.kill('SIGKILL');
+    await ended;
+  }
   for (const response of held.splice(0)) response.destroy();
+  // They end by themselves once their daemon is gone: the next test counts rows.
+  await until(() => project.executors().length === 0);
   await project.db.query('DELETE FROM sluice.nodes');
 });
 
@@ -176,7 +181,7 @@ it('removes what a deleted job left staged', { timeout: 240_000 }, async () => {
   const first = await project.spawn(staged, { SLUICE_FAULT: 'protocol.commit.before=stop' });
   await until(async () => (await project.leftovers()).some((name) => name.includes('_sluice_stage')));
   first.child.kill('SIGKILL');
-  for (const pid of project.executors()) process.kill(pid, 'SIGKILL');
+  project.killExecutors();
   await first.ended;
   await writeFile(project.path('staged.sluice.yaml'), staged);
   await start();

@@ -200,9 +200,12 @@ describe('a disk that is full', () => {
     return true;
   }
 
-  afterEach(() => {
-    for (const folder of mounted.splice(0)) execFileSync('umount', [folder]);
-  });
+  afterEach(unmountAll);
+
+  /** Also where a process that ends has a file of it open still. */
+  function unmountAll(): void {
+    for (const folder of mounted.splice(0)) execFileSync('umount', ['-l', folder]);
+  }
 
   const big = () => {
     const wide = Array.from({ length: 60_000 }, (_, n) => `${n},${(n * 2_654_435_761).toString(36).repeat(6)}\n`);
@@ -215,7 +218,7 @@ describe('a disk that is full', () => {
     if (!(await smallDisk(project.path('.sluice/spool'), 500_000))) context.skip('tmpfs cannot be mounted here');
     const failed = await project.run(yaml);
     expect(failed).toMatchObject({ status: 'failed', error: { code: 'engine/disk-full' } });
-    execFileSync('umount', mounted.splice(0));
+    unmountAll();
     const result = await project.run(yaml);
     expect(result).toMatchObject({ status: 'succeeded', counts: { rows_written: 60_000 } });
     expect(await project.leftovers()).toEqual([]);

@@ -194,12 +194,21 @@ export class TestProject {
       .map(Number);
   }
 
+  /** The executors of this project that a fault has stopped. */
+  stoppedExecutors(): number[] {
+    return this.executors().filter(isStopped);
+  }
+
+  killExecutors(): void {
+    for (const pid of this.executors()) signal(pid, 'SIGKILL');
+  }
+
   /** What unfinished work left behind: spool folders, staging folders and files, staging tables and their tokens. */
   async leftovers(): Promise<string[]> {
     const spool = this.path('.sluice/spool');
     const found = existsSync(spool) ? readdirSync(spool).map((name) => `spool/${name}`) : [];
     const folders = [this.dir, ...(this.sshd ? [join(this.sshd.dir, 'out')] : [])];
-    const names = folders.flatMap((folder) => readdirSync(folder, { recursive: true, encoding: 'utf8' }));
+    const names = folders.flatMap(namesBelow);
     for (const name of names) {
       if (/\.sluice-staging|\.partial$|[._]sluice\/(staging\/|streams\/.*\/(out|link)$)/.test(name)) found.push(name);
     }
@@ -232,9 +241,37 @@ export class TestProject {
   }
 }
 
+/** Every path below a folder, also where a run removes folders meanwhile. */
+function namesBelow(folder: string): string[] {
+  for (;;) {
+    try {
+      return readdirSync(folder, { recursive: true, encoding: 'utf8' });
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'ENOENT' || !existsSync(folder)) throw error;
+    }
+  }
+}
+
+/** Sends a signal to a process that may have ended by itself. */
+export function signal(pid: number, name: NodeJS.Signals): void {
+  try {
+    process.kill(pid, name);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error;
+  }
+}
+
+function isStopped(pid: number): boolean {
+  try {
+    return readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ').at(-1)?.[0] === 'T';
+  } catch {
+    return false;
+  }
+}
+
 /** Data files below Delta tables that no line of their logs has ever named. */
 function deltaOrphans(dir: string): string[] {
-  const all = readdirSync(dir, { recursive: true, encoding: 'utf8' });
+  const all = namesBelow(dir);
   const tables = all.filter((name) => name.endsWith('/_delta_log')).map((name) => dirname(name));
   return tables.flatMap((table) => {
     const named = new LogView(join(dir, table)).versions

@@ -44,7 +44,7 @@ describe.runIf(existsSync('/proc/self/cwd'))('random moments', () => {
       const { child, ended } = await project.spawn(scenario.yaml);
       await Promise.race([ended, new Promise((resolve) => setTimeout(resolve, delay))]);
       if (victim === 'runner') child.kill('SIGKILL');
-      else for (const pid of project.executors()) killIfAlive(pid);
+      else project.killExecutors();
       const { code } = await ended;
       // A kill that missed tells how long a run takes.
       if (code === 0) length = Date.now() - started;
@@ -59,11 +59,3 @@ describe.runIf(existsSync('/proc/self/cwd'))('random moments', () => {
     for (const scenario of scenarios.values()) await scenario.expectNothingNew();
   });
 });
-
-function killIfAlive(pid: number): void {
-  try {
-    process.kill(pid, 'SIGKILL');
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error;
-  }
-}

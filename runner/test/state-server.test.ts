@@ -17,6 +17,7 @@ import {
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { processExists } from '../src/store/place.ts';
+import { signal } from './harness.ts';
 import { buildStateServer, type StateServerBuild } from './state-server.ts';
 
 const asRoot = process.getuid?.() === 0;
@@ -33,7 +34,7 @@ beforeAll(async () => {
   built = await buildStateServer();
 });
 afterAll(() => {
-  for (const pid of servers) if (processExists(pid)) process.kill(pid, 'SIGQUIT');
+  for (const pid of servers) signal(pid, 'SIGQUIT');
   for (const folder of folders) rmSync(folder, { recursive: true, force: true });
   built?.remove();
 });
@@ -71,13 +72,25 @@ async function until(is: () => boolean): Promise<void> {
 }
 
 async function kill(...pids: number[]): Promise<void> {
-  for (const pid of pids) process.kill(pid, 'SIGKILL');
+  for (const pid of pids) signal(pid, 'SIGKILL');
   await until(() => !pids.some(processExists));
+}
+
+/** Copies a folder in which a server works: it may take files away meanwhile, then the copy is begun anew. */
+function copyLive(from: string, to: string): void {
+  for (;;) {
+    try {
+      return cpSync(from, to, { recursive: true, preserveTimestamps: true });
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
+      rmSync(to, { recursive: true, force: true });
+    }
+  }
 }
 
 /** Stops the server of a project. */
 async function stopped(project: string): Promise<void> {
-  if (existsSync(join(state(project), 'server.json'))) process.kill(recordOf(state(project)).supervisor, 'SIGTERM');
+  if (existsSync(join(state(project), 'server.json'))) signal(recordOf(state(project)).supervisor, 'SIGTERM');
   const left = ['server.json', 'data/postmaster.pid'];
   await until(() => !left.some((name) => existsSync(join(state(project), name))));
 }
@@ -119,9 +132,13 @@ describe.skipIf(process.platform === 'win32')('a fresh project', () => {
     const fresh = folder();
     const first = built.call(fresh, { env: IDLE });
     const names = () => (existsSync(state(fresh)) ? readdirSync(state(fresh)) : []);
-    const draft = () => names().find((name) => name.startsWith('data.new-'));
-    await until(() => draft() !== undefined);
-    await kill(first.child.pid ?? 0, Number(draft()?.split('-')[1]));
+    let supervisor = 0;
+    await until(() => {
+      const draft = names().find((name) => name.startsWith('data.new-'));
+      supervisor = Number(draft?.split('-')[1] ?? 0);
+      return supervisor > 0;
+    });
+    await kill(first.child.pid as number, supervisor);
     expect((await open(fresh)).runs).toBe(0);
     await stopped(fresh);
     expect(names().sort()).toEqual(['data', 'password', 'server.log']);
@@ -224,7 +241,7 @@ describe.skipIf(process.platform === 'win32')('a project with state', () => {
 
   it("that is copied while its server runs does not use the original's", async () => {
     const copy = folder();
-    cpSync(join(project, '.sluice'), join(copy, '.sluice'), { recursive: true, preserveTimestamps: true });
+    copyLive(join(project, '.sluice'), join(copy, '.sluice'));
     const { server } = await open(copy);
     expect(server).not.toBe(recordOf(state(project)).server);
     await again();

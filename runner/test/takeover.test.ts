@@ -1,6 +1,6 @@
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { type ChildRun, type Ran, type TestProject, testProject, until } from './harness.ts';
+import { type ChildRun, type Ran, signal, type TestProject, testProject, until } from './harness.ts';
 import { Scenario } from './kill-loop.ts';
 
 /** Processes are found and stopped by what Linux tells of them. */
@@ -61,12 +61,15 @@ describe.runIf(linux).each(['duckdb', 'postgres'] as const)('%s', (kind) => {
       await scenario.grow();
       const env = { SLUICE_FAULT: 'protocol.commit.before=stop', SLUICE_LEASE_MS: '1000' };
       const first = await project.spawn(scenario.yaml, env);
-      await until(() => project.executors().some(isStopped));
-      const [stopped] = project.executors();
+      let stopped: number[] = [];
+      await until(() => {
+        stopped = project.stoppedExecutors();
+        return stopped.length > 0;
+      });
       const second = await runWhenFree(scenario);
       expect(second.error).toBeNull();
       // Where the other run took long its own runner has ended it by now.
-      if (project.executors().includes(stopped as number)) process.kill(stopped as number, 'SIGCONT');
+      for (const pid of stopped) signal(pid, 'SIGCONT');
       const ended = await first.ended;
       expect(ended.code).toBe(1);
       expect(lineOf(ended)).toMatchObject({
@@ -84,14 +87,10 @@ describe.runIf(linux).each(['duckdb', 'postgres'] as const)('%s', (kind) => {
     // Stopped in its transaction: the other run has to get past its locks.
     const env = { SLUICE_FAULT: 'destination.load.inside=stop', SLUICE_LEASE_MS: '1000' };
     const first = await project.spawn(scenario.yaml, env);
-    await until(() => project.executors().some(isStopped));
+    await until(() => project.stoppedExecutors().length > 0);
     const second = await runWhenFree(scenario);
     const ended = await first.ended;
     expect(lineOf(ended)).toMatchObject({ status: 'failed', error: { code: 'run/lease-lost' } });
     await scenario.expectWhole(second);
   });
 });
-
-function isStopped(pid: number): boolean {
-  return readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ').at(-1)?.[0] === 'T';
-}

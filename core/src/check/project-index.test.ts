@@ -47,5 +47,6 @@ it('an index that follows edits is the one that is built anew', () => {
         }
       },
     ),
+    { seed: 38 },
   );
 });

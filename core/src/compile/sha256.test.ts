@@ -13,5 +13,6 @@ it('is SHA-256, at every length around a block', () => {
     fc.property(fc.string({ unit: 'binary' }), (text) => {
       expect([sha256(text), ownSha256(text)]).toEqual([reference(text), reference(text)]);
     }),
+    { seed: 39 },
   );
 });

@@ -29,5 +29,6 @@ it('changes nothing the second time', () => {
       // A digit at the beginning keeps the mark that it was given.
       expect(twice === once || `_${twice}` === once || twice === `_${once}`).toBe(true);
     }),
+    { seed: 37 },
   );
 });

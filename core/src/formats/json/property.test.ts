@@ -71,7 +71,7 @@ it('takes for JSON what the standard parser does', () => {
     fc.property(fc.oneof(soup, fc.json({ maxDepth: 4 }), near), (text) => {
       expect(scan(text) >= 0).toBe(parses(text));
     }),
-    { numRuns: 3000 },
+    { seed: 23, numRuns: 3000 },
   );
 });
 
@@ -87,7 +87,7 @@ it('waits for more at any cut of a document', () => {
         expect(scanner.value(0)).toBe(SHORT);
       },
     ),
-    { numRuns: 1000 },
+    { seed: 24, numRuns: 1000 },
   );
 });
 
@@ -145,7 +145,7 @@ it('gives back every value of random documents', async () => {
         all.map((r) => ({ n: r.n?.text ?? null, s: r.s?.text ?? null, j: r.j?.text ?? null, b: r.b?.text ?? null })),
       );
     }),
-    { numRuns: 60 },
+    { seed: 25, numRuns: 60 },
   );
 });
 

@@ -73,9 +73,9 @@ export async function makeData(location: ServerLocation, { initdb }: Binaries): 
   }
 }
 
-/** Drafts of processes that were killed on the way. */
+/** Removes drafts of processes that were killed on the way; where the whole folder is gone there are none. */
 export function removeDeadDrafts({ folder }: ServerLocation): void {
-  for (const name of readdirSync(folder)) {
+  for (const name of existsSync(folder) ? readdirSync(folder) : []) {
     const pid = /^(?:data\.new|initdb-password)-(\d+)$/.exec(name)?.[1];
     if (pid && !processExists(Number(pid))) removeIfThere(join(folder, name));
   }

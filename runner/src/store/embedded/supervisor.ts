@@ -115,9 +115,10 @@ async function watch(mine: ServerRecord, programs: Binaries): Promise<void> {
     await nap(every, mine.server);
   }
   if (processExists(mine.server)) await stopServer(location, mine.server, programs);
+  // Before the record: once that is gone nothing is left but the data.
+  removeDeadDrafts(location);
   if (readRecord(location)?.supervisor === process.pid) removeRecord(location);
   if (mine.socket) removeIfThere(mine.socket);
-  removeDeadDrafts(location);
 }
 
 /**
