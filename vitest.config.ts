@@ -27,8 +27,10 @@ export default defineConfig({
       'vscode-extension/test/**/*.test.ts',
     ],
     globalSetup: ['core/test/global-setup.ts'],
-    testTimeout: 180_000,
-    hookTimeout: 120_000,
+    // Guards against what never ends, not measures: a busy machine may take long to start a server.
+    testTimeout: 300_000,
+    hookTimeout: 300_000,
+    teardownTimeout: 120_000,
     pool: 'forks',
     sequence: { sequencer: LongestFirst },
     // Many tests wait for processes and servers of their own: with a worker for each core a third of the time would be idle.

@@ -25,7 +25,7 @@ function randomOf(seed: number): () => number {
 }
 
 describe.runIf(existsSync('/proc/self/cwd'))('random moments', () => {
-  it(`${KILLS} kills lose and repeat nothing`, { timeout: 60_000 + KILLS * 15_000 }, async () => {
+  it(`${KILLS} kills lose and repeat nothing`, { timeout: 60_000 + KILLS * 40_000 }, async () => {
     const random = randomOf(SEED);
     const pick = <T>(list: readonly T[]) => list[Math.floor(random() * list.length)] as T;
     const scenarios = new Map<string, Scenario>();

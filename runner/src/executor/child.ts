@@ -60,7 +60,10 @@ export function runAttempt(
       signal.removeEventListener('abort', stop);
       hooks.kill?.removeEventListener('abort', kill);
       hooks.executor?.(null);
-      resolve(result ?? { streams, error: died(code, by, tail, signal.aborted) });
+      const end = () => resolve(result ?? { streams, error: died(code, by, tail, signal.aborted) });
+      // What it sent before its end may not have been read yet: the channel closes behind the last message.
+      if (child.connected) child.once('disconnect', end);
+      else end();
     });
     // Where the child is gone already its exit tells.
     child.send(message satisfies ToExecutor, () => undefined);
