@@ -80,7 +80,8 @@ async function kill(...pids: number[]): Promise<void> {
 function copyLive(from: string, to: string): void {
   for (;;) {
     try {
-      return cpSync(from, to, { recursive: true, preserveTimestamps: true });
+      cpSync(from, to, { recursive: true, preserveTimestamps: true });
+      return;
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
       rmSync(to, { recursive: true, force: true });
