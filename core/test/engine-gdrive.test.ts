@@ -1,4 +1,7 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { resolveReferences } from '../src/index.ts';
+import type { JsonObject } from '../src/model/json.ts';
+import { registry } from '../src/runtime.ts';
 import { type EngineProject, engineProject } from './engine.ts';
 import { FakeGoogle, refuse } from './fake-google.ts';
 
@@ -102,6 +105,29 @@ ${more}`;
     google.put('c7', 'late.csv', { parent: 'f2', text: 'id\n5\n' });
     expect((await project.ok(yaml)).counts.rows_written).toBe(1);
     expect((await project.ok(yaml)).outcome?.empty).toBe(true);
+  });
+
+  it('a glance takes one page of the newest files, and asks for no place in the feed', async () => {
+    google.folder('glance', 'many');
+    for (let i = 0; i < 9; i++) google.put(`g${i}`, `${i}.csv`, { parent: 'glance', text: 'id\n1\n' });
+    const [stream] = project.compile(job('folder_id: glance\npath: "*.csv"\nformat: csv')).streams;
+    const values = { env: project.env, file: () => null, stream: name };
+    const settings = resolveReferences(stream?.source.settings ?? {}, values).value as JsonObject;
+    const source = await registry.sources.gdrive?.load();
+    const { signal } = new AbortController();
+    const session = await source?.connect({ settings, projectDir: project.dir, signal, log: () => {}, glance: true });
+    const found: string[] = [];
+    const request = {
+      checkpoint: null,
+      known: new Map(),
+      incremental: { type: 'none' } as const,
+      spool: '',
+      once: true,
+    } as const;
+    for await (const { file } of session?.splits({ ...request, parts: 1 }) ?? []) found.push(file?.path ?? '');
+    await session?.close();
+    expect(found).toEqual(['8.csv', '7.csv']);
+    expect(google.paths.filter((path) => /files|changes/.test(path))).toHaveLength(1);
   });
 
   it('what waits for its age is loaded later, though nothing changes', async () => {

@@ -147,6 +147,7 @@ export class FakeGoogle {
         (parent === undefined ? file.mimeType !== FOLDER : file.parent === parent) &&
         (name === undefined || file.name === name.replace(/\\(.)/g, '$1')),
     );
+    if (query.orderBy === 'createdTime desc') all.reverse();
     const from = Number(query.pageToken ?? 0);
     const files = all.slice(from, from + this.pageSize).map(described);
     const next = from + this.pageSize < all.length ? { nextPageToken: String(from + this.pageSize) } : {};

@@ -1,6 +1,7 @@
-import { readable, recordKeys, stepsHash, textIn } from '@sluice/core';
+import { type Document, readable, recordKeys, stepsHash, textIn } from '@sluice/core';
 import { sources } from '@sluice/core/specs';
 import { type ColumnsAnswer, ColumnsWorker } from './columns-worker.ts';
+import { findingsOf } from './findings.ts';
 import type { ProjectFiles } from './project-files.ts';
 import type { OpenFile } from './workspace.ts';
 
@@ -10,8 +11,13 @@ export type RemoteColumns = 'ask' | 'onOpen' | 'never' | 'command';
 /** Asks the person at the editor whether columns may be read; false where no answer came. */
 export type Asks = (message: string) => Promise<boolean>;
 
+/** Program and arguments of the worker for a project's folder; null: there is none. */
+export type WorkerCommand = (dir: string) => Promise<readonly string[] | null>;
+
 /** After the last edit of a file, before its source is looked at. */
 const QUIET_MS = 400;
+/** The same for sources elsewhere: whoever types an address is not asked about half of it. */
+const REMOTE_QUIET_MS = 2000;
 
 interface Wanted {
   stream: string;
@@ -22,19 +28,21 @@ interface Wanted {
 
 /** Keeps the records of columns of open files fresh, as far as the client allows it. */
 export class ColumnsReader {
-  readonly #command: readonly string[];
+  readonly #command: WorkerCommand;
   readonly #found: (files: ProjectFiles) => void;
   readonly #remote: RemoteColumns;
   readonly #asks: Asks;
   readonly #workers = new Map<string, ColumnsWorker>();
-  readonly #timers = new Map<string, NodeJS.Timeout>();
+  readonly #timers = new Map<string, NodeJS.Timeout[]>();
   readonly #running = new Map<string, { cancel(): void; remote: boolean }>();
   /** What was asked already, so that a source that cannot be read is not tried at every edit. */
   readonly #tried = new Set<string>();
+  /** Files about which a question is open. */
+  readonly #asking = new Set<string>();
 
-  /** `command`: program and arguments of the worker. `found`: called when a project has a new record. */
+  /** `found`: called when a project has a new record. */
   constructor(
-    command: readonly string[],
+    command: WorkerCommand,
     { found, remote, asks }: { found: (files: ProjectFiles) => void; remote: RemoteColumns; asks: Asks },
   ) {
     this.#command = command;
@@ -45,31 +53,56 @@ export class ColumnsReader {
 
   /** A file was opened or edited: its sources are looked at once it rests, those elsewhere as the client allows it. */
   touched(opened: OpenFile): void {
-    clearTimeout(this.#timers.get(opened.uri));
-    const timer = setTimeout(() => void this.#look(opened), QUIET_MS);
-    timer.unref();
-    this.#timers.set(opened.uri, timer);
+    this.closed(opened.uri);
+    const timers = [
+      setTimeout(() => void this.#look(opened, false), QUIET_MS),
+      ...(this.#asksRemote ? [setTimeout(() => void this.#look(opened, true), REMOTE_QUIET_MS)] : []),
+    ];
+    for (const timer of timers) timer.unref();
+    this.#timers.set(opened.uri, timers);
   }
 
   closed(uri: string): void {
-    clearTimeout(this.#timers.get(uri));
+    for (const timer of this.#timers.get(uri) ?? []) clearTimeout(timer);
     this.#timers.delete(uri);
   }
 
-  async #look(opened: OpenFile): Promise<void> {
-    this.#timers.delete(opened.uri);
+  get #asksRemote(): boolean {
+    return this.#remote === 'ask' || this.#remote === 'onOpen';
+  }
+
+  async #look(opened: OpenFile, remote: boolean): Promise<void> {
     for (const wanted of this.#wanted(opened)) {
       const key = `${opened.files.dir} ${wanted.key}`;
-      if (this.#tried.has(key)) continue;
+      if (wanted.remote !== remote || this.#tried.has(key) || !(await this.#worker(opened.files.dir))) continue;
       this.#tried.add(key);
-      if (wanted.remote && !(await this.#mayRead(wanted))) continue;
-      await this.#ask(opened, wanted.stream, wanted.remote);
+      if (remote && !(await this.#mayRead(opened, wanted))) continue;
+      await this.#ask(opened, wanted.stream, remote);
     }
   }
 
-  async #mayRead({ stream, type }: Wanted): Promise<boolean> {
+  /** One question at a time for a file: what became of its address meanwhile is looked at once that is answered. */
+  async #mayRead(opened: OpenFile, { stream, type, key }: Wanted): Promise<boolean> {
     if (this.#remote === 'onOpen') return true;
-    return this.#remote === 'ask' && (await this.#asks(`Read the columns of ${stream} from its ${type} source?`));
+    if (this.#asking.has(opened.uri)) {
+      this.#tried.delete(`${opened.files.dir} ${key}`);
+      return false;
+    }
+    this.#asking.add(opened.uri);
+    try {
+      return await this.#asks(`Read the columns of ${stream} from its ${type} source?`);
+    } finally {
+      this.#asking.delete(opened.uri);
+      this.touched(opened);
+    }
+  }
+
+  /** The worker of a project, by the program that its folder has. */
+  async #worker(dir: string): Promise<ColumnsWorker | null> {
+    const command = this.#workers.has(dir) ? null : await this.#command(dir);
+    const worker = this.#workers.get(dir) ?? (command && new ColumnsWorker(command, dir));
+    if (worker) this.#workers.set(dir, worker);
+    return worker;
   }
 
   /**
@@ -88,7 +121,7 @@ export class ColumnsReader {
       const keys = recordKeys(node, scope);
       const known = host.columns?.(keys);
       if (spec.capabilities.placement !== 'node') {
-        const isWanted = !known && this.#remote !== 'command' && this.#remote !== 'never';
+        const isWanted = !known && this.#asksRemote && isWhole(document, files);
         return isWanted ? [{ stream: name, type, remote: true, key: keys.source }] : [];
       }
       if (textIn(node, 'source', 'path') === undefined) return [];
@@ -98,10 +131,11 @@ export class ColumnsReader {
     });
   }
 
-  /** Reads the columns of every stream of a file now, wherever its sources lie. */
-  async read(opened: OpenFile): Promise<ColumnsAnswer[]> {
+  /** Reads the columns of every stream of a file now, wherever its sources lie. null: there is no program that could. */
+  async read(opened: OpenFile): Promise<ColumnsAnswer[] | null> {
     const document = opened.files.document(opened.file);
     if (!document) return [];
+    if (!(await this.#worker(opened.files.dir))) return null;
     const { streams } = opened.files.project.view(readable(document));
     const answers: ColumnsAnswer[] = [];
     for (const { name } of streams) answers.push(await this.#ask(opened, name, this.#remote !== 'never'));
@@ -110,11 +144,8 @@ export class ColumnsReader {
 
   async #ask({ uri, files, file }: OpenFile, stream: string, remote: boolean): Promise<ColumnsAnswer> {
     const text = files.document(file)?.text ?? '';
-    let worker = this.#workers.get(files.dir);
-    if (!worker) {
-      worker = new ColumnsWorker(this.#command, files.dir);
-      this.#workers.set(files.dir, worker);
-    }
+    const worker = await this.#worker(files.dir);
+    if (!worker) return { error: { code: 'columns/ended', message: 'There is no program that reads columns' } };
     const key = `${uri} ${stream}`;
     // A newer text of the same stream makes the older question pointless, but what somebody asked for is answered.
     const earlier = this.#running.get(key);
@@ -132,7 +163,13 @@ export class ColumnsReader {
   }
 
   stop(): void {
-    for (const timer of this.#timers.values()) clearTimeout(timer);
+    for (const uri of [...this.#timers.keys()]) this.closed(uri);
     for (const worker of this.#workers.values()) worker.stop();
   }
+}
+
+/** Whether nothing is wrong with a file's sources as they are written now: an address without a part of it is no address. */
+function isWhole(document: Document, files: ProjectFiles): boolean {
+  const isOfSource = (path: string) => path === '' || /^\/(?:source|streams)(?:\/|$)/.test(path);
+  return !findingsOf(document, files).some(({ severity, path }) => severity === 'error' && isOfSource(path));
 }

@@ -148,6 +148,7 @@ function answerWhole(server: Server): void {
     const opened = workspace.find(uri);
     if (!opened || !server.columns) return null;
     const answers = await server.columns.read(opened);
+    if (answers === null) return null;
     return answers.map(({ result, error }) => ({ columns: result?.record.columns.length ?? 0, error: error ?? null }));
   });
 }

@@ -8,7 +8,7 @@ import {
   TextDocumentSyncKind,
 } from 'vscode-languageserver/node';
 import { TextDocument } from 'vscode-languageserver-textdocument';
-import { type Asks, ColumnsReader } from './columns.ts';
+import { type Asks, ColumnsReader, type WorkerCommand } from './columns.ts';
 import { answerDiagnostics, Pusher } from './diagnostics.ts';
 import { COLUMNS_FOLDER } from './disk.ts';
 import { answerFeatures } from './features.ts';
@@ -21,8 +21,11 @@ import { Workspace } from './workspace.ts';
 interface InitOptions {
   /** Findings of files that are not open, where the client asks for them. */
   workspaceDiagnostics?: boolean;
-  /** Program and arguments of the worker that reads columns of sources on this machine; false: none is started. */
-  columnsWorker?: string[] | false;
+  /**
+   * Program and arguments of the worker that reads columns; false: none is started. `client`: the client is asked for each project
+   * (`sluice/columnsWorker`, `{dir}`), and answers with them or with null.
+   */
+  columnsWorker?: string[] | 'client' | false;
   /** Whether columns of sources elsewhere are read when a file is opened; left out: only by the command `sluice.readColumns`. */
   remoteColumns?: 'ask' | 'onOpen' | 'never';
   /** false: no code lenses; for clients that have no commands `sluice.run` and `sluice.preview`. */
@@ -52,7 +55,13 @@ export function serve(connection: Connection, own: { columnsWorker?: readonly st
       (params.initializationOptions as InitOptions | undefined)?.columnsWorker ?? own.columnsWorker ?? false;
     if (command) {
       const remote = (params.initializationOptions as InitOptions | undefined)?.remoteColumns ?? 'command';
-      server.columns = new ColumnsReader(command, { found: (files) => pusher.whole(files), remote, asks: ask(server) });
+      const commandOf: WorkerCommand = async (dir) =>
+        command === 'client' ? await connection.sendRequest('sluice/columnsWorker', { dir }) : command;
+      server.columns = new ColumnsReader(commandOf, {
+        found: (files) => pusher.whole(files),
+        remote,
+        asks: ask(server),
+      });
     }
     return initialize(server, params);
   });

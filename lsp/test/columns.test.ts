@@ -112,17 +112,73 @@ it('a source elsewhere is asked about, once for each address', async () => {
   const { dir, uri } = folderWith(FILES);
   await client.start(dir, {}, { remoteColumns: 'ask' });
   const at = uri('jobs/p.yaml');
-  client.open(at, job('/a'));
+  // Half of an address, and one whose source has a fault, are typed over before they are asked about.
+  client.open(at, job('/'));
+  client.change(at, 2, [{ text: job('/a').replace('base_url', 'base_ur') }]);
+  client.change(at, 3, [{ text: job('/a') }]);
   await once(questions, 'asked');
   const { params } = await client.next(
     ({ method, params }) => method === 'textDocument/publishDiagnostics' && params.diagnostics.length > 0,
   );
   expect(params.diagnostics[0].code).toBe('observed/unknown-column');
-  client.change(at, 2, [{ text: job('/b') }]);
+  client.change(at, 4, [{ text: job('/b') }]);
   await once(questions, 'asked');
   expect(asked).toHaveLength(2);
   expect(asked[0]).toMatch(/people.*http/);
   web.close();
+});
+
+it('a source with a fault is not asked about until it is mended', async () => {
+  const job = (method: string) =>
+    `name: people\nsource:\n  type: http\n  base_url: http://127.0.0.1:9\n  path: /a\n  method: ${method}\n`;
+  const asked: string[] = [];
+  const questions = new EventEmitter();
+  client = new Client([SLUICE, 'lsp']);
+  client.answers.set('window/showMessageRequest', ({ message, actions }: Any) => {
+    asked.push(message);
+    questions.emit('asked');
+    return actions[1];
+  });
+  const { dir, uri } = folderWith({ ...FILES, 'jobs/a.yaml': JOB });
+  await client.start(dir, {}, { remoteColumns: 'ask' });
+  const at = uri('jobs/p.yaml');
+  client.open(at, job('GTE'));
+  // The columns of a file beside it come about when the question would.
+  client.open(uri('jobs/a.yaml'), JOB);
+  await client.next(
+    ({ method, params }) =>
+      method === 'textDocument/publishDiagnostics' &&
+      params.diagnostics.some((d: Any) => d.code.startsWith('observed/')),
+  );
+  expect(asked).toEqual([]);
+  client.change(at, 2, [{ text: job('GET') }]);
+  await once(questions, 'asked');
+  expect(asked).toHaveLength(1);
+});
+
+it('each project has the worker that the client names for it', async () => {
+  const dirs: string[] = [];
+  client = new Client([SLUICE, 'lsp']);
+  client.answers.set('sluice/columnsWorker', ({ dir }: Any) => {
+    dirs.push(dir);
+    return dir.endsWith('none') ? null : [process.execPath, SLUICE, 'columns-worker'];
+  });
+  const { dir, uri } = folderWith({
+    'one/sluice.yaml': FILES['sluice.yaml'],
+    'one/in/orders.csv': FILES['in/orders.csv'],
+    'one/jobs/a.yaml': JOB,
+    'none/sluice.yaml': FILES['sluice.yaml'],
+    'none/in/orders.csv': FILES['in/orders.csv'],
+    'none/jobs/a.yaml': JOB,
+  });
+  await client.start(dir, {}, { columnsWorker: 'client' });
+  const read = async (file: string) => {
+    client.open(uri(file), JOB);
+    return await client.request('workspace/executeCommand', { command: 'sluice.readColumns', arguments: [uri(file)] });
+  };
+  expect(await read('one/jobs/a.yaml')).toEqual([{ columns: 3, error: null }]);
+  expect(await read('none/jobs/a.yaml')).toBeNull();
+  expect(new Set(dirs)).toEqual(new Set([`${dir}/one`, `${dir}/none`]));
 });
 
 it('a run leaves what it read where editors look', () => {

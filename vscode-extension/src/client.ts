@@ -20,28 +20,29 @@ export function makeClient(context: vscode.ExtensionContext): LanguageClient {
       synchronize: { fileEvents: vscode.workspace.createFileSystemWatcher('**/{*.yaml,*.yml,.sluice/columns/*.json}') },
     },
   );
-  context.subscriptions.push(client);
+  context.subscriptions.push(
+    client,
+    client.onRequest('sluice/columnsWorker', ({ dir }: { dir: string }) => {
+      const program = findSluice(dir);
+      return program === null ? null : [program, 'columns-worker'];
+    }),
+  );
   return client;
 }
 
-/** Asked for at each start, so that a restart follows the settings. The columns worker runs a program of the workspace: only where it is trusted. */
+/**
+ * Asked for at each start, so that a restart follows the settings. The columns worker runs a program of the workspace, each project's its
+ * own: only where the workspace is trusted.
+ */
 function initOptions(): Record<string, unknown> {
   const settings = vscode.workspace.getConfiguration('sluice');
-  const program = vscode.workspace.isTrusted ? columnsProgram() : null;
   const reads = settings.get<boolean>('columns.read', true);
   return {
     codeLenses: settings.get<boolean>('codeLenses', true),
     workspaceDiagnostics: settings.get<boolean>('workspaceDiagnostics', false),
     remoteColumns: settings.get<string>('columns.remote', 'ask'),
-    columnsWorker: program && reads ? [program, 'columns-worker'] : false,
+    columnsWorker: vscode.workspace.isTrusted && reads ? 'client' : false,
   };
-}
-
-/** The program of the first folder on this machine that has one: it is started with the folder of each project that is asked about. */
-function columnsProgram(): string | null {
-  const folders = vscode.workspace.workspaceFolders ?? [];
-  const local = folders.filter(({ uri }) => uri.scheme === 'file').map(({ uri }) => findSluice(uri.fsPath));
-  return folders.length === 0 ? findSluice(null) : (local.find((found) => found !== null) ?? null);
 }
 
 type Send = (command: string, args: unknown[]) => vscode.ProviderResult<unknown>;

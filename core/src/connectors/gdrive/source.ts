@@ -49,6 +49,8 @@ class DriveSession implements SourceSession {
   readonly #settings: DriveSettings;
   #google: Promise<Google> | null = null;
   #position: JsonObject | null = null;
+  /** A file was handed out: a glance lists no further folder. */
+  #hasFile = false;
 
   constructor(ctx: SourceContext) {
     this.#ctx = ctx;
@@ -110,7 +112,8 @@ class DriveSession implements SourceSession {
       });
     }
     const root = this.#root();
-    const token = await this.#token();
+    // A glance commits nothing, so that no later listing begins from it.
+    const token = this.#ctx.glance ? '' : await this.#token();
     // What could not be cleared away is tried again, also where nothing changed.
     if (!this.clears && (await this.#isUnchanged(request, root))) return;
     const wanted = selection(this.#ctx.settings);
@@ -123,6 +126,7 @@ class DriveSession implements SourceSession {
       if (!split) continue;
       if (wanted.isSettled(new Date(file.modifiedTime ?? 0))) {
         ordinal++;
+        this.#hasFile = true;
         yield split;
       } else waits = true;
     }
@@ -193,7 +197,9 @@ class DriveSession implements SourceSession {
       const path = seen.has(name) ? `${name}#${file.id}` : name;
       seen.add(name);
       if (file.mimeType === FOLDER) {
-        if (depth < DEPTH && wanted.mayHold(name)) yield* this.#walk(file.id ?? '', `${name}/`, wanted, depth + 1);
+        const isEnough = this.#ctx.glance === true && this.#hasFile;
+        if (depth < DEPTH && !isEnough && wanted.mayHold(name))
+          yield* this.#walk(file.id ?? '', `${name}/`, wanted, depth + 1);
         continue;
       }
       yield [path, await this.#target(file), { item: file.id ?? '', parent: folder, name }];
@@ -222,8 +228,8 @@ class DriveSession implements SourceSession {
           {
             q,
             pageSize: 1000,
-            // Always the same order, so that of two equal names the same one is first.
-            orderBy: 'createdTime',
+            // Always the same order, so that of two equal names the same one is first; a glance takes one page, of the newest.
+            orderBy: this.#ctx.glance ? 'createdTime desc' : 'createdTime',
             fields: `nextPageToken,incompleteSearch,files(${FILE_FIELDS})`,
             ...this.#shared,
             ...corpus,
@@ -243,7 +249,7 @@ class DriveSession implements SourceSession {
         );
       }
       yield* data.files ?? [];
-      if (!data.nextPageToken) return;
+      if (!data.nextPageToken || this.#ctx.glance) return;
       pageToken = data.nextPageToken;
     }
   }
