@@ -24,6 +24,7 @@ const LONGEST_HEAD = 16 * 1024 * 1024;
 /** Bytes of one block, packed or not: it is read whole. */
 const LONGEST_BLOCK = 256 * 1024 * 1024;
 const SYNC = 16;
+const READ_AHEAD = 1024 * 1024;
 
 const CODECS: Readonly<Record<string, (packed: Buffer) => Buffer | Promise<Buffer>>> = {
   null: (packed) => packed,
@@ -105,14 +106,15 @@ export async function* readBlocks(
   const unpack = CODECS[head.codec] as (packed: Buffer) => Buffer | Promise<Buffer>;
   try {
     const { size } = await handle.stat();
+    const read = windowed(handle);
     for (let at = head.end; at < size; ) {
-      const start = await readAt(handle, at, 20);
+      const start = await read(at, 20);
       try {
         const lengths = new Bytes(start);
         const count = lengths.count();
         const length = lengths.count();
         if (count < 0 || length < 0 || length > LONGEST_BLOCK) throw new Broken('the length of a block is impossible');
-        const packed = await readAt(handle, at + lengths.at, length + SYNC);
+        const packed = await read(at + lengths.at, length + SYNC);
         if (packed.length < length + SYNC) throw new Broken('it is cut off in the middle of a block');
         if (!packed.subarray(length).equals(head.sync))
           throw new Broken('a block does not end with the mark of the file');
@@ -137,8 +139,22 @@ async function opened(file: LocalFile): Promise<FileHandle> {
   });
 }
 
+/** Reads ahead, since most blocks are a few thousand bytes; fewer bytes than asked for are the file's last. */
+function windowed(handle: FileHandle): (at: number, length: number) => Promise<Buffer> {
+  let window: Buffer = Buffer.alloc(0);
+  let start = 0;
+  return async (at, length) => {
+    if (at + length > start + window.length) {
+      window = await readAt(handle, at, Math.max(length, READ_AHEAD));
+      start = at;
+    }
+    return window.subarray(at - start, at - start + length);
+  };
+}
+
 async function readAt(handle: FileHandle, at: number, length: number): Promise<Buffer> {
-  const buffer = Buffer.alloc(Math.min(length, Math.max(0, (await handle.stat()).size - at)));
+  const { size } = await handle.stat();
+  const buffer = Buffer.allocUnsafe(Math.min(length, Math.max(0, size - at)));
   let filled = 0;
   while (filled < buffer.length) {
     const { bytesRead } = await handle.read(buffer, filled, buffer.length - filled, at + filled);

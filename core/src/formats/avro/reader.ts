@@ -1,25 +1,31 @@
+import type { ColumnBuffer } from '../../columnar/column.ts';
 import type { FormatReader, LocalFile } from '../../model/component.ts';
-import { decodedReader, type RowDecoder } from '../shared/decoded.ts';
+import { type ColumnDecoder, columnReader } from '../shared/column-rows.ts';
 import { Bytes } from './bytes.ts';
 import { type Head, readBlocks, readHead } from './container.ts';
 import { Broken, unreadable } from './faults.ts';
+import { type Put, putOf } from './puts.ts';
 import { columnType, type Node, parseSchema } from './schema.ts';
-import { readText } from './values.ts';
 
-const decoder: RowDecoder = {
+/** Records after which it is asked whether the columns are full. */
+const PIECE = 64;
+
+const decoder: ColumnDecoder = {
   async columns(file) {
     const { fields } = await layoutOf(file);
     return fields.map(({ name, node }) => ({ name, type: columnType(node) }));
   },
 
-  async rows(file, take, between) {
+  async rows(file, columns, row, between) {
     const { head, fields } = await layoutOf(file);
+    const puts = fields.map(({ node }) => putOf(node));
     for await (const block of readBlocks(file, head)) {
       const bytes = new Bytes(block.bytes);
       try {
         for (let i = 0; i < block.count; i++) {
-          if (!take(fields.map(({ node }) => readText(bytes, node)))) return;
-          if (i % 1000 === 999) await between(0);
+          for (let c = 0; c < puts.length; c++) (puts[c] as Put)(bytes, columns[c] as ColumnBuffer);
+          if (!row()) return;
+          if (i % PIECE === PIECE - 1) await between(0);
         }
         if (bytes.at !== block.bytes.length) throw new Broken('a block is longer than its records');
       } catch (error) {
@@ -32,7 +38,7 @@ const decoder: RowDecoder = {
 };
 
 /** Object container files (Apache Avro 1.12, “Object Container Files”). */
-export const avro: FormatReader = decodedReader(decoder);
+export const avro: FormatReader = columnReader(decoder);
 
 /** A schema that is no record is one column. */
 async function layoutOf(file: LocalFile): Promise<{ head: Head; fields: { name: string; node: Node }[] }> {

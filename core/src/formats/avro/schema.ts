@@ -30,7 +30,7 @@ const PRIMITIVES: ReadonlySet<string> = new Set([
 const DIGITS: Readonly<Record<string, 3 | 6 | 9>> = { millis: 3, micros: 6, nanos: 9 };
 const DEEPEST = 200;
 /** Digits of the widest decimal; as bytes a longer one would say nothing, as text it keeps them all. */
-const MOST_DIGITS = 38;
+export const MOST_DIGITS = 38;
 
 interface Scope {
   names: Map<string, Node>;

@@ -6,7 +6,7 @@ const DEEPEST = 200;
 /** Items of an array that may take no bytes: else a few bytes could stand for any number of them. */
 const MOST_ITEMS = 16 * 1024 * 1024;
 const DAY_MS = 86_400_000;
-const UUID = /^[0-9a-f]{8}(-?)[0-9a-f]{4}\1[0-9a-f]{4}\1[0-9a-f]{4}\1[0-9a-f]{12}$/i;
+export const UUID = /^[0-9a-f]{8}(-?)[0-9a-f]{4}\1[0-9a-f]{4}\1[0-9a-f]{4}\1[0-9a-f]{12}$/i;
 
 /** Reads a value as the text that the engine casts to the column's type; null is NULL. */
 export function readText(bytes: Bytes, node: Node): string | null {

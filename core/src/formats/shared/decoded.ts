@@ -28,18 +28,51 @@ const TEXT: DataType = { kind: 'text' };
 
 let made = 0;
 
-/**
- * A reader that writes a file's rows as text into the spool, from where the engine reads them with the types that the file
- * declares. Files are matched by column names; a column that a file lacks is NULL there.
- */
+/** A file's rows in the spool, as the engine reads them. */
+export interface SpooledRows {
+  /** What stands behind FROM; `n` is the row's number, from 1. */
+  from: string;
+  /** The value of a column of the file by its place. */
+  value(place: number): string;
+}
+
+/** What a reader of typed rows that the engine cannot read itself is made of. */
+export interface DeclaredFormat {
+  /** The columns of a file, by its head. Throws `format/*`. */
+  columns(file: LocalFile): Promise<Column[]>;
+  /** Writes rows up to a limit into the spool, under `path` and an ending. Throws `format/*`. */
+  spool(
+    file: LocalFile,
+    own: readonly Column[],
+    path: string,
+    limit: number,
+    onBytes: (count: number) => void,
+  ): Promise<SpooledRows>;
+}
+
+/** A reader that writes a file's rows as text into the spool, from where the engine reads them with the types that the file declares. */
 export function decodedReader(decoder: RowDecoder): FormatReader {
+  return declaredReader({
+    columns: (file) => decoder.columns(file),
+    async spool(file, own, path, limit, onBytes) {
+      const written = await writeRows(decoder, file, `${path}.csv`, limit, onBytes);
+      return {
+        from: ownCsvSql({ path: `${path}.csv`, ...written }, numberedText(own.length)),
+        value: (place) => castSql(`c${place}`, own[place]?.type ?? TEXT),
+      };
+    },
+  });
+}
+
+/** A reader of rows that lie in the spool. Files are matched by column names; a column that a file lacks is NULL there. */
+export function declaredReader(format: DeclaredFormat): FormatReader {
   return {
     async sniff(files) {
       const columns = new Map<string, Column & { file: LocalFile }>();
       const evidence: string[] = [];
       let before = '';
       for (const file of files) {
-        const own = named(await decoder.columns(file));
+        const own = named(await format.columns(file));
         const text = own.map((column) => `${column.name} ${formatType(column.type)}`).join(', ');
         if (text !== before) evidence.push(`${file.name}: ${text}`);
         before = text;
@@ -55,12 +88,12 @@ export function decodedReader(decoder: RowDecoder): FormatReader {
     async scan(files, sniffed, _settings, engine, options) {
       const parts: string[] = [];
       for (const file of files) {
-        const own = named(await decoder.columns(file));
+        const own = named(await format.columns(file));
         refuseNew(file, own, sniffed.columns);
-        const path = join(engine.spool, `rows-${process.pid}-${made++}.csv`);
+        const path = join(engine.spool, `rows-${process.pid}-${made++}`);
         const limit = options.limit ?? Number.POSITIVE_INFINITY;
-        const written = await writeRows(decoder, file, path, limit, (count) => engine.readBytes?.(count));
-        parts.push(partSql(file, own, sniffed.columns, { path, ...written }, options.rowNumbers));
+        const rows = await format.spool(file, own, path, limit, (count) => engine.readBytes?.(count));
+        parts.push(partSql(file, own, sniffed.columns, rows, options.rowNumbers));
       }
       return { sql: scanSql(parts, sniffed.columns, options), rejects: null };
     },
@@ -98,7 +131,8 @@ export async function decodedSql(
     const own = await decoder.columns(file);
     const path = join(folder, `rows-${process.pid}-${made++}.csv`);
     const written = await writeRows(decoder, file, path, Number.POSITIVE_INFINITY, () => undefined);
-    const items = valuesSql(file, own, columns);
+    const value = (place: number) => castSql(`c${place}`, own[place]?.type ?? TEXT);
+    const items = valuesSql(file, own, columns, value);
     parts.push(`SELECT ${items.join(', ')} FROM ${ownCsvSql({ path, ...written }, numberedText(own.length))}`);
   }
   return parts.join(' UNION ALL ');
@@ -174,24 +208,29 @@ function partSql(
   file: LocalFile,
   own: readonly Column[],
   columns: readonly RawColumn[],
-  written: { path: string; size: number; longest: number },
+  rows: SpooledRows,
   rowNumbers: boolean,
 ): string {
-  const items = valuesSql(file, own, columns);
+  const items = valuesSql(file, own, columns, rows.value);
   items.push(`${file.ordinal}::INTEGER AS "_file"`);
   if (rowNumbers) items.push('n::BIGINT AS "_row"');
-  return `SELECT ${items.join(', ')} FROM ${ownCsvSql(written, numberedText(own.length))}`;
+  return `SELECT ${items.join(', ')} FROM ${rows.from}`;
 }
 
-/** The run's columns from those of a file, with `c0` and on as text. */
-function valuesSql(file: LocalFile, own: readonly Column[], columns: readonly RawColumn[]): string[] {
+/** The run's columns from those of a file. */
+function valuesSql(
+  file: LocalFile,
+  own: readonly Column[],
+  columns: readonly RawColumn[],
+  read: SpooledRows['value'],
+): string[] {
   const places = new Map(own.map((column, i) => [key(column.name), i]));
   return columns.map((column) => {
     const type = column.type ?? TEXT;
     const place = places.get(key(column.name));
     const found = place === undefined ? undefined : own[place];
-    if (!found) return `NULL::${toDuckType(type)} AS ${ident(column.name)}`;
-    const value = castSql(`c${place}`, found.type);
+    if (place === undefined || !found) return `NULL::${toDuckType(type)} AS ${ident(column.name)}`;
+    const value = read(place);
     if (sameType(found.type, type)) return `${value} AS ${ident(column.name)}`;
     const lossy = `error(${literal(`${LOSSY}${file.ordinal}:${column.name}`)})`;
     return `${guardedCast(value, found.type, plainRule(type, false)).checked(lossy)} AS ${ident(column.name)}`;
