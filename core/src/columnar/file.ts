@@ -3,6 +3,7 @@ import type { Came } from '../model/engine.ts';
 import type { DataType } from '../model/type.ts';
 import { ColumnBuffer, type Physical, physicalOf } from './column.ts';
 import { type Field, type Fields, thrift, varint } from './thrift.ts';
+import { writeParts } from './write-parts.ts';
 
 /** The engine reads groups side by side, and keeps one in memory for each thread. */
 const GROUP_ROWS = 122_880;
@@ -132,17 +133,8 @@ export class ColumnFile {
   }
 
   async #write(...parts: Buffer[]): Promise<void> {
-    let rest = parts.filter((part) => part.length > 0);
-    while (rest.length > 0) {
-      let { bytesWritten } = await this.#handle.writev(rest);
-      this.#offset += bytesWritten;
-      const left: Buffer[] = [];
-      for (const part of rest) {
-        if (bytesWritten < part.length) left.push(part.subarray(bytesWritten));
-        bytesWritten = Math.max(0, bytesWritten - part.length);
-      }
-      rest = left;
-    }
+    await writeParts(this.#handle, parts, null);
+    this.#offset += parts.reduce((sum, part) => sum + part.length, 0);
   }
 
   #footer(): Fields {

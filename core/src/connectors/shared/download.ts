@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { type FileHandle, mkdir, open, rename, rm, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
+import { writeParts } from '../../columnar/write-parts.ts';
 import type { Came, LocalFile, Split } from '../../model/component.ts';
 import { SluiceError } from '../../model/error.ts';
 import { backoff, isLost, pause } from './network.ts';
@@ -9,6 +10,8 @@ import { backoff, isLost, pause } from './network.ts';
 const TRIES = 5;
 /** The same for a transfer that ends in peace, but too soon. */
 const SHORT_TRIES = 3;
+/** Bytes of a transfer that are written at once. */
+const GATHERED = 1024 * 1024;
 
 export interface Download {
   split: Split;
@@ -113,32 +116,67 @@ async function readRange(
 ): Promise<number> {
   const end = to ?? job.split.file?.size ?? null;
   const again = job.again ?? isLost;
-  let at = start;
+  const file = new Gathered(handle, start);
   for (let idle = 0; ; ) {
-    const from = at;
+    const from = file.end;
     let broken: unknown = null;
     try {
-      for await (const chunk of job.read(at, to)) {
+      for await (const chunk of job.read(from, to)) {
         job.signal.throwIfAborted();
-        const wanted = to === null ? chunk.length : Math.min(chunk.length, to - at);
-        await handle.write(chunk, 0, wanted, at);
-        at += wanted;
-        job.came?.(wanted, 0);
-        if (to !== null && at >= to) break;
+        const piece = to === null ? chunk : chunk.subarray(0, to - file.end);
+        await file.add(piece);
+        job.came?.(piece.length, 0);
+        if (to !== null && file.end >= to) break;
       }
+      await file.flush();
     } catch (error) {
-      if (job.signal.aborted || !again(error)) throw job.explain(error);
+      if (job.signal.aborted || file.failed || !again(error)) throw job.explain(error);
       broken = error;
     }
-    if (broken === null && (end === null || at >= end)) break;
-    idle = at > from ? 1 : idle + 1;
+    if (broken === null && (end === null || file.end >= end)) break;
+    idle = file.end > from ? 1 : idle + 1;
     if (idle >= (broken === null ? SHORT_TRIES : TRIES)) {
-      throw broken === null ? wrongSize(job.split, at) : job.explain(broken);
+      throw broken === null ? wrongSize(job.split, file.end) : job.explain(broken);
     }
     await pause(backoff(idle), job.signal);
   }
-  if (end !== null && at !== end) throw wrongSize(job.split, at);
-  return at;
+  if (end !== null && file.end !== end) throw wrongSize(job.split, file.end);
+  return file.end;
+}
+
+/** Bytes on their way into a file: a connection gives them in pieces of some kilobytes, and each write costs as much as its bytes. */
+class Gathered {
+  /** Place behind the last byte that came. */
+  end: number;
+  /** Whether a write failed, so that bytes before `end` are missing. */
+  failed = false;
+  readonly #handle: FileHandle;
+  #waiting: Uint8Array[] = [];
+  #written: number;
+
+  constructor(handle: FileHandle, start: number) {
+    this.#handle = handle;
+    this.end = start;
+    this.#written = start;
+  }
+
+  async add(piece: Uint8Array): Promise<void> {
+    this.#waiting.push(piece);
+    this.end += piece.length;
+    if (this.end - this.#written >= GATHERED) await this.flush();
+  }
+
+  async flush(): Promise<void> {
+    const parts = this.#waiting;
+    this.#waiting = [];
+    try {
+      await writeParts(this.#handle, parts, this.#written);
+    } catch (error) {
+      this.failed = true;
+      throw error;
+    }
+    this.#written = this.end;
+  }
 }
 
 /** The error of a file that has other bytes than its listing said. */

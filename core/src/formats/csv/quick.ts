@@ -16,6 +16,10 @@ export interface QuickCount {
 
 const LF = 10;
 const CR = 13;
+/** Where most first lines end. */
+const FIRST_LINE = 64 * 1024;
+/** Searched at a time: several searches find it in the processor's cache, and what else the thread does waits no longer. */
+const SEARCHED = 512 * 1024;
 
 /** Whether a layout's files may be read before they were looked at. */
 export function mayBeQuick(layout: Layout): boolean {
@@ -27,12 +31,16 @@ export function mayBeQuick(layout: Layout): boolean {
 export async function firstLineEnd(file: LocalFile, limits: Limits): Promise<LineEnd | null> {
   const handle = await open(file.path, 'r');
   try {
-    const { buffer, bytesRead } = await handle.read(Buffer.allocUnsafe(limits.chunk), 0, limits.chunk, 0);
-    const bytes = buffer.subarray(0, bytesRead);
-    const at = bytes.indexOf(LF);
-    const cr = bytes.indexOf(CR);
-    if (at < 0 || (cr >= 0 && cr < at - 1)) return null;
-    return cr === at - 1 && cr >= 0 ? '\r\n' : '\n';
+    for (const size of new Set([Math.min(FIRST_LINE, limits.chunk), limits.chunk])) {
+      const { buffer, bytesRead } = await handle.read(Buffer.allocUnsafe(size), 0, size, 0);
+      const bytes = buffer.subarray(0, bytesRead);
+      const at = bytes.indexOf(LF);
+      if (at < 0) continue;
+      const cr = bytes.indexOf(CR);
+      if (cr >= 0 && cr < at - 1) return null;
+      return cr === at - 1 && cr >= 0 ? '\r\n' : '\n';
+    }
+    return null;
   } finally {
     await handle.close();
   }
@@ -49,7 +57,7 @@ export async function countLines(
   // The engine drops one space before a quoted value and any number of them behind it.
   const d = layout.delimiter;
   const spaced = [`${d} "`, '\n "', `" ${d}`, '" \n', '" \r', '"  '];
-  const size = Math.max(limits.chunk, 16);
+  const size = Math.max(Math.min(limits.chunk, SEARCHED), 16);
   const buffer = Buffer.allocUnsafe(size);
   let tail: Buffer = Buffer.alloc(0);
   let lines = 0;

@@ -95,13 +95,18 @@ export class RecordView implements RecordShape {
     return this.bytes.toString('utf8', this.place, this.place + Math.min(most, this.end - this.start));
   }
 
+  /** What is known of it without its values, as it is now. */
+  shape(): RecordShape {
+    const { line, start, end, width, trailing, fault } = this;
+    return { line, start, end, width, trailing, fault };
+  }
+
   keep(): CsvRecord {
     const fields = Array.from({ length: this.width }, (_, i) => ({
       text: Buffer.from(this.raw(i), 'latin1').toString('utf8'),
       quoted: this.kind[i] !== BARE,
     }));
-    const { line, start, end, width, trailing, fault } = this;
-    return { line, start, end, width, trailing, fault, fields };
+    return { ...this.shape(), fields };
   }
 
   #grow(): void {

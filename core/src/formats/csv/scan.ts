@@ -7,7 +7,7 @@ import { scanSql } from '../shared/scan-sql.ts';
 import { plainText } from '../shared/text.ts';
 import { rejectsSql } from '../shared/writer.ts';
 import { type Layout, sameLayout } from './layout.ts';
-import { countLines, firstLineEnd, mayBeQuick, surveyOnce, wasSurveyed } from './quick.ts';
+import { countLines, firstLineEnd, mayBeQuick, type QuickCount, surveyOnce, wasSurveyed } from './quick.ts';
 import { rewrite } from './rewrite.ts';
 import type { CsvSettings } from './settings.ts';
 import { LIMITS, type Limits, type LineEnd } from './survey.ts';
@@ -126,9 +126,12 @@ async function quickScan(
   return { sql, rejects: null, confirm: confirmation(readable, options.skipBadRows, limits) };
 }
 
-/** Counts lines while the engine reads; in doubt, and where the query failed, each file is surveyed, which the next scan uses. */
+/**
+ * Counts lines while the engine reads, file by file, since the thread that counts is also the one that has to start the query; in doubt,
+ * and where the query failed, each file is surveyed, which the next scan uses.
+ */
 function confirmation(readable: readonly Readable[], checkRows: boolean, limits: Limits): Scan['confirm'] & {} {
-  const counting = Promise.all(readable.map((r) => countLines(r.file, r.layout, r.lineEnd ?? '\n', limits)));
+  const counting = countAll(readable, limits);
   // Asked for later; a file that went away meanwhile is the engine's to tell.
   counting.catch(() => undefined);
   return async (rows) => {
@@ -140,6 +143,13 @@ function confirmation(readable: readonly Readable[], checkRows: boolean, limits:
     const surveys = await Promise.all(readable.map((r) => surveyOnce(r.file, r.layout, checkRows, limits)));
     return rows === null && surveys.every((s, i) => s.regular && (s.parallel || readable[i]?.way === 'serial'));
   };
+}
+
+async function countAll(readable: readonly Readable[], limits: Limits): Promise<QuickCount[]> {
+  const counts: QuickCount[] = [];
+  for (const { file, layout, lineEnd } of readable)
+    counts.push(await countLines(file, layout, lineEnd ?? '\n', limits));
+  return counts;
 }
 
 /** Neighbours that one read can take. With row numbers each file is read by itself. */

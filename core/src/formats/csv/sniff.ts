@@ -5,7 +5,7 @@ import type { Sample } from '../shared/sample.ts';
 import type { FoundEncoding } from '../shared/text.ts';
 import { widthOf } from './faults.ts';
 import type { Layout } from './layout.ts';
-import { type CsvRecord, isBlank, RecordReader } from './records.ts';
+import { type CsvRecord, isBlank, RecordReader, type RecordShape, type RecordView } from './records.ts';
 import { type CsvSettings, grammarOf } from './settings.ts';
 
 /** What the first bytes of one file say. */
@@ -41,7 +41,7 @@ function withSeparator(sample: Sample, settings: CsvSettings): CsvSettings {
 export function isTooShort(sample: Sample, settings: CsvSettings): boolean {
   if (sample.whole) return false;
   const delimiters = settings.delimiter === null ? DELIMITERS : [settings.delimiter];
-  return delimiters.some((delimiter) => readRecords(sample, settings, delimiter, 1).length === 0);
+  return delimiters.some((delimiter) => readShapes(sample, settings, delimiter, 1).length === 0);
 }
 
 /** Finds out how a file is written. Null: it holds no record. `like` is what the run's first file has, where there is one. */
@@ -128,14 +128,29 @@ function noHeader(file: LocalFile, first: CsvRecord, like: Pick<FileSniff, 'layo
 }
 
 /** Complete records of a sample behind the skipped lines, blank ones left out. */
-function readRecords(sample: Sample, settings: CsvSettings, delimiter: string, most = MOST_RECORDS): CsvRecord[] {
+function readRecords(sample: Sample, settings: CsvSettings, delimiter: string): CsvRecord[] {
+  return collect(sample, settings, delimiter, (record) => record.keep());
+}
+
+/** As `readRecords`, for what is asked under each delimiter: making texts of the values takes far longer than finding them. */
+function readShapes(sample: Sample, settings: CsvSettings, delimiter: string, most = MOST_RECORDS): RecordShape[] {
+  return collect(sample, settings, delimiter, (record) => record.shape(), most);
+}
+
+function collect<T>(
+  sample: Sample,
+  settings: CsvSettings,
+  delimiter: string,
+  take: (record: RecordView) => T,
+  most = MOST_RECORDS,
+): T[] {
   const start = { offset: 0, line: 1, skip: settings.skipRows };
-  const records: CsvRecord[] = [];
+  const taken: T[] = [];
   new RecordReader(grammarOf(settings, delimiter), start).push(sample.bytes, sample.whole, (record) => {
-    if (!isBlank(record)) records.push(record.keep());
-    return records.length < most;
+    if (!isBlank(record)) taken.push(take(record));
+    return taken.length < most;
   });
-  return records;
+  return taken;
 }
 
 interface Candidate {
@@ -153,7 +168,7 @@ function findDelimiter(sample: Sample, settings: CsvSettings, preferred: string 
   const order = preferred === null ? DELIMITERS : [preferred, ...DELIMITERS.filter((d) => d !== preferred)];
   const candidates: Candidate[] = [];
   for (const delimiter of order) {
-    const [first, ...data] = readRecords(sample, settings, delimiter);
+    const [first, ...data] = readShapes(sample, settings, delimiter);
     const columns = first?.width ?? 0;
     if (columns < 2) continue;
     const alike = data.filter((record) => record.fault === null && widthOf(record, columns) === columns).length;
@@ -165,14 +180,14 @@ function findDelimiter(sample: Sample, settings: CsvSettings, preferred: string 
   const best = candidates[0];
   if (best) return best.delimiter;
   if (preferred === NEVER) return NEVER;
-  const absent = order.find((d) => readRecords(sample, settings, d).every((record) => record.width === 1));
+  const absent = order.find((d) => readShapes(sample, settings, d).every((record) => record.width === 1));
   return absent ?? NEVER;
 }
 
 /** Text of one column whose lines behind the first all split alike: that one may be a title, or another delimiter is meant. */
 function splitBelow(file: LocalFile, sample: Sample, settings: CsvSettings): string | null {
   for (const delimiter of DELIMITERS) {
-    const [first, ...data] = readRecords(sample, settings, delimiter);
+    const [first, ...data] = readShapes(sample, settings, delimiter);
     const width = data[0]?.width ?? 1;
     if (!first || data.length < 2 || width < 2 || !data.every((r) => r.width === width && r.fault === null)) continue;
     const shown = JSON.stringify(delimiter);

@@ -42,6 +42,7 @@ const CR = 13;
  * at every tenth place at least, on one side of the pairs alone, and line ends stand whole. Zeros in other text do not.
  */
 export function byZeros(head: Buffer): 'utf-16le' | 'utf-16be' | null {
+  if (!head.includes(0)) return null;
   const pairs = Math.floor(head.length / 2);
   const zeros = [0, 0];
   for (let i = 0; i < pairs * 2; i++) if (head[i] === 0) zeros[i % 2] = (zeros[i % 2] ?? 0) + 1;
