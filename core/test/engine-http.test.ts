@@ -437,6 +437,20 @@ describe('http against a server', () => {
       },
     );
 
+    it.each([
+      ['a file by its ending', 'path: r.csv'],
+      ['a file of a format', 'path: r\nformat: csv'],
+      ['the first page', 'path: r.csv\npagination: {type: page}'],
+    ])('a web page in the place of %s is no rows', async (_k, source) => {
+      server.handler = (_seen, response) => {
+        response.setHeader('content-type', 'text/html');
+        response.end('\n<!-- we -->\n<!DOCTYPE html>\n<html><body>Log in,please</body></html>\n');
+      };
+      const { error } = await project.run(job(source));
+      expect(error).toMatchObject({ code: 'source/failed', kind: 'config' });
+      expect(server.seen.length).toBe(1);
+    });
+
     it('null is a list without elements, as a page and alone', async () => {
       server.handler = ({ query }, response) => json(response, query.page === undefined ? rows(1) : null);
       const yaml = job('path: r\npagination: {type: page}');

@@ -1,4 +1,4 @@
-import { mkdir, readFile, stat } from 'node:fs/promises';
+import { mkdir, open, readFile, stat } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import type { LocalFile, Source, SourceContext, SourceSession, Split, SplitsRequest } from '../../model/component.ts';
 import { SluiceError } from '../../model/error.ts';
@@ -14,6 +14,7 @@ import type { Answer } from './refusal.ts';
 import { RowFiles } from './row-files.ts';
 import type { HttpSettings, Pagination } from './settings.ts';
 import { BrokenJson, JsonBytes, type Slice } from './slices.ts';
+import { refuseWebPage, WEB_PAGE_HEAD } from './web-page.ts';
 
 /** A page is held in memory while it is looked through. */
 const MAX_PAGE = 256_000_000;
@@ -104,6 +105,7 @@ class HttpSession implements SourceSession {
     const { signal, came } = this.#ctx;
     const got = await fetchFile(this.#client, ask, path, before, { most, signal, came });
     if (got === null) return;
+    refuseWebPage(ask.label, await headOf(path), this.#ctx.format?.type);
     const format = formatOf(got.contentType, ask.url.pathname, this.#settings.records);
     if (got.size < MAX_PAGE && (await this.#isEmpty(path, got.size, ask, format?.type))) return;
     const file = identity(name, got, before);
@@ -185,6 +187,7 @@ class HttpSession implements SourceSession {
     const declared = this.#ctx.format;
     const isJson = declared ? declared.type === 'json' : looksLikeJson(body) || isNullList(body, this.#settings);
     if (!isJson) {
+      if (first === null) refuseWebPage(label, body, declared?.type);
       if (this.#wantsJson(answer) || first?.json) throw new BrokenJson('it is no JSON');
       const type = answer.headers['content-type'];
       const format = declared?.type ?? formatOf(type, answer.url.pathname, undefined)?.type ?? null;
@@ -243,6 +246,16 @@ class HttpSession implements SourceSession {
 
   async close(): Promise<void> {
     this.#client.close();
+  }
+}
+
+async function headOf(path: string): Promise<Buffer> {
+  const file = await open(path);
+  try {
+    const { buffer, bytesRead } = await file.read(Buffer.alloc(WEB_PAGE_HEAD), 0, WEB_PAGE_HEAD, 0);
+    return buffer.subarray(0, bytesRead);
+  } finally {
+    await file.close();
   }
 }
 
