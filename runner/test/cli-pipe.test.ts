@@ -3,7 +3,7 @@ import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { type TestDatabase, testDatabase } from '../../core/test/postgres.ts';
-import { folderWith, sluice } from './cli.ts';
+import { folderWith, sluice, startSluice } from './cli.ts';
 
 /** What comes through a pipe is loaded as the same file would be. */
 
@@ -74,4 +74,16 @@ it('a named pipe, which only a run reads', async () => {
   expect(preview.stderr).toContain('source/pipe');
   const [{ code }] = await Promise.all([run('named'), writeFile(pipe, TEXT)]);
   expect([code, await rows('named')]).toEqual([0, ROWS]);
+});
+
+it('standard input from which nothing comes keeps no run from its end', async () => {
+  const { child, ended } = startSluice(['run', 'given.yaml', '--json'], {
+    ...{ cwd: dir, env: { DATABASE_URL: db.url }, stdin: null },
+  });
+  const running = async () => (await db.query(`SELECT state FROM sluice.runs WHERE state = 'running'`)).length;
+  await expect.poll(running, { timeout: 60_000 }).toBe(1);
+  child.kill('SIGTERM');
+  const { code, stdout } = await ended;
+  expect([code, JSON.parse(stdout).status]).toEqual([130, 'cancelled']);
+  child.stdin?.end();
 });

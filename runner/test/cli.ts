@@ -17,8 +17,8 @@ export interface CliOptions {
   env?: Record<string, string>;
   /** Files' modes bind the command even where root starts it. */
   obeysModes?: boolean;
-  /** What it is given on its standard input; left out: nothing. */
-  stdin?: string;
+  /** What it is given on its standard input; left out: nothing; null: it stays open, and nothing comes. */
+  stdin?: string | null;
 }
 
 /** Root without the right to pass over modes (util-linux). */
@@ -37,7 +37,7 @@ export function startSluice(
     env: { PATH, HOME, ...(TMPDIR === undefined ? {} : { TMPDIR }), ...options.env },
     stdio: [options.stdin === undefined ? 'ignore' : 'pipe', 'pipe', 'pipe'],
   });
-  child.stdin?.end(options.stdin);
+  if (typeof options.stdin === 'string') child.stdin?.end(options.stdin);
   let stdout = '';
   let stderr = '';
   child.stdout?.on('data', (chunk) => {

@@ -239,6 +239,19 @@ enabled: true
     expect(job(text, { file: 'moved/b.yaml' }).hash).toBe(job(text).hash);
   });
 
+  it('does not see the ./ that a path or pattern begins with', () => {
+    const at = (path: string, warehouse: string) =>
+      job(`name: a
+source: {type: local, path: "${path}", exclude: ["${path}"]}
+destination: {type: duckdb, path: "${warehouse}"}
+`);
+    const plain = at('in/*.csv', 'x/w.duckdb');
+    expect(plain.streams[0]?.source.settings.path).toBe('in/*.csv');
+    expect(at('./in/*.csv', './/./x/w.duckdb').hash).toBe(plain.hash);
+    for (const kept of ['../in/*.csv', '/in/*.csv', '.in/*.csv', './/'])
+      expect(at(kept, 'x/w.duckdb').streams[0]?.source.settings.path).toBe(kept);
+  });
+
   it('sees every value', () => {
     const changed = [
       text.replace('0  6', '1 6'),

@@ -3,11 +3,18 @@ import type { Json, JsonObject } from '../model/json.ts';
 import { canonicalDuration, canonicalSize } from '../model/units.ts';
 import type { Schema } from '../spec/schema.ts';
 
-/** What is one length or size is one text, however it is written: two files that mean the same are the same job. */
+/** What is one length, size or path is one text, however it is written: two files that mean the same are the same job. */
 const CANONICAL: Partial<Record<string, (text: string) => string>> = {
   duration: canonicalDuration,
   size: canonicalSize,
+  glob: canonicalPath,
+  path: canonicalPath,
 };
+
+/** Without the `./` that it may begin with; `./` itself stays. A `//` in the middle may be part of a key in a store. */
+function canonicalPath(text: string): string {
+  return text.replace(/^(?:\.\/+)+(?=[^/])/, '');
+}
 
 /** A value with the defaults of its schema where it says nothing. Objects that are not given are not made up. */
 export function withDefaults(value: Json, schema: Schema): Json {

@@ -1,8 +1,12 @@
-import { constants, createReadStream, createWriteStream } from 'node:fs';
+import { close, constants, createWriteStream, open as openFile } from 'node:fs';
 import { mkdir, open, stat } from 'node:fs/promises';
+import { Socket } from 'node:net';
 import { join } from 'node:path';
+import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
+import { setTimeout as pause } from 'node:timers/promises';
 import { isatty } from 'node:tty';
+import { promisify } from 'node:util';
 import type { Split, SplitsRequest } from '../../model/component.ts';
 import { SluiceError } from '../../model/error.ts';
 
@@ -24,14 +28,8 @@ export async function readPipe(
   if (path === STDIN && isatty(0)) throw pipeError('Nothing is piped into this run', HINT);
   await mkdir(request.spool, { recursive: true });
   const full = join(request.spool, 'pipe');
-  const release = () => void openFor(path);
-  signal.addEventListener('abort', release, { once: true });
-  try {
-    const from = path === STDIN ? createReadStream('', { fd: 0, autoClose: false }) : createReadStream(path);
-    await pipeline(from, createWriteStream(full), { signal });
-  } finally {
-    signal.removeEventListener('abort', release);
-  }
+  const from = path === STDIN ? standardInput() : await openedPipe(path, signal);
+  await pipeline(from, createWriteStream(full), { signal });
   const { size } = await stat(full);
   if (size === 0) throw pipeError(`Nothing came through ${name}`, HINT);
   return { ordinal: 0, bytes: size, file: null, detail: { full, name } };
@@ -43,9 +41,34 @@ function pipeError(message: string, hint: string): SluiceError {
   return new SluiceError('source/pipe', 'config', message, { hint });
 }
 
-/** A pipe that nobody writes is opened no further than to wait: another end lets go of it. */
-async function openFor(path: string): Promise<void> {
-  if (path === STDIN) return;
-  const handle = await open(path, constants.O_WRONLY | constants.O_NONBLOCK).catch(() => null);
-  await handle?.close();
+/** Node's own stream waits for bytes without a thread that would wait on after a stop. What was read before has nothing left. */
+function standardInput(): Readable {
+  return process.stdin.readableEnded || process.stdin.destroyed ? Readable.from([]) : process.stdin;
+}
+
+const LOOK_MS = 20;
+
+/** The reading end of a named pipe, once somebody writes it. */
+async function openedPipe(path: string, signal: AbortSignal): Promise<Readable> {
+  signal.throwIfAborted();
+  let opened = false;
+  // Opening waits in the system, until there is another end: after a stop that is ours.
+  const letGo = async () => {
+    while (!opened) {
+      const end = await open(path, constants.O_WRONLY | constants.O_NONBLOCK).catch(() => null);
+      await end?.close();
+      await pause(LOOK_MS);
+    }
+  };
+  const release = () => void letGo();
+  signal.addEventListener('abort', release, { once: true });
+  try {
+    const fd = await promisify(openFile)(path, constants.O_RDONLY);
+    if (!signal.aborted) return new Socket({ fd, readable: true, writable: false });
+    close(fd);
+    throw signal.reason;
+  } finally {
+    opened = true;
+    signal.removeEventListener('abort', release);
+  }
 }
