@@ -42,15 +42,23 @@ test.each(WAYS)('readers see the old table or the new one under replace by $how,
   const reader = async () => {
     const client = new pg.Client({ connectionString: lab.db.url });
     await client.connect();
-    while (running) {
+    // The last look is after the last replace.
+    for (let more = true; more; ) {
+      more = running;
       const result = await client.query(
         `SELECT count(*)::int AS n, min(s) AS a, max(s) AS b FROM raw.${lab.driver.table}`,
       );
       seen.add(JSON.stringify(result.rows[0]));
+      begun();
     }
     await client.end();
   };
+  let begun: () => void = () => undefined;
+  const first = new Promise<void>((resolve) => {
+    begun = resolve;
+  });
   const reading = [reader(), reader()];
+  await first;
   for (let i = 1; i <= 4; i++) await lab.driver.run(way, rows(`m${i}`), two, { disposition: 'replace' });
   running = false;
   await Promise.all(reading);
