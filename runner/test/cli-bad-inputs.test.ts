@@ -138,7 +138,7 @@ it('a warehouse in a folder that may not be written to', async () => {
 describe('a disk that is full', () => {
   const mounted: string[] = [];
   afterEach(() => {
-    for (const folder of mounted.splice(0)) execFileSync('umount', [folder]);
+    for (const folder of mounted.splice(0)) execFileSync('umount', ['-l', folder]);
   });
 
   it.runIf(process.getuid?.() === 0)('fails the run; with room for it nothing is lost', async (context) => {

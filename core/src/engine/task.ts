@@ -47,7 +47,7 @@ export async function runTask(input: TaskInput, given: TaskHooks): Promise<TaskO
   } finally {
     stop();
     engine.close();
-    if (input.type !== 'land') await rm(spool, { recursive: true, force: true });
+    if (input.type !== 'land') await rm(spool, { recursive: true, force: true, maxRetries: 5 });
   }
 }
 

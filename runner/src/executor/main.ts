@@ -193,13 +193,16 @@ async function clean({ request, runId, storeUrl }: CleanMessage, job: Job): Prom
   }
 }
 
-/** Removes the spools of runs that were killed: they had no time to do it themselves. */
+/**
+ * Removes the spools of runs that were killed: they had no time to do it themselves. An executor that lives a moment longer than its
+ * runner may still write: what cannot be removed now is left to the next run.
+ */
 async function sweep(spools: string, store: Store): Promise<void> {
   const names = await readdir(spools).catch(() => []);
   if (names.length === 0) return;
   const runs = new Set(await store.ended(names.map(runOfSpool)));
   const ended = names.filter((name) => runs.has(runOfSpool(name)));
-  for (const name of ended) await rm(join(spools, name), { recursive: true, force: true });
+  for (const name of ended) await rm(join(spools, name), { recursive: true, force: true }).catch(() => undefined);
 }
 
 interface Means {
