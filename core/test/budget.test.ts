@@ -22,7 +22,7 @@ beforeAll(async () => {
     );
   }
   engine.close();
-}, 240_000);
+});
 afterAll(() => project.close());
 
 const job = (name: string, step: string, disposition: string, workers: number) => `name: ${name}
@@ -69,7 +69,7 @@ describe('memory is bounded by the budget', () => {
     ],
     ['merge', 4, '', '  write_disposition: merge\n  primary_key: [id]\n', { rows_filtered: dropped }, KEYS],
     ['sorted', 1, 'transform:\n  - sql: select * from input order by a\n', '', { rows_filtered: 0 }, ROWS],
-  ])('%s, %d tasks', { timeout: 240_000 }, async (name, workers, step, disposition, counts, written) => {
+  ])('%s, %d tasks', async (name, workers, step, disposition, counts, written) => {
     const yaml = job(name, step, disposition, workers);
     const result = await project.ok(yaml, { memory: MEMORY });
     expect(result.counts).toMatchObject({ rows_read: ROWS, rows_written: written, ...counts });

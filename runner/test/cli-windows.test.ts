@@ -71,9 +71,7 @@ const lines = (stdout: string): Line[] =>
     .split('\n')
     .map((line) => JSON.parse(line));
 
-it('runs the windows that are due, stops at the first that fails, and goes on from there', {
-  timeout: 240_000,
-}, async () => {
+it('runs the windows that are due, stops at the first that fails, and goes on from there', async () => {
   const first = await run('run', 'monthly');
   expect(first.code).toBe(1);
   const seen = lines(first.stdout);
@@ -100,7 +98,7 @@ it('runs the windows that are due, stops at the first that fails, and goes on fr
   expect(JSON.parse(rows.stdout)).toEqual([{ id: 1 }, { id: 2 }, { id: 3 }]);
 });
 
-it('a kill between two windows repeats and loses nothing', { timeout: 240_000 }, async () => {
+it('a kill between two windows repeats and loses nothing', async () => {
   const days = Array.from({ length: 6 }, (_, i) => `2026-02-0${i + 1}`);
   for (const [i, day] of days.entries()) {
     await writeFile(join(dir, `${day}.csv`), `id,at\n${i},${day}T00:00:00\n${i + 10},${day}T23:59:59.999999\n`);

@@ -42,7 +42,7 @@ async function run(): Promise<string> {
   const { stdout, stderr, code } = await sluice(['start', 't', '--json'], { cwd: project.dir, env: env() });
   expect([code, stderr]).toEqual([0, '']);
   const [id] = JSON.parse(stdout).runs;
-  await until(async () => (await store.findRun(id))?.finished_at != null, 120_000);
+  await until(async () => (await store.findRun(id))?.finished_at != null);
   return id;
 }
 
@@ -59,7 +59,7 @@ it.runIf(isRoot)(
     }
     daemon = startDaemon({ cwd: project.dir, env: env() });
     await daemon.started;
-    await until(async () => (await store.jobs.find(key, 't')) !== null, 60_000);
+    await until(async () => (await store.jobs.find(key, 't')) !== null);
     const failed = await store.findRun(await run());
     // Nobody makes room in the time of a retry: it is not tried again.
     expect(failed).toMatchObject({

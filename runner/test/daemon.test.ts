@@ -124,7 +124,7 @@ function release(): void {
 const rows = async () => Number((await project.db.query('SELECT count(*) AS n FROM wh.slow'))[0]?.n);
 const stateOf = async (run: string) => (await store.findRun(run))?.state;
 
-it('runs what it is asked for, and its log and figures are there', { timeout: 240_000 }, async () => {
+it('runs what it is asked for, and its log and figures are there', async () => {
   const daemon = await start();
   const refused = await cli('run', 'slow');
   expect([refused.code, refused.stderr]).toEqual([1, expect.stringContaining('run/daemon')]);
@@ -147,7 +147,7 @@ it('runs what it is asked for, and its log and figures are there', { timeout: 24
   expect(await store.nodes.list(key)).toEqual([]);
 });
 
-it('hands a run that does not end in time to the next daemon', { timeout: 240_000 }, async () => {
+it('hands a run that does not end in time to the next daemon', async () => {
   const before = await rows();
   const first = await start('--drain', '0s');
   const run = await begun();
@@ -161,7 +161,7 @@ it('hands a run that does not end in time to the next daemon', { timeout: 240_00
   expect(await rows()).toBe(before + 3);
 });
 
-it('stops a run, gracefully and at once, and leaves nothing behind', { timeout: 240_000 }, async () => {
+it('stops a run, gracefully and at once, and leaves nothing behind', async () => {
   await start();
   const before = await rows();
   for (const flags of [[], ['--hard']]) {
@@ -175,7 +175,7 @@ it('stops a run, gracefully and at once, and leaves nothing behind', { timeout: 
   expect(await project.leftovers()).toEqual([]);
 });
 
-it('removes what a deleted job left staged', { timeout: 240_000 }, async () => {
+it('removes what a deleted job left staged', async () => {
   for (const name of ['a', 'b']) await project.file(`in/${name}.csv`, 'id\n1\n2\n');
   const staged = stagedJob();
   const first = await project.spawn(staged, { SLUICE_FAULT: 'protocol.commit.before=stop' });
@@ -191,7 +191,7 @@ it('removes what a deleted job left staged', { timeout: 240_000 }, async () => {
   expect((await project.leftovers()).filter((name) => !name.startsWith('spool/'))).toEqual([]);
 });
 
-it('goes on when every connection to Postgres is cut', { timeout: 240_000 }, async () => {
+it('goes on when every connection to Postgres is cut', async () => {
   const daemon = await start();
   const before = await rows();
   const run = await begun();
@@ -204,7 +204,7 @@ it('goes on when every connection to Postgres is cut', { timeout: 240_000 }, asy
   expect(daemon.child.exitCode).toBeNull();
 });
 
-it('goes on when Postgres is stopped and comes back', { timeout: 240_000 }, async () => {
+it('goes on when Postgres is stopped and comes back', async () => {
   // It is killed: what it said was committed has to be there afterwards.
   const postgres = await startServer({ synchronous_commit: 'on' });
   const { dir, remove } = await folderWith({

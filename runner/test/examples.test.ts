@@ -386,7 +386,7 @@ function runs(name: string, expected: Expectation): void {
     expect((await sluice(['validate'], { cwd: join(examples, name) })).code).toBe(0);
   });
 
-  it('loads every row of its files', { timeout: 180_000 }, async () => {
+  it('loads every row of its files', async () => {
     for (const args of expected.before ?? []) expect((await run(...args)).code).toBe(0);
     const { code, stderr } = await run('run', '--quiet', '--select', 'path:jobs');
     expect([code, stderr]).toEqual([0, '']);
@@ -404,7 +404,7 @@ function runs(name: string, expected: Expectation): void {
     }
   });
 
-  it('loads nothing twice', { timeout: 180_000 }, async () => {
+  it('loads nothing twice', async () => {
     const { code, stdout } = await run('run', '--select', 'path:jobs', '--json');
     expect(code).toBe(0);
     const lines = stdout

@@ -349,7 +349,7 @@ export function indent(text: string): string {
  * Asks until the answer is yes.
  * @public
  */
-export async function until(what: () => boolean | Promise<boolean>, ms = 60_000): Promise<void> {
+export async function until(what: () => boolean | Promise<boolean>, ms = 120_000): Promise<void> {
   const end = Date.now() + ms;
   while (!(await what())) {
     if (Date.now() > end) throw new Error(`waited ${ms} ms in vain`);

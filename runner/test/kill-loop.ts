@@ -211,7 +211,7 @@ export function killLoop(kind: Kind): void {
 
   describe.each(waysOf(kind))('$disposition, $tasks tasks', (way) => {
     it('loses and repeats nothing wherever the executor is killed', {
-      timeout: ALL ? 1_800_000 : 240_000,
+      timeout: ALL ? 1_800_000 : 600_000,
     }, async () => {
       const scenario = new Scenario(project, kind, way);
       await scenario.grow();

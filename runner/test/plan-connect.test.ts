@@ -58,7 +58,7 @@ beforeAll(async () => {
     socket.destroy();
   });
   await new Promise<void>((resolve) => trap.listen(0, '127.0.0.1', resolve));
-}, 240_000);
+});
 afterAll(async () => {
   trap?.close();
   await lab?.close();

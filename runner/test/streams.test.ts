@@ -97,7 +97,7 @@ ${more}streams:
 });
 
 describe('jobs that share a DuckDB file', () => {
-  it('wait for each other and lose no row', { timeout: 240_000 }, async () => {
+  it('wait for each other and lose no row', async () => {
     const yaml = (n: number, tasks: number) =>
       `name: shared_${n}\nsource:\n  type: local\n  path: shared_${n}/*.csv\ndestination:\n  type: duckdb\n  path: shared.duckdb\n` +
       `compute:\n  workers:\n    min: ${tasks}\n    max: ${tasks}\n`;

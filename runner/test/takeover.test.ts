@@ -36,7 +36,7 @@ describe.runIf(linux).each(['duckdb', 'postgres'] as const)('%s', (kind) => {
   ] as const)('$disposition, $tasks tasks', (way) => {
     const write = way.tasks === 1 ? 'load' : 'commit';
 
-    it('a run whose runner was killed is taken over at once', { timeout: 240_000 }, async () => {
+    it('a run whose runner was killed is taken over at once', async () => {
       const scenario = new Scenario(project, kind, way, `_${kind}_takeover`);
       await scenario.grow();
       await scenario.expectWhole(await project.run(scenario.yaml));
@@ -54,7 +54,7 @@ describe.runIf(linux).each(['duckdb', 'postgres'] as const)('%s', (kind) => {
       await scenario.expectNothingNew();
     });
 
-    it('an executor that was stopped past its lease cannot commit any more', { timeout: 240_000 }, async () => {
+    it('an executor that was stopped past its lease cannot commit any more', async () => {
       const scenario = new Scenario(project, kind, way, `_${kind}_fenced`);
       await scenario.grow();
       await scenario.expectWhole(await project.run(scenario.yaml));
@@ -81,7 +81,7 @@ describe.runIf(linux).each(['duckdb', 'postgres'] as const)('%s', (kind) => {
     });
   });
 
-  it('the runner ends an executor that stays stopped once another run has the job', { timeout: 240_000 }, async () => {
+  it('the runner ends an executor that stays stopped once another run has the job', async () => {
     const scenario = new Scenario(project, kind, { disposition: 'append', tasks: 1 }, `_${kind}_stuck`);
     await scenario.grow();
     // Stopped in its transaction: the other run has to get past its locks.

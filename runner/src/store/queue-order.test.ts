@@ -13,7 +13,7 @@ const step = fc.record({
   together: fc.boolean(),
 });
 
-it('has no two owners of a job, and loses no run, whatever daemons do at once', { timeout: 240_000 }, async () => {
+it('has no two owners of a job, and loses no run, whatever daemons do at once', async () => {
   await fc.assert(
     fc.asyncProperty(fc.array(step, { minLength: 4, maxLength: 30 }), async (steps) => {
       const place = lab.target();
