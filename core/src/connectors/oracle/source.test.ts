@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { toAddress } from './address.ts';
 import { source } from './source.ts';
-import { readSql } from './sql.ts';
+import { endsSql, partsOf, readSql } from './sql.ts';
 import { readColumn } from './types.ts';
 
 describe('addresses of Oracle', () => {
@@ -61,6 +61,26 @@ describe('SQL for Oracle', () => {
         ' FETCH FIRST 5 ROWS ONLY',
       values: { low: '2026-01-01T00:00:00.000000', high: '2026-01-02T00:00:00.000000' },
     });
+  });
+
+  it('divides rows by a column into parts that are read as of one moment', () => {
+    const id = readColumn({ name: 'ID', dbTypeName: 'NUMBER' });
+    const at = readColumn({ name: 'AT', dbTypeName: 'DATE' });
+    const settings = { table: 'entries', where: 'id > 1' };
+    expect(endsSql(settings, id, '4711')).toBe(
+      'SELECT TO_CHAR(FLOOR(MIN("ID"))), TO_CHAR(FLOOR(MAX("ID"))) FROM "ENTRIES" AS OF SCN 4711 t WHERE (\nid > 1\n)',
+    );
+    const [first, second, ...more] = partsOf(id, ['-4', '12345678901234567890'], 2, null);
+    const bound = `TO_NUMBER('6172839450617283943', 'TM9', 'NLS_NUMERIC_CHARACTERS=''.,''')`;
+    expect(first?.where).toBe(`("ID" < ${bound} OR "ID" IS NULL)`);
+    expect(second?.where).toBe(`"ID" >= ${bound}`);
+    expect(more).toEqual([]);
+    expect(readSql(settings, [id], null, null, { part: second?.where ?? null, moment: '4711' }).sql).toBe(
+      `SELECT "ID" FROM "ENTRIES" AS OF SCN 4711 t WHERE (\nid > 1\n) AND "ID" >= ${bound}`,
+    );
+    const days = partsOf(at, [' 2026-01-01 00:00:00', ' 2026-01-03 00:00:00'], 2, null);
+    expect(days[1]?.where).toBe(`"AT" >= TO_TIMESTAMP('2026-01-02T00:00:00.000000', 'YYYY-MM-DD"T"HH24:MI:SS.FF6')`);
+    expect(partsOf(at, [null, null], 2, 9)).toEqual([{ where: null, bytes: 9 }]);
   });
 
   it.each([

@@ -4,10 +4,11 @@ import { SluiceError } from '../../model/error.ts';
 import { ident, literal } from '../../model/sql.ts';
 import type { CsvValue } from '../shared/csv-rows.ts';
 import { ofSource } from '../shared/errors.ts';
+import { type Part, partCount, partitionColumn } from '../shared/ranges.ts';
 import { type RowDriver, RowSession, type Wanted } from '../shared/row-session.ts';
 import { bracketed, tableOrQuery } from '../shared/table-name.ts';
 import { type OraAddress, toAddress } from './address.ts';
-import { fromSql, oracleParts, type ReadSettings, readSql } from './sql.ts';
+import { endsSql, fromSql, kindOf, MOMENTS, oracleParts, partsOf, type ReadSettings, readSql, SIZE } from './sql.ts';
 import { type OraColumn, type ReadColumn, readColumn } from './types.ts';
 
 export const source: Source = {
@@ -90,6 +91,7 @@ class OraDriver implements RowDriver<ReadColumn> {
   readonly #ctx: SourceContext;
   readonly #settings: ReadSettings;
   #opened: Promise<Opened> | null = null;
+  #moment: string | null = null;
 
   constructor(ctx: SourceContext) {
     this.#ctx = ctx;
@@ -134,10 +136,60 @@ class OraDriver implements RowDriver<ReadColumn> {
     }
   }
 
-  async *rows(columns: readonly ReadColumn[], { range, limit }: Wanted): AsyncGenerator<CsvValue[]> {
+  async parts(columns: readonly ReadColumn[], sideBySide: number): Promise<Part[]> {
+    const { partition_on: on } = this.#settings;
+    if (on === undefined) return [{ where: null, bytes: null }];
+    const column = partitionColumn(on, columns, kindOf);
+    const what = tableOrQuery(this.#settings);
+    const moment = 'table' in what ? await this.#momentNow() : null;
+    if (!('table' in what) || moment === null) {
+      const reason =
+        'table' in what
+          ? 'the user may not read it as of a moment (FLASHBACK)'
+          : 'a query cannot be read as of a moment';
+      this.#ctx.log('warn', `${this.name} is read by one connection in spite of \`partition_on\`: ${reason}`);
+      return [{ where: null, bytes: null }];
+    }
+    const { connection, address } = await this.#db();
+    try {
+      const [name = '', owner = null] = [...oracleParts(what.table)].reverse();
+      const size = await connection.execute<[number | null]>(SIZE, { name, owner });
+      const bytes = size.rows?.[0]?.[0] ?? null;
+      const count = partCount(bytes, sideBySide);
+      const ends =
+        count > 1 ? await connection.execute<(string | null)[]>(endsSql(this.#settings, column, moment)) : null;
+      const parts = partsOf(column, ends?.rows?.[0] ?? [], count, bytes);
+      return parts.length > 1 ? parts.map((part) => ({ ...part, session: moment })) : parts;
+    } catch (error) {
+      throw told(error, address);
+    }
+  }
+
+  /** The number of a moment as of which the table can be read; null: the user may not. */
+  async #momentNow(): Promise<string | null> {
+    const { connection } = await this.#db();
+    for (const sql of MOMENTS) {
+      try {
+        const found = await connection.execute<[string]>(sql);
+        const moment = found.rows?.[0]?.[0] ?? '';
+        if (!/^\d+$/.test(moment)) continue;
+        await connection.execute(`SELECT 1 FROM ${fromSql(this.#settings, moment)} WHERE 1 = 0`);
+        return moment;
+      } catch {
+        this.#ctx.signal.throwIfAborted();
+      }
+    }
+    return null;
+  }
+
+  join(moment: string): void {
+    this.#moment = moment;
+  }
+
+  async *rows(columns: readonly ReadColumn[], { range, part, limit }: Wanted): AsyncGenerator<CsvValue[]> {
     const { connection, address } = await this.#db();
     const { default: oracledb } = await import('oracledb');
-    const { sql, values } = readSql(this.#settings, columns, range, limit);
+    const { sql, values } = readSql(this.#settings, columns, range, limit, { part, moment: this.#moment });
     // Numbers as the server writes them, and large values as a whole.
     const asText = new Set<unknown>([oracledb.DB_TYPE_NUMBER, oracledb.DB_TYPE_CLOB, oracledb.DB_TYPE_NCLOB]);
     const fetchTypeHandler = ({ dbType }: { dbType?: unknown }) => {

@@ -1,7 +1,7 @@
 import { schema } from '../../spec/schema.ts';
 import { defineSpec } from '../../spec/spec.ts';
 import { serverPassword, serverPort, serverUrl, sessionOptions } from '../shared/server-settings.ts';
-import { tableAddress, tableSource } from '../shared/table-settings.ts';
+import { partedSource, tableAddress } from '../shared/table-settings.ts';
 
 export const oracleConnection = schema({
   type: 'object',
@@ -24,8 +24,8 @@ export const sourceSpec = defineSpec({
   kind: 'source',
   type: 'oracle',
   title: 'Oracle Database',
-  text: 'A table, view or query of an Oracle database (12.1 or newer), read by one statement in a read-only transaction. Needs no client library.',
-  settings: tableSource,
+  text: 'A table, view or query of an Oracle database (12.1 or newer), read by one statement in a read-only transaction, or in parts. Needs no client library.',
+  settings: partedSource,
   connection: oracleConnection,
   secrets: ['url', 'password'],
   address: tableAddress,
@@ -50,6 +50,10 @@ everywhere in Oracle; columns are called as the server calls them. Patterns go o
 | RAW, LONG RAW, BLOB | binary | |
 | JSON | json | |
 | CHAR, VARCHAR2, NCHAR, NVARCHAR2, CLOB, NCLOB, LONG, ROWID, INTERVAL, BOOLEAN | text | an empty text is null in Oracle |
+
+With \`partition_on\`, and \`incremental: {type: none}\`, a large table is read in parts by ranges of that column, as many at once as the job has
+workers, all of them as of one moment (\`AS OF SCN\`, which wants the right FLASHBACK on the tables of others). Where the user may not,
+and of a query, one connection reads the whole, and says so.
 
 A cursor of a number, date or timestamp is asked of the server, of any other type the engine picks the rows.`,
 });

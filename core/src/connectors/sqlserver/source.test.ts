@@ -1,8 +1,9 @@
 import { describe, expect, it } from 'vitest';
+import { partitionColumn } from '../shared/ranges.ts';
 import { toAddress } from './address.ts';
 import { connectError, queryError } from './client.ts';
 import { source } from './source.ts';
-import { readSql } from './sql.ts';
+import { endsSql, partsOf, readSql, stillSql } from './sql.ts';
 import { readColumn } from './types.ts';
 
 const address = toAddress({ host: 'h', database: 'd', password: 'S3cr-Zq9' });
@@ -53,6 +54,43 @@ describe('SQL for SQL Server', () => {
         'WHERE (\nn > 0 -- all\n) AND (([odd ]]name] >= CAST(@p0 AS datetime2(7))) OR [odd ]]name] IS NULL)',
       values: ['2026-01-01T00:00:00.000001'],
     });
+  });
+
+  it('divides rows by a column into parts that are all of them, each once', () => {
+    const n = readColumn('n', 'decimal(12,2)', true);
+    const settings = { table: 'erp.dbo.orders', where: 'n <> 3' };
+    expect(endsSql(settings, n)).toBe(
+      'SELECT CONVERT(varchar(41), MIN([n])) AS low, CONVERT(varchar(41), MAX([n])) AS high FROM [erp].[dbo].[orders] AS t WHERE (\nn <> 3\n)',
+    );
+    const parts = partsOf(n, { low: '-7.50', high: '90.00' }, 3, 300);
+    expect(parts).toEqual([
+      { where: "([n] < CAST('25' AS decimal(12,2)) OR [n] IS NULL)", bytes: 100 },
+      { where: "[n] >= CAST('25' AS decimal(12,2)) AND [n] < CAST('57' AS decimal(12,2))", bytes: 100 },
+      { where: "[n] >= CAST('57' AS decimal(12,2))", bytes: 100 },
+    ]);
+    expect(readSql(settings, [n], null, null, parts[2]?.where).sql).toBe(
+      "SELECT CONVERT(varchar(41), [n]) FROM [erp].[dbo].[orders] AS t WHERE (\nn <> 3\n) AND [n] >= CAST('57' AS decimal(12,2))",
+    );
+    expect(partsOf(n, { low: null, high: null }, 3, null)).toEqual([{ where: null, bytes: null }]);
+    const [, second] = partsOf(
+      readColumn('at', 'datetimeoffset(7)', true),
+      { low: '2026-01-01T00:00:00.0000000Z', high: '2026-01-03T00:00:00Z' },
+      2,
+      null,
+    );
+    expect(second?.where).toBe("[at] >= CAST('2026-01-02T00:00:00.000000Z' AS datetimeoffset(7))");
+    expect(stillSql('erp.dbo.orders')).toEqual([expect.stringContaining('DB_ID(@p0)'), ['erp']]);
+    expect(stillSql('dbo.orders')).toEqual([expect.stringContaining('DB_ID()'), []]);
+  });
+
+  it('divides by no column of texts, and by none that is not there', () => {
+    const columns = [readColumn('name', 'nvarchar(10)', true)];
+    const kind = ({ type }: (typeof columns)[number]) => type?.kind ?? '';
+    for (const on of ['name', 'nothing']) {
+      expect(() => partitionColumn(on, columns, kind)).toThrow(
+        expect.objectContaining({ code: 'source/partition', kind: 'config', where: { column: on } }),
+      );
+    }
   });
 
   it.each([

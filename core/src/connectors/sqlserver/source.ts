@@ -1,11 +1,12 @@
 import type { Discovered, Source, SourceContext } from '../../model/component.ts';
 import type { CsvValue } from '../shared/csv-rows.ts';
 import { ofSource } from '../shared/errors.ts';
+import { type Part, partCount, partitionColumn } from '../shared/ranges.ts';
 import { type RowDriver, RowSession, type Wanted } from '../shared/row-session.ts';
 import { bracketed, tableName, tableOrQuery, tableParts } from '../shared/table-name.ts';
 import { toAddress } from './address.ts';
 import { type MsDb, openSession } from './client.ts';
-import { fromSql, quoted, type ReadSettings, readSql } from './sql.ts';
+import { endsSql, fromSql, partsOf, quoted, type ReadSettings, readSql, SIZE, stillSql } from './sql.ts';
 import { type ReadColumn, readColumn } from './types.ts';
 
 export const source: Source = {
@@ -107,9 +108,32 @@ class MsDriver implements RowDriver<ReadColumn> {
     return Number(row?.n ?? 0);
   }
 
-  async *rows(columns: readonly ReadColumn[], { range, limit }: Wanted): AsyncGenerator<CsvValue[]> {
+  async parts(columns: readonly ReadColumn[], sideBySide: number): Promise<Part[]> {
+    const { partition_on: on } = this.#settings;
+    if (on === undefined) return [{ where: null, bytes: null }];
+    const column = partitionColumn(on, columns, ({ type }) => type?.kind ?? '');
     const db = await this.#db();
-    const { sql, values } = readSql(this.#settings, columns, range, limit);
+    const what = tableOrQuery(this.#settings);
+    const [found] = 'table' in what ? await db.rows(...stillSql(what.table)) : [];
+    if (Number(found?.still) !== 1) {
+      const reason =
+        'table' in what
+          ? 'its database can be written to, and parts would not see one moment'
+          : 'a query may reach into databases that can be written to';
+      this.#ctx.log('warn', `${this.name} is read by one connection in spite of \`partition_on\`: ${reason}`);
+      return [{ where: null, bytes: null }];
+    }
+    // Counting wants a right that reading does not.
+    const [size] = 'table' in what ? await db.rows(SIZE, [quoted(...tableParts(what.table, 3))]).catch(() => []) : [];
+    const bytes = size?.n == null ? null : Number(size.n);
+    const count = partCount(bytes, sideBySide);
+    const [ends] = count > 1 ? await db.rows(endsSql(this.#settings, column)) : [];
+    return partsOf(column, { low: ends?.low ?? null, high: ends?.high ?? null }, count, bytes);
+  }
+
+  async *rows(columns: readonly ReadColumn[], { range, part, limit }: Wanted): AsyncGenerator<CsvValue[]> {
+    const db = await this.#db();
+    const { sql, values } = readSql(this.#settings, columns, range, limit, part);
     for await (const row of db.stream(sql, values)) {
       yield row.map((value) => (value === null || Buffer.isBuffer(value) ? value : String(value)));
     }

@@ -1,7 +1,7 @@
 import { schema } from '../../spec/schema.ts';
 import { defineSpec } from '../../spec/spec.ts';
 import { serverPassword, serverPort, serverUrl, sessionOptions } from '../shared/server-settings.ts';
-import { tableAddress, tableSource } from '../shared/table-settings.ts';
+import { partedSource, tableAddress } from '../shared/table-settings.ts';
 
 export const sqlserverConnection = schema({
   type: 'object',
@@ -29,8 +29,8 @@ export const sourceSpec = defineSpec({
   kind: 'source',
   type: 'sqlserver',
   title: 'SQL Server',
-  text: 'A table, view or query of a Microsoft SQL Server or Azure SQL database, read by one statement.',
-  settings: tableSource,
+  text: 'A table, view or query of a Microsoft SQL Server or Azure SQL database, read by one statement, or in parts.',
+  settings: partedSource,
   connection: sqlserverConnection,
   secrets: ['url', 'password'],
   address: tableAddress,
@@ -66,6 +66,10 @@ the statement reads in it; else it reads committed rows, as they are when it com
 | binary, varbinary, image, rowversion | binary | |
 | char, varchar, text, nchar, nvarchar, ntext, xml, sql_variant, hierarchyid | text | |
 | geometry, geography | text | as WKT |
+
+With \`partition_on\`, and \`incremental: {type: none}\`, a large table is read in parts by ranges of that column, as many at once as the job has
+workers, where its database cannot be written to: it is read only, or a snapshot (\`CREATE DATABASE … AS SNAPSHOT OF …\`). Of any other one
+connection reads the whole, and says so: sessions of SQL Server share no moment, and parts would not be of one state of the table.
 
 A cursor of a number, date or time is asked of the server, of any other type the engine picks the rows.`,
 });
