@@ -1,6 +1,9 @@
+import { once } from 'node:events';
 import { chmod, readFile, writeFile } from 'node:fs/promises';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
 import { type TestDatabase, testDatabase } from '../../core/test/postgres.ts';
 import { type CliResult, folderWith, sluice } from './cli.ts';
 
@@ -17,7 +20,7 @@ beforeAll(async () => {
   db = await testDatabase();
   ({ dir, remove } = await folderWith({
     'sluice.yaml':
-      'version: 1\nname: shop\nconnections:\n  files:\n    type: local\n    root: data\n  gone:\n    type: local\n    root: nowhere\n  api:\n    type: http\n    base_url: http://127.0.0.1:1\n',
+      'version: 1\nname: shop\nconnections:\n  files:\n    type: local\n    root: data\n  gone:\n    type: local\n    root: nowhere\n  api:\n    type: http\n    base_url: http://127.0.0.1:1\n  lake:\n    type: delta\n  web:\n    type: http\n    base_url: ${env:WEB}\n',
     'data/orders/2026-01.csv': 'id,amount\n1,2.50\n',
     'data/orders/2026-02.csv': 'id,amount\n2,3\n',
     'data/customers.ndjson': '{"id":1}\n',
@@ -128,9 +131,29 @@ describe('discover', () => {
     expect(await readFile(join(dir, 'jobs/customers.yaml'), 'utf8')).toContain('# mine');
   });
 
+  it('looks at an address of an API, and writes a job that runs', async () => {
+    const pages = [[{ id: 1 }, { id: 2 }], [{ id: 3 }]];
+    const server = createServer(({ url = '' }, response) => {
+      const page = Number(new URL(url, 'http://h').searchParams.get('page') ?? 1);
+      const next = page < 2 ? `/v1/items?page=${page + 1}` : null;
+      response.setHeader('content-type', 'application/json');
+      response.end(JSON.stringify({ results: pages[page - 1], next, previous: null }));
+    }).listen(0, '127.0.0.1');
+    onTestFinished(() => void server.close());
+    await once(server, 'listening');
+    const { port } = server.address() as AddressInfo;
+    const asked = ['discover', 'web', '--path', 'v1/items'];
+    const env = { WEB: `http://127.0.0.1:${port}` };
+    const made = await run([...asked, '--write'], env);
+    expect([made.code, made.stdout]).toEqual([0, 'jobs/items.yaml\n']);
+    expect((await run(['run', 'items', '--json'], env)).stdout).toContain('"rows_written":3');
+    expect((await run(['discover', 'files', '--path', 'x'])).stderr).toContain('error[usage/path]');
+  });
+
   it.each([
     [1, 'gone', 'source/unreachable'],
-    [1, 'api', 'discover/unsupported'],
+    [1, 'api', 'source/refused'],
+    [1, 'lake', 'discover/unsupported'],
     [2, 'filez', 'usage/connection'],
   ])('%i: %s is %s', async (status, name, code) => {
     const { code: found, stdout, stderr } = await run(['discover', name]);

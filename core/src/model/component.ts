@@ -18,6 +18,8 @@ export interface Capabilities {
   yields?: 'bytes' | 'columns';
   /** Sources: `table` may be a pattern that stands for many tables. */
   table_patterns?: boolean;
+  /** `discover` looks at one `path` of the connection, which the caller may name. */
+  discovers_path?: boolean;
   /**
    * Sources and destinations of one value read and write the same types of their own: a column that no step looks at keeps
    * its type from the one to the other.

@@ -24,19 +24,24 @@ import { stateStoreOf } from './unset.ts';
 interface DiscoverOptions extends CommonOptions {
   write?: boolean;
   only?: string[];
+  path?: string;
 }
 
 export function define(command: Command): void {
   withCommon(command, ['text', 'json', 'ndjson', 'csv', 'markdown'])
     .argument('<connection>', 'a connection of sluice.yaml, or the type of one that needs no settings: local')
     .option('--write', 'write job files for what is there; files that exist are left as they are')
+    .option(
+      '--path <path>',
+      'what is looked at, for connections that cannot list what they hold: a path below `base_url` (http)',
+    )
     .option('--only <name...>', 'these alone, by the names that are shown')
     .action(show);
 }
 
 async function show(name: string, options: DiscoverOptions): Promise<void> {
   const project = await openProject(options);
-  const use = useOf(project, name);
+  const use = withPath(useOf(project, name), options.path);
   const interrupt = exitOnInterrupt();
   try {
     const request = {
@@ -73,6 +78,18 @@ function useOf(project: OpenProject, name: string): ComponentUse {
   const near = nearest(name, names);
   const there = names.length > 0 ? `There is ${names.join(', ')}.` : 'sluice.yaml has no `connections` yet.';
   throw usage('connection', `There is no connection ${name}`, near ? `Did you mean ${near}?` : there);
+}
+
+/** Throws `usage/path` for a connection that lists what it holds by itself. */
+function withPath(use: ComponentUse, path: string | undefined): ComponentUse {
+  if (path === undefined) return use;
+  if (sources[use.type]?.capabilities.discovers_path !== true)
+    throw usage(
+      'path',
+      `A connection of type ${use.type} lists what it holds`,
+      'Run it without --path; --only chooses.',
+    );
+  return { ...use, settings: { ...use.settings, path } };
 }
 
 function only(found: readonly Discovered[], names: readonly string[] | undefined): Discovered[] {

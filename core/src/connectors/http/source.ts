@@ -6,6 +6,7 @@ import type { FileIdentity } from '../../model/run.ts';
 import { GLANCE_BYTES } from '../../model/source.ts';
 import { type Ask, collect, HttpClient, shown } from './client.ts';
 import { cursorParam } from './cursor.ts';
+import { discoverApi } from './discover.ts';
 import { fetchFile } from './file.ts';
 import { formatOf, isNdjson, looksLikeJson } from './format.ts';
 import { type Kind, kindOf, requireCount, rowsOf } from './kind.ts';
@@ -41,6 +42,7 @@ export const source: Source = {
   async connect(ctx) {
     return new HttpSession(ctx);
   },
+  discover: discoverApi,
 };
 
 class HttpSession implements SourceSession {

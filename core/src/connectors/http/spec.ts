@@ -228,7 +228,14 @@ export const sourceSpec = defineSpec({
   connection: httpConnection,
   secrets: ['auth.password', 'auth.token', 'auth.key', 'auth.client_secret'],
   address: ['base_url', 'path'],
-  capabilities: { yields: 'bytes', batch: true, streaming: false, placement: 'any', files: false },
+  capabilities: {
+    yields: 'bytes',
+    batch: true,
+    streaming: false,
+    placement: 'any',
+    files: false,
+    discovers_path: true,
+  },
   examples: [
     'type: http\nbase_url: https://api.example.com/v2\npath: orders\nrecords: data\npagination:\n  type: cursor\n  next: meta.next\n  param: after\n',
     'type: http\nbase_url: https://example.com\npath: exports/orders.csv\nformat: csv\n',
@@ -238,6 +245,7 @@ export const sourceSpec = defineSpec({
     '- What comes is written to the spool first and read from there: an API gives another answer each time. A page counts when all of it came; a broken one is asked for again, and the run fails by its number where that does not help. Pages are alike: one of another type, or a line of text in the place of a page, is a broken one and not the end.',
     '- 408, 425, 429, 5xx and broken connections are tried again up to 5 times, after `Retry-After` (seconds or a date) or 1, 2, 4 … seconds. Of a large file the rest alone is asked for where the server allows it.',
     '- A cursor, an address or a page that comes a second time fails the run: the listing goes in a circle.',
+    '- `sluice discover CONNECTION --path PATH` asks that address once, by GET, and tells the list of records, their fields and the kind of pagination that the answer shows; of the first page of an API, the addresses that it names. `--write` makes a job of each. What it cannot see in one answer (a cursor whose parameter has another name) is to be mended by hand.',
     '- Redirects are followed, five at most. To another host they carry neither credentials nor the headers of the job, and never from https to http. Addresses of next pages have to be of the same host.',
     '- Without `incremental` everything is loaded each time. With `incremental: {type: files}` (without pagination) a request asks only for what changed (ETag, Last-Modified); an answer without either is known by its content.',
     '- The format is the one that `Content-Type` says, where the job names none. Messages show addresses without their query.',

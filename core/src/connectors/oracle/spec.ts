@@ -29,7 +29,14 @@ export const sourceSpec = defineSpec({
   connection: oracleConnection,
   secrets: ['url', 'password'],
   address: tableAddress,
-  capabilities: { yields: 'columns', batch: true, streaming: false, placement: 'any', table_patterns: true },
+  capabilities: {
+    yields: 'columns',
+    batch: true,
+    streaming: false,
+    placement: 'any',
+    table_patterns: true,
+    parts_of_full_loads: true,
+  },
   examples: [
     'type: oracle\nurl: ${env:LEDGER_URL}\ntable: ledger.entries\n',
     'type: oracle\nhost: ledger.internal\ndatabase: LEDGERPDB\nuser: reader\npassword: ${env:LEDGER_PASSWORD}\nquery: SELECT * FROM ledger.entries WHERE amount > 0\n',

@@ -40,6 +40,7 @@ export const sourceSpec = defineSpec({
     streaming: false,
     placement: 'any',
     table_patterns: true,
+    parts_of_full_loads: true,
     default_schema: 'dbo',
   },
   examples: [
