@@ -15,7 +15,7 @@ import { join } from 'node:path';
 import { afterAll, describe, expect, onTestFinished, test } from 'vitest';
 import { crash } from '../../../test/crash.ts';
 import { ADDRESSES, columns, Driver, type SystemUnderTest } from '../../../test/destination-driver.ts';
-import { destinationFixture, LOAD, lookInto, STAGE, three, two } from '../../../test/destination-fixture.ts';
+import { destinationFixture, LOAD, lookInto, STAGE, three, two, WAYS } from '../../../test/destination-fixture.ts';
 import { destinationSuite } from '../../../test/destination-suite.ts';
 import { cage, type OwnedEngine, openEngine } from '../../engine/duckdb.ts';
 import { duckdb } from './destination.ts';
@@ -180,6 +180,22 @@ describe('duckdb alone', () => {
     });
     expect(await lab.driver.select('id, extra')).toEqual([1, 2, 3, 4].map((id) => ({ id: String(id), extra: '5' })));
   });
+
+  test.each(['must int NOT NULL', 'CHECK (id < 3)', 'UNIQUE (s)'])(
+    'a table of others with %s refuses rows for good',
+    async (rule) => {
+      await select('CREATE SCHEMA IF NOT EXISTS raw');
+      await select(`CREATE TABLE raw.${lab.driver.table} (id int, s text, ${rule})`);
+      const sql = `SELECT range::INT AS id, 'a' AS s FROM range(1, 4)`;
+      for (const way of WAYS)
+        await expect(lab.driver.run(way, sql, two)).rejects.toMatchObject({
+          code: 'destination/bad-value',
+          kind: 'data',
+          hint: expect.any(String),
+        });
+      expect(await lab.driver.select()).toEqual([]);
+    },
+  );
 
   test('columns that differ only in case are refused, and a view in the place of the table too', async () => {
     const clash = columns({ id: 'int', ID: 'int' });

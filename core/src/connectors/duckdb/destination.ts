@@ -243,7 +243,7 @@ class DuckdbSession implements DestinationSession {
       return { ...written, repeated: false };
     } catch (error) {
       await db.run('ROLLBACK').catch(() => undefined);
-      throw committing ? unknownOutcome(error, this.#path) : error;
+      throw committing ? unknownOutcome(error, this.#path) : refused(error);
     }
   }
 
@@ -337,6 +337,22 @@ async function transaction<T>(db: Db, work: () => Promise<T>): Promise<T> {
     await db.run('ROLLBACK').catch(() => undefined);
     throw error;
   }
+}
+
+/** What rules of a table that others made say to the rows. */
+function refused(error: unknown): unknown {
+  if (error instanceof SluiceError || !(error instanceof Error)) return error;
+  const [line = ''] = error.message.split('\n');
+  if (!line.startsWith('Constraint Error: ')) return error;
+  const hint = /NOT NULL/.test(line)
+    ? 'The table wants a value there: fill the column with `derive`, or give the table a default for it.'
+    : /unique|primary key/i.test(line)
+      ? 'The table takes each such value once: `merge` by that key, or leave doubles out with `dedupe`.'
+      : 'Change the rule of the table, or leave such rows out with a `filter`.';
+  return new SluiceError('destination/bad-value', 'data', `DuckDB: ${line.replace('Constraint Error: ', '')}`, {
+    hint,
+    cause: error,
+  });
 }
 
 function unknownOutcome(error: unknown, path: string): unknown {

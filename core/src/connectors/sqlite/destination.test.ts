@@ -153,6 +153,43 @@ describe('sqlite alone', () => {
     other.close();
   });
 
+  test('keys are told apart by their bytes, also where the table compares them otherwise', async () => {
+    const keys = columns({ id: 'int', k: 'text' });
+    const make = (key: string) => {
+      const old = `DROP TABLE IF EXISTS ${lab.driver.table}; CREATE TABLE ${lab.driver.table} (id int, k text COLLATE NOCASE ${key})`;
+      new Sqlite(path).exec(`${old}; INSERT INTO ${lab.driver.table} VALUES (0, 'Ab')`).close();
+    };
+    const sql = `SELECT unnest([1, 2, 3])::INT AS id, unnest(['ab', 'AB', 'Ab']) AS k`;
+    for (const way of WAYS) {
+      const merged = () => lab.driver.run(way, sql, keys, { disposition: 'merge', more: { primaryKey: ['k'] } });
+      make('');
+      expect(await merged()).toMatchObject({ rows_inserted: 2, rows_updated: 1 });
+      expect(all(`SELECT id, k FROM ${lab.driver.table} ORDER BY id`)).toEqual([
+        { id: 1n, k: 'ab' },
+        { id: 2n, k: 'AB' },
+        { id: 3n, k: 'Ab' },
+      ]);
+      make('PRIMARY KEY');
+      await expect(merged()).rejects.toMatchObject({ code: 'destination/bad-value', kind: 'data' });
+      expect(all(`SELECT id, k FROM ${lab.driver.table}`)).toEqual([{ id: 0n, k: 'Ab' }]);
+    }
+  });
+
+  test.each(['must int NOT NULL', 'CHECK (id < 3)', 'UNIQUE (s)'])(
+    'a table of others with %s refuses rows for good',
+    async (rule) => {
+      new Sqlite(path).exec(`CREATE TABLE ${lab.driver.table} (id int, s text, ${rule})`).close();
+      const sql = `SELECT range::INT AS id, 'a' AS s FROM range(1, 4)`;
+      for (const way of WAYS)
+        await expect(lab.driver.run(way, sql, two)).rejects.toMatchObject({
+          code: 'destination/bad-value',
+          kind: 'data',
+          hint: expect.any(String),
+        });
+      expect(all(`SELECT * FROM ${lab.driver.table}`)).toEqual([]);
+    },
+  );
+
   test('what is no database and what is no table is refused', async () => {
     writeFileSync(join(folder, 'text'), 'this is no database at all, whatever its name says');
     const at = (path: string, table = 'x') => lab.over({ ...system(), settings: { path } }, table).connect('r');

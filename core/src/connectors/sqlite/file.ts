@@ -111,6 +111,21 @@ function isBusy(error: unknown): boolean {
   return /^SQLITE_(BUSY|LOCKED)/.test(codeOf(error));
 }
 
+const TWICE =
+  'The table takes each such value once, as its collation compares them. `merge` by that key, give the column the collation BINARY, or leave doubles out with `dedupe`.';
+
+/** Errors that rows bring about, and what to do. */
+const ROW_HINTS: Readonly<Record<string, string>> = {
+  SQLITE_CONSTRAINT_NOTNULL:
+    'The table wants a value there: fill the column with `derive`, or give the table a default for it.',
+  SQLITE_CONSTRAINT_UNIQUE: TWICE,
+  SQLITE_CONSTRAINT_PRIMARYKEY: TWICE,
+  SQLITE_CONSTRAINT_CHECK: 'Change the rule of the table, or leave such rows out with a `filter`.',
+  SQLITE_CONSTRAINT_DATATYPE: 'The table is STRICT and its column of another type: declare that type under `columns`.',
+  SQLITE_CONSTRAINT_FOREIGNKEY:
+    'A foreign key ties the table to another one: load that one first; rows that others refer to are kept by `merge`, not by `replace`.',
+};
+
 /** SQLite's errors in our words; any other error stays as it is. */
 export function explain(error: unknown, path: string): unknown {
   const code = codeOf(error);
@@ -135,6 +150,12 @@ export function explain(error: unknown, path: string): unknown {
     );
   if (/^SQLITE_(FULL|IOERR)/.test(code))
     return made('disk', 'transient', `Writing to ${path} failed: ${error.message}`, 'Make room on the disk.');
+  const hint = ROW_HINTS[code];
+  if (hint !== undefined)
+    return new SluiceError('destination/bad-value', 'data', `SQLite: ${error.message} (${code})`, {
+      hint,
+      cause: error,
+    });
   if (/^SQLITE_/.test(code))
     return made('refused', 'transient', `SQLite refuses: ${error.message} (${code})`, 'Look at the table’s own rules.');
   return error;

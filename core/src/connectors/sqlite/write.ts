@@ -106,7 +106,11 @@ async function merge(target: Target, epoch: EpochCommit, input: Input): Promise<
   const index = (await hasIndex(db, name, key)) ? null : `${scratch}_key`;
   if (index) await db.run(`CREATE INDEX ${ident(index)} ON ${ident(name)} (${idents(key)})`);
   const soft = deletes === 'soft' ? ident(SOFT_DELETE_COLUMN.name) : null;
-  const where = `WHERE ${key.map((k) => `${ident(k)} = ?`).join(' AND ')}`;
+  const keyAt = key.map((k) => columns.findIndex((c) => c.name === k));
+  // A column's own collation may take two keys for one: the index finds by it, and then the bytes decide.
+  const texts = keyAt.filter((i) => columns[i]?.type.kind === 'text');
+  const exact = texts.map((i) => `${ident(columns[i]?.name ?? '')} = ? COLLATE BINARY`);
+  const where = `WHERE ${[...key.map((k) => `${ident(k)} = ?`), ...exact].join(' AND ')}`;
   const rest = columns.map((_, i) => i).filter((i) => !key.includes(columns[i]?.name ?? ''));
   const sets = [...rest.map((i) => `${ident(columns[i]?.name ?? '')} = ?`), ...(soft ? [`${soft} = 0`] : [])];
   const found = db.handle.prepare(`SELECT 1 FROM ${ident(name)} ${where} LIMIT 1`);
@@ -115,11 +119,10 @@ async function merge(target: Target, epoch: EpochCommit, input: Input): Promise<
   const remove = db.handle.prepare(
     soft ? `UPDATE ${ident(name)} SET ${soft} = 1 ${where}` : `DELETE FROM ${ident(name)} ${where}`,
   );
-  const keyAt = key.map((k) => columns.findIndex((c) => c.name === k));
   const counts = { rows_inserted: 0, rows_updated: 0, rows_deleted: 0 };
   const mark: Column[] = deletes ? [{ name: DELETE_MARK, type: { kind: 'boolean' } }] : [];
   const rows_written = await each(target, input, [...columns, ...mark], (row) => {
-    const keys = keyAt.map((i) => row[i] ?? null);
+    const keys = [...keyAt, ...texts].map((i) => row[i] ?? null);
     if (deletes && row.pop() === 1) {
       counts.rows_deleted += remove.run(keys).changes;
       return;
