@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import { mkdir, mkdtemp, readFile, rm, utimes, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readFile, rm, symlink, utimes, writeFile } from 'node:fs/promises';
 import { createServer, type Server } from 'node:net';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
@@ -72,6 +72,15 @@ describe.skipIf(lacks)(`ftp against vsftpd${lacks ? ` (${lacks})` : ''}`, () => 
     expect((await project.ok(single)).outcome?.empty).toBe(true);
     expect((await project.ok(job(server.port, 'nowhere/*.csv'))).outcome?.empty).toBe(true);
     expect((await project.run(job(server.port, 'a'))).error?.code).toBe('source/not-a-file');
+  });
+
+  it('a link that leads back upward adds no file', async () => {
+    await file('round/in/1.csv', 'id\n1\n');
+    await symlink('.', join(server.files, 'round/here'));
+    await symlink('..', join(server.files, 'round/in/up'));
+    const yaml = job(server.port, 'round/**/*.csv');
+    await project.ok(yaml);
+    expect(await project.rows(yaml, `SELECT id FROM ${name}`)).toEqual([['1']]);
   });
 
   it('what was changed a moment ago waits', async () => {

@@ -80,6 +80,25 @@ ${way.more ?? ''}`;
     expect((await project.run(job('a'))).error?.code).toBe('source/not-a-file');
   });
 
+  it('a link that leads back upward adds no file, one that leads elsewhere does', async () => {
+    await file('deep/round/in/1.csv', 'id\n1\n');
+    await file('aside/2.csv', 'id\n2\n');
+    for (const [to, from] of [
+      ['.', 'here'],
+      ['..', 'in/up'],
+      ['../..', 'in/out'],
+      ['../../aside', 'side'],
+      ['nowhere', 'lost.csv'],
+    ] as const)
+      await symlink(to, join(server.dir, 'files/deep/round', from));
+    const yaml = job('deep/round/**/*.csv', { more: '\ncolumns:\n  - name: file\n    metadata: path\n' });
+    await project.ok(yaml);
+    expect(await project.rows(yaml, `SELECT id, file FROM ${name} ORDER BY file`)).toEqual([
+      ['1', 'deep/round/in/1.csv'],
+      ['2', 'deep/round/side/2.csv'],
+    ]);
+  });
+
   it('what was changed a moment ago waits', async () => {
     await file('fresh/a.csv', 'id\n1\n');
     await writeFile(join(server.dir, 'files/fresh/b.csv'), 'id\n');

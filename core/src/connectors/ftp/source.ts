@@ -47,7 +47,12 @@ class FtpSession implements SourceSession {
 
   files(): AsyncIterable<FoundFile> {
     return wantedFiles(
-      { list: (folder) => this.#list(folder), look: (path) => this.#look(path), signal: this.#ctx.signal },
+      {
+        list: (folder) => this.#list(folder),
+        look: (path) => this.#look(path),
+        real: (folder) => this.#real(folder),
+        signal: this.#ctx.signal,
+      },
       this.#ctx.settings,
     );
   }
@@ -89,6 +94,18 @@ class FtpSession implements SourceSession {
     if (size === null) return null;
     if (size === 'folder') return { name: path, kind: 'folder', size: 0, modified: null };
     return { name: path, kind: 'file', size, modified: await this.#timeOf(path) };
+  }
+
+  async #real(folder: string): Promise<string> {
+    const path = below(this.#settings.root, folder);
+    const found = await this.#with(path, async (client) => {
+      const here = await client.pwd();
+      await client.cd(path);
+      const real = await client.pwd();
+      await client.cd(here);
+      return real;
+    });
+    return found ?? path;
   }
 
   async #timeOf(path: string): Promise<Date | null> {

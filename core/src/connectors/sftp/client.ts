@@ -196,7 +196,9 @@ export function explainFile(error: unknown, path: string, address: string, verb 
       'gone',
       'transient',
       `${path} is not there`,
-      'Check the path; a file may have been moved away since it was listed.',
+      path.includes('\ufffd')
+        ? 'Its name is not in UTF-8 on the server, so that it cannot be asked for: rename it there, or `exclude` it.'
+        : 'Check the path; a file may have been moved away since it was listed.',
     );
   if (code === 3 || code === 'EACCES' || /permission denied/i.test(message))
     return say('permission', 'config', `No right to ${verb} ${path}`, `Give the user the right to ${verb} it.`);

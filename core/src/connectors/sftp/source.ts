@@ -56,7 +56,12 @@ class SftpSession implements SourceSession {
 
   files(): AsyncIterable<FoundFile> {
     return wantedFiles(
-      { list: (folder) => this.#list(folder), look: (path) => this.#look(path), signal: this.#ctx.signal },
+      {
+        list: (folder) => this.#list(folder),
+        look: (path) => this.#look(path),
+        real: (folder) => this.#real(folder),
+        signal: this.#ctx.signal,
+      },
       this.#ctx.settings,
     );
   }
@@ -83,6 +88,11 @@ class SftpSession implements SourceSession {
     if (!found || !(found.isFile || found.isDirectory)) return null;
     const modified = new Date(found.modifyTime);
     return { name: path, kind: found.isDirectory ? 'folder' : 'file', size: found.size, modified };
+  }
+
+  async #real(folder: string): Promise<string> {
+    const path = below(this.#settings.root, folder);
+    return (await this.#retried(path, (client) => client.realPath(path))) || path;
   }
 
   /** null where there is nothing at the path. */

@@ -16,6 +16,8 @@ export interface Folders {
   list(folder: string): Promise<Entry[]>;
   /** What a link leads to, or what stands at a path; null where nothing does. */
   look(path: string): Promise<Entry | null>;
+  /** Where a folder really lies, every link followed; the path itself where the server does not tell. */
+  real(folder: string): Promise<string>;
   signal: AbortSignal;
 }
 
@@ -25,7 +27,7 @@ export interface FoundFile {
   modified: Date | null;
 }
 
-/** Folders within folders: a link that leads upward ends there. */
+/** Folders within folders: where a server does not tell what a link leads to, one that leads upward ends there. */
 const DEPTH = 40;
 
 /** The files that `path` and the other settings want, folder by folder, in the order of their names. */
@@ -44,22 +46,56 @@ export async function* wantedFiles(folders: Folders, settings: JsonObject): Asyn
     return;
   }
   const slash = wanted.prefix.lastIndexOf('/');
-  for await (const file of walk(folders, slash < 0 ? '' : wanted.prefix.slice(0, slash) || '/', wanted, 0)) {
+  const start = slash < 0 ? '' : wanted.prefix.slice(0, slash) || '/';
+  for await (const file of walk(folders, start, wanted, [])) {
     if (wanted.wants(file.path) && wanted.isSettled(file.modified)) yield file;
   }
 }
 
-async function* walk(folders: Folders, folder: string, wanted: Selection, depth: number): AsyncIterable<FoundFile> {
+/** A folder on the way down. */
+interface Step {
+  /** Where it really lies; asked for only where links lead to folders. */
+  real: () => Promise<string>;
+  /** It is reached through a link. */
+  linked: boolean;
+}
+
+/** `above`: the folders around this one. A link that leads back to one of them would never end. */
+async function* walk(
+  folders: Folders,
+  folder: string,
+  wanted: Selection,
+  above: readonly Step[],
+  step: Step = { real: once(() => folders.real(folder)), linked: false },
+): AsyncIterable<FoundFile> {
   folders.signal.throwIfAborted();
+  if (step.linked && (await isBack(step, above))) return;
   const entries = await folders.list(folder);
   for (const entry of entries.sort((a, b) => (a.name < b.name ? -1 : 1))) {
     const path = folder === '' ? entry.name : `${folder === '/' ? '' : folder}/${entry.name}`;
-    const found = entry.kind === 'link' ? await folders.look(path) : entry;
+    const isLink = entry.kind === 'link';
+    const found = isLink ? await folders.look(path) : entry;
     if (found?.kind === 'file') yield { path, size: found.size, modified: found.modified };
-    else if (found?.kind === 'folder' && depth < DEPTH && wanted.mayHold(path)) {
-      yield* walk(folders, path, wanted, depth + 1);
+    else if (found?.kind === 'folder' && above.length < DEPTH && wanted.mayHold(path)) {
+      const within = async () => `${(await step.real()).replace(/\/$/, '')}/${entry.name}`;
+      const real = once(isLink ? () => folders.real(path) : within);
+      yield* walk(folders, path, wanted, [...above, step], { real, linked: isLink || step.linked });
     }
   }
+}
+
+async function isBack(step: Step, above: readonly Step[]): Promise<boolean> {
+  const real = await step.real();
+  for (const outer of above) if ((await outer.real()) === real) return true;
+  return false;
+}
+
+function once(ask: () => Promise<string>): () => Promise<string> {
+  let answer: Promise<string> | undefined;
+  return () => {
+    answer ??= ask();
+    return answer;
+  };
 }
 
 /** A file as the engine takes it. */
