@@ -8,7 +8,8 @@ import { distinctNames } from '../shared/names.ts';
 import { type OwnCsv, rawRowsSql } from '../shared/own-csv.ts';
 import { scanSql } from '../shared/scan-sql.ts';
 import { FLUSH, KEPT_TEXT, rejectLine, rejectsSql, Writer } from '../shared/writer.ts';
-import { holder, jsonOf, objectOf, visitRecords, type XmlRecord } from './records.ts';
+import { holder, visitRecords } from './records.ts';
+import { jsonOf, objectOf, type XmlRecord } from './values.ts';
 
 /** Records looked at in each of the first files, and in each one after them. */
 const FULL_SAMPLE = 20_000;

@@ -1,34 +1,9 @@
 import { SaxesParser, type SaxesTagPlain } from 'saxes';
 import type { LocalFile } from '../../model/component.ts';
 import { SluiceError } from '../../model/error.ts';
+import { PlainElements, SHORT, spaceEnd } from './plain.ts';
 import { documentText } from './text.ts';
-
-/** A value that is no plain text: an element with attributes or children, as the text of a JSON object whose scalars are strings. */
-export class Nested {
-  readonly json: string;
-
-  constructor(json: string) {
-    this.json = json;
-  }
-}
-
-/** null: said to be none. */
-type Value = string | Nested | null;
-
-/** A record's attributes, children and text by name; several children of a name are a list. */
-export type XmlRecord = Map<string, Value | Value[]>;
-
-/** A value as the text of JSON. */
-export function jsonOf(value: Value | Value[]): string {
-  if (typeof value === 'string') return JSON.stringify(value);
-  if (value === null) return 'null';
-  return value instanceof Nested ? value.json : `[${value.map(jsonOf).join(',')}]`;
-}
-
-/** A record, or an element with children, as the text of a JSON object. */
-export function objectOf(record: XmlRecord): string {
-  return `{${[...record].map(([name, value]) => `${JSON.stringify(name)}:${jsonOf(value)}`).join(',')}}`;
-}
+import { add, Nested, objectOf, whole, type XmlRecord } from './values.ts';
 
 /** An element on the way from a record down. */
 interface Open {
@@ -63,6 +38,14 @@ export async function visitRecords(
 }
 
 const MOST_OTHERS = 5;
+/** In XML 1.1 other characters end a line. */
+const OTHER_VERSION = /^\ufeff?<\?xml\s[^>]*version\s*=\s*["'](?!1\.0["'])/;
+/** Characters of the head in which the first record is looked for tag by tag. */
+const HEAD = 64 * 1024;
+/** Characters of a record up to which more of the text is waited for. */
+const LONGEST_PLAIN = 256 * 1024;
+/** Records that are not plain, after which, where they are more than the others, none is tried any more. */
+const MOST_MISSES = 100;
 
 /** The element that holds the records; a path of one name is that of a record that is the root. */
 export function holder(path: readonly string[]): string {
@@ -71,7 +54,11 @@ export function holder(path: readonly string[]): string {
 
 type Take = (record: XmlRecord, line: number) => boolean;
 
-class Document {
+/**
+ * A document that comes in pieces of text. The strict parser reads it, but for records that are plain: these are taken out between
+ * two records, where they change nothing for what the parser reads next but the number of the line.
+ */
+export class Document {
   /** `take` wants no more. */
   ended = false;
   /** Elements beside the records, the first few. */
@@ -88,6 +75,21 @@ class Document {
   #empty = true;
   readonly #open: Open[] = [];
   #size = 0;
+  readonly #plain = new PlainElements();
+  /** What is tried again when more has come. */
+  #waiting = '';
+  /** The last character was a carriage return, which waits for the next one. */
+  #carriage = false;
+  /** Characters that the parser was given, and at which one of them it stood behind a tag, between two records. */
+  #given = 0;
+  #between = -1;
+  /** Line ends in what the parser was not given. */
+  #lines = 0;
+  /** The tag's name of the last record; none is known yet where it is empty. */
+  #record = '';
+  #hits = 0;
+  #misses = 0;
+  #tries = true;
 
   constructor(file: LocalFile, path: readonly string[] | null, take: Take) {
     this.#file = file;
@@ -100,22 +102,120 @@ class Document {
     parser.on('doctype', (text) => {
       if (/<!ENTITY/i.test(text)) throw this.#failure('its document type declares entities');
     });
-    parser.on('opentag', (tag) => this.#opened(tag));
-    parser.on('closetag', () => this.#closed());
+    parser.on('opentag', (tag) => {
+      this.#opened(tag);
+      this.#between = this.#isBetween() ? parser.position : -1;
+    });
+    parser.on('closetag', () => {
+      this.#closed();
+      this.#between = this.#isBetween() ? parser.position : -1;
+    });
     parser.on('text', (text) => this.#text(text));
     parser.on('cdata', (text) => this.#text(text));
   }
 
+  /** Takes the next piece; a declaration stands whole in the first one. */
   push(text: string): void {
     this.#empty &&= text.trim() === '';
-    if (!this.ended) this.#parser.write(text);
+    if (OTHER_VERSION.test(text)) this.#tries = false;
+    const plain = this.#tries ? this.#oneLineEnd(text) : text;
+    const all = this.#waiting === '' ? plain : this.#waiting + plain;
+    this.#waiting = '';
+    if (this.#tries) this.#plain.over(all);
+    for (let at = 0; at < all.length && !this.ended; ) {
+      const from = this.#plainRecords(all, at);
+      if (this.ended) return;
+      if (from < 0) {
+        this.#waiting = all.slice(-1 - from);
+        return;
+      }
+      at = this.#strictly(all, from);
+    }
   }
 
   close(): void {
     // An empty file holds no records.
     if (this.#empty) return;
+    if (this.#waiting !== '') this.#parser.write(this.#waiting);
+    if (this.#carriage) this.#parser.write('\r');
     this.#parser.close();
     if (!this.#found) throw this.#failure(`it has no element ${holder(this.#path ?? [])}`);
+  }
+
+  /** As the parser would do, so that a carriage return makes no record less plain. */
+  #oneLineEnd(text: string): string {
+    const all = this.#carriage ? `\r${text}` : text;
+    this.#carriage = all.endsWith('\r');
+    const whole = this.#carriage ? all.slice(0, -1) : all;
+    return whole.includes('\r') ? whole.replace(/\r\n?/g, '\n') : whole;
+  }
+
+  get #line(): number {
+    return this.#parser.line + this.#lines;
+  }
+
+  /**
+   * Takes plain records as long as one follows the other, and gives the place of what is none; below 0, what stands at -1 minus it
+   * has to be whole first.
+   */
+  #plainRecords(text: string, start: number): number {
+    let at = start;
+    while (this.#tries && this.#between === this.#given && !this.ended) {
+      const from = spaceEnd(text, at);
+      if (from >= text.length) return this.#passed(text, at, from);
+      if (text[from] !== '<' || !this.#isNext(text, from + 1)) return at;
+      const end = this.#plain.read(from);
+      if (end === SHORT && text.length - from < LONGEST_PLAIN) return -1 - this.#passed(text, at, from);
+      if (end < 0) {
+        this.#misses++;
+        this.#tries = this.#misses < MOST_MISSES || this.#misses < this.#hits;
+        return at;
+      }
+      this.#hits++;
+      this.#record = this.#plain.name;
+      at = this.#passed(text, at, end);
+      this.ended = !this.#take(this.#plain.record, this.#line);
+    }
+    return at;
+  }
+
+  /** Whether a record's name stands there: where others may be beside records, the one before's. */
+  #isNext(text: string, at: number): boolean {
+    if (this.#path === null) return true;
+    const name = this.#record;
+    return name !== '' && text.startsWith(name, at) && /^[\s/>]/.test(text.charAt(at + name.length));
+  }
+
+  #passed(text: string, from: number, to: number): number {
+    for (let at = text.indexOf('\n', from); at >= 0 && at < to; at = text.indexOf('\n', at + 1)) this.#lines++;
+    return to;
+  }
+
+  /** Gives the parser what may go up to the end of a record, and gives the place behind it. */
+  #strictly(text: string, at: number): number {
+    const cut = this.#tries ? this.#cut(text, at) : text.length;
+    const piece = text.slice(at, cut);
+    this.#given += piece.length;
+    this.#parser.write(piece);
+    return cut;
+  }
+
+  #cut(text: string, at: number): number {
+    const tag = text.indexOf('>', at);
+    if (tag < 0) return text.length;
+    if (this.#record === '') return this.#given < HEAD ? tag + 1 : text.length;
+    if (text[tag - 1] === '/') return tag + 1;
+    const close = `</${this.#record}>`;
+    const found = text.indexOf(close, at);
+    return found < 0 ? text.length : found + close.length;
+  }
+
+  /** Between two records, where one would begin. */
+  #isBetween(): boolean {
+    if (this.#open.length > 0) return false;
+    if (this.#path === null) return this.#depth === 1;
+    const last = this.#path.length - 1;
+    return last > 0 && this.#depth === last && this.#onPath === last;
   }
 
   #opened(tag: SaxesTagPlain): void {
@@ -183,16 +283,17 @@ class Document {
       add(
         parent.values,
         open.name,
-        open.values.size > 0 ? new Nested(objectOf(whole(open))) : open.nil ? null : open.text,
+        open.values.size > 0 ? new Nested(objectOf(whole(open.values, open.text))) : open.nil ? null : open.text,
       );
       return;
     }
     this.#size = 0;
-    if (!this.ended) this.ended = !this.#take(whole(open), this.#parser.line);
+    this.#record = open.name;
+    if (!this.ended) this.ended = !this.#take(whole(open.values, open.text), this.#line);
   }
 
   #failure(reason: string): SluiceError {
-    const { line } = this.#parser;
+    const line = this.#line;
     const entity = /entit/i.test(reason);
     return new SluiceError(
       entity ? 'format/xml-entity' : 'format/xml',
@@ -206,18 +307,4 @@ class Document {
       },
     );
   }
-}
-
-function add(values: XmlRecord, name: string, value: Value): void {
-  const before = values.get(name);
-  if (before === undefined) values.set(name, value);
-  else if (Array.isArray(before)) before.push(value);
-  else values.set(name, [before, value]);
-}
-
-/** Its own text beside its attributes and children. */
-function whole(open: Open): XmlRecord {
-  const text = open.text.trim();
-  if (text !== '') open.values.set('#text', text);
-  return open.values;
 }
