@@ -1,4 +1,4 @@
-import { existsSync } from 'node:fs';
+import { closeSync, existsSync, fstatSync } from 'node:fs';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -27,6 +27,21 @@ it('ends no thread while it loads', async () => {
   const url = await entry('slow', slow);
   await openPool(1, new AbortController().signal, () => {}, url).close();
   expect(existsSync(mark)).toBe(true);
+});
+
+it('closes no file by its number when a thread ends: the number may be another one’s by then', async () => {
+  const load = `import { openSync } from 'node:fs';\nconst fd = openSync(${JSON.stringify(folder)}, 'r');`;
+  const path = join(folder, 'opens.mjs');
+  const rest = 'export default async () => ({ output: fd });';
+  await writeFile(
+    path,
+    `${load}\nimport { parentPort, threadId } from 'node:worker_threads';\nparentPort.postMessage({ loaded: threadId });\n${rest}`,
+  );
+  const pool = openPool(1, new AbortController().signal, () => {}, pathToFileURL(path));
+  const fd = (await pool.run({} as Parameters<typeof pool.run>[0], () => {})) as unknown as number;
+  await pool.close();
+  expect(fstatSync(fd).isDirectory()).toBe(true);
+  closeSync(fd);
 });
 
 it('closes once its threads have loaded, and where they cannot', async () => {

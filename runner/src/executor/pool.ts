@@ -27,6 +27,9 @@ export function openPool(
     concurrentTasksPerWorker: 1,
     idleTimeout: 60_000,
     atomics: 'disabled',
+    // A thread that ends would close the numbers of all files that it has opened by number. Those that it gave to a socket (the ends of a
+    // pipe) were closed with that, and the number may be a connection's or the warehouse's by then.
+    trackUnmanagedFds: false,
   });
   // A thread that cannot be loaded fails the tasks that it is given; while it has none nobody needs to know.
   pool.on('error', (error: Error) => log('debug', error.message));

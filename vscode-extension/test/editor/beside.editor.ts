@@ -68,7 +68,7 @@ describe('a new job', () => {
     await editor.tab('barley.yaml').waitFor();
     await editor.rows('Jobs').filter({ hasText: 'barley' }).waitFor();
     expect(editor.read('jobs/barley.yaml')).toContain('  connection: files\n  path: barley.json\n');
-    expect(await editor.squiggles('error').count()).toBe(0);
+    await editor.hasNoError();
   });
 
   it('of a system is a file without errors, whose source is tested', async () => {

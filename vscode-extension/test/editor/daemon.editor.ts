@@ -79,13 +79,13 @@ describe('a daemon of the project', () => {
       .filter({ hasText: /sales.*failed/ })
       .waitFor();
     await editor.squiggles('error').first().waitFor();
-    expect((await editor.problems()).join('\n')).toContain('sales.csv, row 2: amount does not fit its declared type');
+    await editor.hasProblem('sales.csv, row 2: amount does not fit its declared type');
     await editor.shot('daemon-failed');
     await editor.goBehind('jobs/sales.yaml', 'type: double');
     await editor.press('Control+Shift+ArrowLeft');
     await editor.type('text');
     await editor.press('Escape');
-    await editor.squiggles('error').first().waitFor({ state: 'detached' });
+    await editor.hasNoError();
   });
 
   it('tells the log of a run, which is filtered by level', async () => {
@@ -94,7 +94,7 @@ describe('a daemon of the project', () => {
     await error.waitFor();
     await editor.shot('daemon-log');
     const info = editor.logLines().filter({ hasText: '[info]' });
-    expect(await info.count()).toBeGreaterThan(0);
+    await info.first().waitFor();
     await editor.toggleLevel('Info');
     await info.first().waitFor({ state: 'detached' });
     await error.waitFor();

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { type Browser, chromium, type FrameLocator, type Locator, type Page } from 'playwright-core';
-import { inject, vi } from 'vitest';
+import { expect, inject, vi } from 'vitest';
 
 export const root = fileURLToPath(new URL('../../..', import.meta.url));
 export const SCREENSHOTS = fileURLToPath(new URL('../../dist/screenshots', import.meta.url));
@@ -50,7 +50,7 @@ export class Editor {
   /** `folder`: one, or a file of a workspace with several. */
   static async open(browser: Browser, folder: string, { trust = true } = {}): Promise<Editor> {
     const page = await browser.newPage({ viewport: { width: 1280, height: 800 } });
-    page.setDefaultTimeout(60_000);
+    page.setDefaultTimeout(120_000);
     const editor = new Editor(page, folder);
     const kind = folder.endsWith('.code-workspace') ? 'workspace' : 'folder';
     await page.goto(`${inject('editor')}?${kind}=${folder}`);
@@ -164,18 +164,31 @@ export class Editor {
     return found.map((text) => text.replaceAll(/\s+/g, ' '));
   }
 
+  /** Waits until the problems of the whole window hold these words: the panel fills while it is read. */
+  async hasProblem(...words: string[]): Promise<void> {
+    await again(async () => {
+      const found = (await this.problems()).join('\n');
+      for (const text of words) expect(found).toContain(text);
+    });
+  }
+
+  /** Waits until no error is shown: what was found in a text that is half written stands until the whole is read. */
+  async hasNoError(): Promise<void> {
+    await this.squiggles('error').first().waitFor({ state: 'detached' });
+  }
+
   /** What the list of completions offers. */
   suggestions(): Locator {
     return this.page.locator('.suggest-widget.visible .monaco-list-row .label-name');
   }
 
-  async hover(): Promise<string> {
+  /** Asks what stands at the caret, and waits until that holds these words: at first it may say that it loads. */
+  async hover(...words: string[]): Promise<void> {
     await this.press('Control+K', 'Control+I');
     const box = this.page.locator(
       '.monaco-hover:not(.hidden) .hover-contents, .monaco-hover:not(.hidden) .markdown-hover',
     );
-    await box.first().waitFor();
-    return (await box.allInnerTexts()).join('\n');
+    for (const hasText of words) await box.filter({ hasText }).first().waitFor();
   }
 
   /** Opens the fixes at the caret and gives their titles. */
@@ -242,9 +255,9 @@ export class Editor {
     if ((await header.getAttribute('aria-expanded')) === 'true') await header.click();
   }
 
-  /** The labels of a view's rows. */
-  async names(view: string): Promise<string[]> {
-    return await this.rows(view).locator('.label-name').allTextContents();
+  /** Waits until the rows of a view have these labels: they are drawn one by one. */
+  async lists(view: string, names: readonly string[]): Promise<void> {
+    await again(async () => expect(await this.rows(view).locator('.label-name').allTextContents()).toEqual(names));
   }
 
   /** Keeps a picture of how it looked when a test failed. */

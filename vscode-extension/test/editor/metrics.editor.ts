@@ -4,7 +4,7 @@ import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import type { Browser, FrameLocator } from 'playwright-core';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
-import { Editor, quickstart, startBrowser } from './driver.ts';
+import { again, Editor, quickstart, startBrowser } from './driver.ts';
 
 /** As much of a canvas as is read here; there are no types of a browser. */
 interface Context {
@@ -101,7 +101,8 @@ describe('the metrics of a job', () => {
     await titles.filter({ hasText: /^Memory peak [\d.]+ MB$/ }).waitFor();
     await panel.getByRole('button', { name: '5 min' }).click();
     await panel.locator('button[aria-pressed="true"]').filter({ hasText: '5 min' }).waitFor();
-    expect(await drawn(panel)).toEqual([true, true, true, true, true]);
+    // The charts are painted behind the press.
+    await again(async () => expect(await drawn(panel)).toEqual([true, true, true, true, true]));
     await editor.shot('metrics');
   });
 });

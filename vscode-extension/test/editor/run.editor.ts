@@ -84,8 +84,8 @@ describe('running jobs', () => {
   it('lists the jobs of the project', async () => {
     await editor.views();
     await editor.rows('Jobs').filter({ hasText: 'airports' }).waitFor();
-    expect(await editor.names('Jobs')).toEqual(['airports', 'days', 'digits', 'flights', 'sales', 'years', 'zipcodes']);
-    expect(await editor.names('Connections')).toEqual(['files']);
+    await editor.lists('Jobs', ['airports', 'days', 'digits', 'flights', 'sales', 'years', 'zipcodes']);
+    await editor.lists('Connections', ['files']);
     await editor.shot('views');
   });
 
@@ -94,12 +94,12 @@ describe('running jobs', () => {
     await editor.fill('Show only jobs', 'MONEY');
     await editor.header('Jobs').filter({ hasText: '“MONEY”' }).waitFor();
     await editor.rows('Jobs').filter({ hasText: 'airports' }).waitFor({ state: 'detached' });
-    expect(await editor.names('Jobs')).toEqual(['days', 'sales']);
+    await editor.lists('Jobs', ['days', 'sales']);
     await editor.command('Sluice: Show All Jobs');
     await editor.rows('Jobs').filter({ hasText: 'airports' }).waitFor();
     await editor.command('Sluice: Group Jobs by Folder or Tag');
     await editor.rows('Jobs').filter({ hasText: 'no tag' }).waitFor();
-    expect(await editor.names('Jobs')).toEqual([
+    await editor.lists('Jobs', [
       ...['daily', 'days', 'money', 'days', 'sales', '(no tag)', 'airports', 'digits', 'flights', 'years', 'zipcodes'],
     ]);
     await editor.shot('tags');
@@ -174,21 +174,19 @@ describe('running jobs', () => {
     await editor.openFile('jobs/sales.yaml');
     await editor.lens('Run').click();
     await editor.squiggles('error').first().waitFor();
-    const problems = await editor.problems();
-    expect(problems.join('\n')).toContain('sales.csv, row 2: amount does not fit its declared type');
-    expect(problems.join('\n')).toContain('type/value');
+    await editor.hasProblem('sales.csv, row 2: amount does not fit its declared type', 'type/value');
     await editor.goBehind('jobs/sales.yaml', 'type: dou');
     await editor.shot('failed');
     await editor.fix('Set such rows aside');
     await editor.page.locator('.view-line').filter({ hasText: 'on_bad_row' }).waitFor();
-    await editor.squiggles('error').first().waitFor({ state: 'detached' });
+    await editor.hasNoError();
     await editor.shot('mended');
     await editor.lens('Run').click();
     await editor
       .rows('Runs')
       .filter({ hasText: /sales.*31 rows/ })
       .waitFor();
-    await editor.squiggles('error').first().waitFor({ state: 'detached' });
+    await editor.hasNoError();
     expect(readFileSync(join(editor.folder, 'jobs/sales.yaml'), 'utf8')).toContain('on_bad_row: quarantine');
   });
 
@@ -219,7 +217,7 @@ describe('running jobs', () => {
     await editor.expand('Plan');
     const change = editor.rows('Plan').filter({ hasText: /digits.*update/ });
     await change.waitFor();
-    expect(await editor.names('Plan')).toEqual(['digits']);
+    await editor.lists('Plan', ['digits']);
     await change.hover();
     await change.locator('.action-label[aria-label="Show Difference"]').click();
     const side = (name: string) => editor.page.locator(`.monaco-diff-editor .${name} .view-line`);

@@ -21,7 +21,7 @@ describe('writing a job', () => {
       .filter({ hasText: /^Sluice$/ })
       .waitFor();
     await editor.page.locator('.codelens-decoration').filter({ hasText: 'Run' }).first().waitFor();
-    expect(await editor.squiggles('error').count()).toBe(0);
+    await editor.hasNoError();
     await editor.shot('open');
   });
 
@@ -30,12 +30,10 @@ describe('writing a job', () => {
     await editor.press('Backspace');
     await editor.squiggles('error').first().waitFor();
     await editor.shot('problem');
-    const problems = await editor.problems();
-    expect(problems.join('\n')).toContain('descripion');
-    expect(problems.join('\n')).toContain('schema/unknown-key');
+    await editor.hasProblem('descripion', 'schema/unknown-key');
     await editor.goTo(2, 3);
     await editor.fix(/description/);
-    await editor.squiggles('error').first().waitFor({ state: 'detached' });
+    await editor.hasNoError();
     await editor.save();
     expect(editor.read('jobs/airports.yaml')).toMatch(/^description: Airports/m);
   });
@@ -69,14 +67,12 @@ describe('writing a job', () => {
     await editor.press('Escape');
     await editor.save();
     expect(editor.read('jobs/airports.yaml')).toContain('sql: latitude between -90 and 90 and longitude is not null');
-    expect(await editor.squiggles('error').count()).toBe(0);
+    await editor.hasNoError();
   });
 
   it('says in words when a cron fires', async () => {
     await editor.goBehind('jobs/airports.yaml', '0 2');
-    const said = await editor.hover();
-    expect(said).toContain('02:00');
-    expect(said).toContain('UTC');
+    await editor.hover('02:00', 'UTC');
     await editor.shot('hover-cron');
     await editor.press('Escape');
   });
