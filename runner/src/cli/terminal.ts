@@ -80,7 +80,7 @@ export function bytes(n: number): string {
     value /= 1000;
     unit++;
   }
-  return `${unit === 0 ? value : value.toFixed(1)} ${UNITS[unit]}`;
+  return `${value.toFixed(unit === 0 ? 0 : 1)} ${UNITS[unit]}`;
 }
 
 /** `0.8 s`, `12 s`, `3 m 20 s`, `1 h 2 m`. */
