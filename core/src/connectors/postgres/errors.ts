@@ -129,7 +129,11 @@ const MEANINGS: [RegExp, Meaning][] = [
   ],
   [
     /^42501$/,
-    { code: 'destination/no-rights', kind: 'config', hint: 'Grant the user of the connection what the message names.' },
+    {
+      code: 'destination/no-rights',
+      kind: 'config',
+      hint: 'Grant the user of the connection what the message names. It wants CREATE on the schema, and SELECT, INSERT, UPDATE and DELETE on the table and on `_sluice_*` beside it.',
+    },
   ],
   [
     /^P0001$/,
