@@ -26,6 +26,10 @@ export function kindOf(format: string | null, contentType: string | undefined, b
   return { format, media: mediaOf(contentType), head };
 }
 
+const LF = 10;
+const SPACE = 32;
+const QUOTE = 34;
+
 /**
  * Rows of a page that is no JSON. A page without rows is the end of the listing, so that a notice in the place of a page must not
  * count as one: throws `BrokenJson`, as an answer that broke off, where the page is not like the first.
@@ -60,14 +64,27 @@ function elements(body: Buffer, path: unknown): number {
 }
 
 /** Lines that hold something; one inside quotes belongs to the line before. */
-function linesOf(body: Buffer, quotes: boolean): number {
+export function linesOf(body: Buffer, quotes: boolean): number {
+  if (quotes && body.includes(QUOTE)) return quotedLines(body);
+  let lines = 0;
+  for (let from = 0; from < body.length; ) {
+    const found = body.indexOf(LF, from);
+    const end = found < 0 ? body.length : found;
+    while (from < end && (body[from] as number) <= SPACE) from++;
+    if (from < end) lines++;
+    from = end + 1;
+  }
+  return lines;
+}
+
+function quotedLines(body: Buffer): number {
   let [lines, quoted, filled] = [0, false, false];
   for (const byte of body) {
-    if (quotes && byte === 34) quoted = !quoted;
-    if (byte === 10 && !quoted) {
+    if (byte === QUOTE) quoted = !quoted;
+    if (byte === LF && !quoted) {
       if (filled) lines++;
       filled = false;
-    } else if (byte > 32) filled = true;
+    } else if (byte > SPACE) filled = true;
   }
   return filled ? lines + 1 : lines;
 }

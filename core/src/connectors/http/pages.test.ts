@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { formatted } from './cursor.ts';
+import { linesOf } from './kind.ts';
 import { nextLink } from './pages.ts';
 import { retryAfter } from './retry.ts';
 import { BrokenJson, JsonBytes } from './slices.ts';
@@ -70,5 +71,20 @@ describe('JSON as bytes', () => {
 
   it.each(['{"a":[1,2', '[1 2]', '{"a" 1}', '[1] x', '', '{"a":"x\ny"}', '[,]'])('%j is broken', (text) => {
     expect(() => rows(text, text.startsWith('{') ? ['a'] : [])).toThrow(BrokenJson);
+  });
+});
+
+describe('rows of a page of lines', () => {
+  it.each([
+    ['', false, 0],
+    ['\n \r\n\t\n', false, 0],
+    ['a\n\n  b\r\n', false, 2],
+    ['a\nb', false, 2],
+    ['"a\nb"\nc', false, 3],
+    ['"a\nb"\nc', true, 2],
+    ['"a\n\nb"', true, 1],
+    ['a\n \nb\n', true, 2],
+  ])('%j, quotes %s', (text, quotes, wanted) => {
+    expect(linesOf(Buffer.from(text), quotes)).toBe(wanted);
   });
 });

@@ -9,7 +9,7 @@ import { cursorParam } from './cursor.ts';
 import { discoverApi } from './discover.ts';
 import { fetchFile } from './file.ts';
 import { formatOf, isNdjson, looksLikeJson } from './format.ts';
-import { type Kind, kindOf, requireCount, rowsOf } from './kind.ts';
+import { type Kind, kindOf, linesOf, requireCount, rowsOf } from './kind.ts';
 import { type Page, Pager } from './pages.ts';
 import type { Answer } from './refusal.ts';
 import { RowFiles } from './row-files.ts';
@@ -179,13 +179,8 @@ class HttpSession implements SourceSession {
     const base = { number, url: answer.url, link: Array.isArray(link) ? link.join(', ') : link, body };
     const isNothing = answer.status === 204 || (body.length === 0 && !this.#wantsJson(answer));
     if (isNothing) return { page: { ...base, json: null, rows: 0 }, slices: [] };
-    if (this.#isLines(answer)) {
-      const count = body
-        .toString('latin1')
-        .split('\n')
-        .filter((line) => line.trim() !== '').length;
-      return { page: { ...base, json: null, rows: count }, slices: [], lines: true };
-    }
+    if (this.#isLines(answer))
+      return { page: { ...base, json: null, rows: linesOf(body, false) }, slices: [], lines: true };
     const declared = this.#ctx.format;
     const isJson = declared ? declared.type === 'json' : looksLikeJson(body) || isNullList(body, this.#settings);
     if (!isJson) {
