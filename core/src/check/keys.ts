@@ -2,7 +2,7 @@ import type { Fix } from '../model/diagnostic.ts';
 import type { Schema } from '../spec/schema.ts';
 import type { Entry, MapNode } from '../text/node.ts';
 import type { Host } from './host.ts';
-import { listWords, meant } from './suggest.ts';
+import { listWords, lookAlikes, meant } from './suggest.ts';
 
 /** Keys of the language that this version does not have yet. */
 const LATER: ReadonlySet<string> = new Set(['processing']);
@@ -38,7 +38,8 @@ export function reportUnknownKey(
 }
 
 function unknownMessage(key: string, suggestion: string | undefined, known: readonly string[], schema: Schema): string {
-  if (suggestion !== undefined) return `\`${key}\` is no key here; did you mean \`${suggestion}\`?`;
+  if (suggestion !== undefined)
+    return `\`${key}\` is no key here; did you mean \`${suggestion}\`?${lookAlikes(key, suggestion)}`;
   if (LATER.has(key)) return `\`${key}\` is not built yet: it would do nothing.`;
   const other = ELSEWHERE[key.toLowerCase()];
   if (other !== undefined && schema['x-step']) return `\`${key}\` is no step here; ${other}.`;

@@ -97,7 +97,26 @@ export function meant(
 }
 
 function fold(word: string): string {
-  return word.toLowerCase().replace(/[-_\s]/g, '');
+  const plain = word.toLowerCase().replace(/[-_\s]/g, '');
+  return /^[!-~]*$/.test(plain) ? plain : alike(plain);
+}
+
+const OTHER_SCRIPTS: Readonly<Record<string, string>> = {
+  ...{ а: 'a', с: 'c', е: 'e', һ: 'h', і: 'i', ј: 'j', к: 'k', м: 'm', о: 'o', р: 'p', ѕ: 's', т: 't', у: 'y', х: 'x' },
+  ...{ α: 'a', ι: 'i', κ: 'k', ν: 'v', ο: 'o', ρ: 'p', υ: 'u' },
+};
+
+/** The letters that a reader takes those of other scripts for. */
+function alike(word: string): string {
+  return word.normalize('NFKC').replace(/./gu, (letter) => OTHER_SCRIPTS[letter] ?? letter);
+}
+
+/** Says which letters of a word only look like those of another; empty where none do. */
+export function lookAlikes(word: string, meaning: string): string {
+  if (word.toLowerCase() === meaning || alike(word.toLowerCase()) !== meaning) return '';
+  const [other] = [...word].filter((letter) => letter > '~');
+  const code = (other?.codePointAt(0) ?? 0).toString(16).toUpperCase().padStart(4, '0');
+  return other === undefined ? '' : ` Its \`${other}\` is U+${code}, a letter that looks like another.`;
 }
 
 /** `a`, `b` or `c` in backquotes, cut short where there are many. */

@@ -17,6 +17,7 @@ const CHECKS: Partial<Record<TextKind, (text: string) => TextFault | null>> = {
   type: checkType,
   strftime: checkStrftime,
   glob: checkGlob,
+  path: checkPath,
   timestamp: checkTimestamp,
   timezone: checkTimezone,
   regex: checkRegex,
@@ -172,8 +173,16 @@ function javaToStrftime(text: string): string | undefined {
   return /[A-Za-z]/.test(result.replace(/%[A-Za-z]|T/g, '')) ? undefined : result;
 }
 
+function checkPath(text: string): TextFault | null {
+  const scheme = /^[a-z][a-z0-9+.-]+:\/\//i.exec(text)?.[0];
+  const message = `\`${scheme}\` has no place in a path: \`type\` says which system, and its bucket or host is a key of its own.`;
+  return scheme === undefined ? null : { code: 'value/path', message };
+}
+
 function checkGlob(text: string): TextFault | null {
   const fault = (message: string): TextFault => ({ code: 'value/glob', message });
+  const path = checkPath(text);
+  if (path) return path;
   if (text.includes('\\')) return fault('Paths are written with `/`, on Windows as well.');
   if (unbalanced(text, '[', ']')) return fault('A `[` of this pattern is not closed.');
   if (unbalanced(text, '{', '}')) return fault('A `{` of this pattern is not closed.');

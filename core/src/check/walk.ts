@@ -112,6 +112,15 @@ const TYPE_TEXT: Readonly<Record<string, string>> = {
   array: 'a list',
 };
 
+/** What a list or a mapping looks like, where that is all that is possible. */
+function shape(schema: Schema): string {
+  const [type, other] = typesOf(schema);
+  if (other !== undefined) return '';
+  if (type === 'array') return ': each entry begins with `- `';
+  const keys = type === 'object' ? Object.keys(schema.properties ?? {}) : [];
+  return keys.length > 0 ? `: ${listWords(keys, 6)}` : '';
+}
+
 function wrongKind(node: Node, schema: Schema, host: Host): null {
   const wanted = typesOf(schema)
     .map((type) => TYPE_TEXT[type] ?? type)
@@ -119,7 +128,7 @@ function wrongKind(node: Node, schema: Schema, host: Host): null {
   host.report(
     'schema/type',
     node,
-    `${wanted[0]?.toUpperCase()}${wanted.slice(1)} is expected here, not ${KIND_TEXT[node.kind]}.`,
+    `${wanted[0]?.toUpperCase()}${wanted.slice(1)} is expected here, not ${KIND_TEXT[node.kind]}${shape(schema)}.`,
     { fix: asList(node, schema, host) ?? asType(node, schema) },
   );
   return null;

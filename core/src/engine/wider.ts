@@ -1,9 +1,9 @@
 import type { Engine } from '../model/component.ts';
 import { SluiceError } from '../model/error.ts';
 import type { Stream } from '../model/job.ts';
-import type { Column } from '../model/type.ts';
+import { type Column, type DataType, sameType } from '../model/type.ts';
 import { bind } from './prepare.ts';
-import type { StreamPlan, WiderColumn } from './stream-plan.ts';
+import type { PlannedColumn, StreamPlan, WiderColumn } from './stream-plan.ts';
 import { widerType } from './typing/widen.ts';
 
 /** The plan with wider types for some columns, one schema version later. */
@@ -14,16 +14,33 @@ export async function widenPlan(
   types: readonly WiderColumn[],
   table: readonly Column[] | null,
 ): Promise<StreamPlan> {
+  const isReplaced = stream.destination.write_disposition === 'replace' && plan.window === null;
   const wider = new Map(types.map((c) => [c.name, c.type]));
   const columns = plan.columns.map((c) => {
     const type = wider.get(c.name);
-    return type && !c.declared ? { ...c, type: widerType(c.type, type) } : c;
+    return type && !c.declared ? { ...c, type: nextType(c, type, isReplaced) } : c;
   });
   try {
     return await bind(engine, stream, { ...plan, columns, schemaVersion: plan.schemaVersion + 1 }, table);
   } catch (error) {
     throw withPlace(error, types);
   }
+}
+
+/**
+ * A type that holds the values which broke a column's: never the one that they broke. Of numbers with many digits on both sides of the
+ * point the narrowest common type is one that is too narrow for either; then a table that is written anew takes what the source has, and
+ * any other one can only hold texts.
+ */
+export function nextType(
+  { type, raw }: Pick<PlannedColumn, 'type' | 'raw'>,
+  found: DataType,
+  isReplaced: boolean,
+): DataType {
+  const joined = widerType(type, found);
+  if (!sameType(joined, type)) return joined;
+  if (raw !== null && isReplaced && !sameType(raw, type)) return raw;
+  return type.kind === 'list' || type.kind === 'struct' ? { kind: 'json' } : { kind: 'text' };
 }
 
 /** The error of a table that may not change, with the value that would change it. */

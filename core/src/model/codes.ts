@@ -3,6 +3,8 @@ export const DIAGNOSTIC_CODES = {
   'yaml/syntax': 'The text is not YAML.',
   'yaml/indent': 'A line is indented so that it belongs to nothing above it.',
   'yaml/tab': 'A tab stands where YAML wants spaces.',
+  'yaml/look-alike':
+    'A character that looks like a space, quote, colon or dash of YAML and is none; or a dash without its space.',
   'yaml/quote': 'A text begins with, or holds, what YAML reads as something else; it must be quoted.',
   'yaml/comment-cut': 'YAML cut a text at ` #`, taking the rest for a comment; it must be quoted.',
   'yaml/split': 'YAML split a text at a comma inside `{…}` or `[…]`; it must be quoted.',
@@ -31,6 +33,7 @@ export const DIAGNOSTIC_CODES = {
   'value/type': 'No type of the language.',
   'value/strftime': 'No strftime pattern.',
   'value/glob': 'A path pattern that is not closed, or with a backslash.',
+  'value/path': 'A path that is a URL.',
   'value/timestamp': 'No time in ISO 8601.',
   'value/timezone': 'No IANA time zone.',
   'value/regex': 'No regular expression that the engine (RE2) can read.',

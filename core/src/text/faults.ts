@@ -5,6 +5,7 @@ import { lineAt } from './position.ts';
 import { quoteYaml } from './quote.ts';
 import { tabFault } from './tabs.ts';
 
+export const NO_SPACE = 'A space is missing after this colon.';
 export const TOO_DEEP = 'This is nested too deeply to be read.';
 
 interface Fault {
@@ -76,6 +77,21 @@ const TRAP_TEXT: Readonly<Record<string, string>> = {
   '|': 'begins a block text in YAML',
 };
 
+export function spaceAt(at: number): Fix {
+  return { title: 'Put a space after the colon', edits: [{ range: { start: at, end: at }, text: ' ' }] };
+}
+
+/** `{{ name }}`, as other tools write what is put in: two mappings to YAML. */
+export function templateAt(text: string, start: number): { range: Range; message: string } | null {
+  const found = /^\{\{-?\s*([^{}\r\n]*?)\s*-?\}\}/.exec(text.slice(start, start + 300));
+  if (!found) return null;
+  const name = /(\w+)\W*$/.exec(found[1] ?? '')?.[1] ?? 'name';
+  return {
+    range: { start, end: start + found[0].length },
+    message: `\`${found[0]}\` is no reference here: write \`\${var:${name}}\`, or \`\${env:${name.toUpperCase()}}\` for an environment variable.`,
+  };
+}
+
 /** A value that YAML takes apart, on the line of an error: the text must be quoted. */
 function findTrap(text: string, at: number): Diagnostic | null {
   const line = lineAt(text, at);
@@ -92,12 +108,22 @@ function findTrap(text: string, at: number): Diagnostic | null {
   if (!value || at < value.start) return null;
   const first = value.text[0] ?? '';
   const { range } = quoteRest(text, value.start);
+  const template = templateAt(text, value.start);
+  if (template) return fault('yaml/quote', template.range, template.message);
   if (first in TRAP_TEXT) {
     if (!breaksApart(value.text, first)) return null;
+    const extra = /^(?:\[[^[\]{}]*\]|\{[^[\]{}]*\})(\s*)([\]}])\s*(?:#.*)?$/.exec(value.text);
+    if (extra) return closesNothing(value.start + value.text.lastIndexOf(extra[2] ?? ''), extra[2] ?? '');
     return quoteFault(text, range, `\`${first}\` ${TRAP_TEXT[first]}; put the text in quotes.`);
   }
   if (!/:(?:\s|$)/.test(value.text)) return null;
   return quoteFault(text, range, '`: ` inside a text begins a mapping in YAML; put the text in quotes.');
+}
+
+function closesNothing(start: number, mark: string): Diagnostic {
+  const range = { start, end: start + 1 };
+  const fix = { title: 'Take it out', edits: [{ range, text: '' }] };
+  return fault('yaml/syntax', range, `This \`${mark}\` closes nothing.`, fix);
 }
 
 /** Whether a value that begins with an indicator goes on after what the indicator begins. */
@@ -196,10 +222,10 @@ function badIndent(text: string, range: Range): Diagnostic {
     const at = line.start + line.text.indexOf('\t');
     return tabFault(text, at, at + tabs.length);
   }
-  const expected = levelsAbove(text, line.start);
+  const expected = levelsAbove(text, line.start).filter((level) => level !== own);
   const nearest = expected.sort((a, b) => Math.abs(a - own) - Math.abs(b - own))[0];
   const spaces = own === 1 ? '1 space' : `${own} spaces`;
-  const hint = nearest === undefined || nearest === own ? '' : `; ${nearest} would match the lines above`;
+  const hint = nearest === undefined ? '' : `; ${nearest} would match the lines above`;
   return fault('yaml/indent', range, `This line is indented by ${spaces}, which fits nothing above it${hint}.`);
 }
 
@@ -236,13 +262,8 @@ function badKey(text: string, at: number): Diagnostic {
   const glued = /^\s*(?:- +)*([A-Za-z_][\w-]*):(?=[^\s:/])/.exec(line.text);
   if (glued) {
     const colon = line.start + glued[0].length;
-    const fix = { title: 'Put a space after the colon', edits: [{ range: { start: colon, end: colon }, text: ' ' }] };
-    return fault(
-      'yaml/syntax',
-      { start: colon - 1 - (glued[1]?.length ?? 0), end: colon },
-      'A space is missing after this colon.',
-      fix,
-    );
+    const range = { start: colon - 1 - (glued[1]?.length ?? 0), end: colon };
+    return fault('yaml/syntax', range, NO_SPACE, spaceAt(colon));
   }
   const next = contentFrom(text, line.start + line.text.length);
   const nextLine = lineAt(text, next.start);
@@ -256,7 +277,34 @@ function unclosed(text: string, at: number, error: YAMLParseError): Diagnostic {
   const before = text.slice(0, at);
   const start = quote ? lastOpening(before, quote) : lastBracket(before);
   const mark = text[start] ?? '';
+  const outside = lineOutside(text, start);
+  if (outside) return outside;
   return fault('yaml/syntax', { start, end: start + 1 }, `This \`${mark}\` is not closed.`);
+}
+
+/** A line that stands no further in than the key whose value it should continue, where that value is closed further down. */
+function lineOutside(text: string, start: number): Diagnostic | null {
+  const length = CLOSED.exec(text.slice(start))?.[0].length;
+  if (length === undefined) return null;
+  const first = lineAt(text, start);
+  const least = indentOf(first.text);
+  for (let line = nextLine(text, first); line.start < start + length; line = nextLine(text, line)) {
+    const range = contentFrom(text, line.start);
+    const tabs = /^ *(\t+)/.exec(line.text)?.[1];
+    const at = line.start + line.text.indexOf('\t');
+    if (tabs !== undefined) return tabFault(text, at, at + tabs.length);
+    if (line.text.trim() === '' || indentOf(line.text) > least) continue;
+    const message = `This line goes on with what \`${text[start]}\` began above: it is indented further than that line.`;
+    return fault('yaml/indent', range, message);
+  }
+  return null;
+}
+
+const CLOSED = /^(?:"(?:[^"\\]|\\[\s\S])*"|'(?:[^']|'')*'|\[[^[\]{}"']*\]|\{[^[\]{}"']*\})/;
+
+function nextLine(text: string, line: { text: string; start: number }): { text: string; start: number } {
+  const start = line.start + line.text.length + (text.startsWith('\r\n', line.start + line.text.length) ? 2 : 1);
+  return start > text.length ? { text: '', start: text.length } : lineAt(text, start);
 }
 
 function lastOpening(text: string, quote: string): number {

@@ -32,4 +32,12 @@ describe('renderFrame', () => {
     expect(renderFrame({ text: 'a:\nb' }, { start: 2, end: 2 })).toBe('   1 | a:\n     |   ^');
     expect(renderFrame({ text: 'ab\ncd' }, { start: 0, end: 5 })).toBe('   1 | ab\n     | ^^');
   });
+
+  it('shows the part of a long line around what is marked', () => {
+    const { line, carets } = marked(`${'a'.repeat(5000)}typ📦${'📦'.repeat(2000)}`, 'typ');
+    expect([...line].length).toBeLessThan(180);
+    expect(line).toMatch(/^ +1 \| …a+typ(?:📦)+…$/u);
+    expect(carets.indexOf('^')).toBe(line.indexOf('typ'));
+    expect(marked(`typ${'a'.repeat(5000)}`, 'typ').carets).toBe('     | ^^^');
+  });
 });

@@ -14,7 +14,8 @@ import {
 } from 'yaml';
 import type { DiagnosticCode } from '../model/codes.ts';
 import type { Diagnostic, Fix, Range } from '../model/diagnostic.ts';
-import { describeFaults, quoteRest, TOO_DEEP } from './faults.ts';
+import { describeFaults, NO_SPACE, quoteRest, spaceAt, TOO_DEEP, templateAt } from './faults.ts';
+import { findLooks } from './looks.ts';
 import { expandMerges, isMergeKey } from './merge.ts';
 import {
   type Document,
@@ -36,6 +37,9 @@ const MAX_DEPTH = 100;
 /** Parses one YAML file (1.2 core, one document). Never throws: faults are in `diagnostics`. */
 export function parseDocument(text: string, file: string): Document {
   const result: Document = { file, text, root: null, diagnostics: [], broken: false };
+  const looks = findLooks(text);
+  // What git left, or a control character, leaves nothing else to say about the text.
+  if (looks[0]?.code === 'yaml/syntax') return { ...result, broken: true, diagnostics: looks };
   const documents = compose(text);
   if (!documents) {
     const start = text.search(/\S/);
@@ -46,7 +50,7 @@ export function parseDocument(text: string, file: string): Document {
     text,
     documents.flatMap((d) => d.errors),
   );
-  result.diagnostics.push(...faults, ...findTabs(text, faults));
+  result.diagnostics.push(...looks, ...faults, ...findTabs(text, faults));
   result.broken = result.diagnostics.length > 0;
   if (!first) return result;
   const second = documents[1];
@@ -63,7 +67,9 @@ export function parseDocument(text: string, file: string): Document {
 /** What is wrong with a line is said once, by the finding that knows most about it. */
 function onePerLine(text: string, found: readonly Diagnostic[]): Diagnostic[] {
   const lines = new Map<number, Diagnostic>();
+  const deepest = found.findLast(({ message }) => message === TOO_DEEP);
   for (const diagnostic of found) {
+    if (diagnostic.message === TOO_DEEP && diagnostic !== deepest) continue;
     const line = lineAt(text, diagnostic.range.start).start;
     const earlier = lines.get(line);
     if (!earlier || (diagnostic.fix && !earlier.fix)) lines.set(line, diagnostic);
@@ -89,12 +95,13 @@ function compose(text: string): YamlDocument.Parsed[] | null {
 }
 
 function secondDocument(text: string, second: YamlDocument.Parsed): Diagnostic {
-  const before = text.lastIndexOf('---', second.range[0] === 0 ? text.length : second.range[0] + 3);
-  const start = before < 0 ? second.range[0] : before;
+  const markers = [...text.matchAll(/^(?:---|\.\.\.)(?=\s|$)/gm)];
+  const marker = markers.findLast(({ index }) => index <= second.range[0]);
+  const start = marker?.index ?? second.range[0];
   return fault(
     'yaml/documents',
     { start, end: start + 3 },
-    'One file holds one document: move what follows `---` into a file of its own.',
+    `One file holds one document: move what follows \`${marker?.[0] ?? '---'}\` into a file of its own.`,
   );
 }
 
@@ -157,8 +164,9 @@ class Builder {
 
   #tooDeep(node: YamlNode, path: string): Node {
     this.fatal = true;
-    this.#report('yaml/syntax', this.#rangeOf(node), TOO_DEEP);
-    return this.#empty(this.#rangeOf(node).start, path);
+    const { start } = this.#rangeOf(node);
+    this.#report('yaml/syntax', { start, end: start + 1 }, TOO_DEEP);
+    return this.#empty(start, path);
   }
 
   #scalar(node: Scalar, path: string): ScalarNode {
@@ -205,6 +213,7 @@ class Builder {
       if (!isPair(pair)) continue;
       const key = this.#key(pair.key as YamlNode | null, path, map);
       if (!key) continue;
+      if (map.flow && !pair.value) this.#gluedColon(key);
       const keyPath = pointer(path, key.source);
       const value = pair.value
         ? this.build(pair.value as YamlNode, keyPath, depth + 1)
@@ -232,8 +241,19 @@ class Builder {
       if (key.style !== 'empty' && key.value !== null) return key;
     }
     const range = node?.range ? this.#rangeOf(node) : map.range;
-    this.#report('yaml/key', range, 'A key must be a plain word or a quoted text.');
+    const template = templateAt(this.#text, range.start - 1);
+    if (template) this.#report('yaml/quote', template.range, template.message);
+    else this.#report('yaml/key', range, 'A key must be a plain word or a quoted text.');
     return null;
+  }
+
+  /** `{type:csv}` is one key to YAML, without a value. */
+  #gluedColon({ source, style, range }: ScalarNode): void {
+    const colon = style === 'plain' ? /^[A-Za-z_]\w*:(?=[^:/])/.exec(source)?.[0].length : undefined;
+    if (colon === undefined) return;
+    this.fatal = true;
+    const { start } = range;
+    this.#report('yaml/syntax', { start, end: start + colon }, NO_SPACE, spaceAt(start + colon));
   }
 
   #duplicate(key: ScalarNode, first: ScalarNode, path: string): void {

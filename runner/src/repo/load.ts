@@ -1,3 +1,4 @@
+import { isUtf8 } from 'node:buffer';
 import { createHash } from 'node:crypto';
 import { readdir, readFile, realpath, stat } from 'node:fs/promises';
 import { basename, dirname, join, relative, resolve, sep } from 'node:path';
@@ -191,13 +192,25 @@ const REASONS: Readonly<Record<string, string>> = {
 async function readText(path: string): Promise<{ text: string } | { reason: string }> {
   try {
     const bytes = await readFile(path);
+    if (!isUtf8(bytes)) return { reason: notUtf8(bytes) };
     if (bytes.length > MAX_BYTES) return { reason: 'it is too large for a job file' };
-    return { text: new TextDecoder('utf-8', { fatal: true }).decode(bytes) };
+    return { text: new TextDecoder().decode(bytes) };
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException;
-    if (code === 'ERR_ENCODING_INVALID_ENCODED_DATA') return { reason: 'it is not UTF-8' };
     return { reason: REASONS[code ?? ''] ?? code ?? String(error) };
   }
+}
+
+function notUtf8(bytes: Buffer): string {
+  const mark = bytes.toString('latin1', 0, 2);
+  if (mark === '\xff\xfe' || mark === '\xfe\xff') return 'it is UTF-16; save it as UTF-8';
+  let line = 1;
+  for (let from = 0; ; line++) {
+    const end = bytes.indexOf(10, from);
+    if (end < 0 || !isUtf8(bytes.subarray(from, end))) break;
+    from = end + 1;
+  }
+  return `line ${line} is not UTF-8; save the file as UTF-8`;
 }
 
 /** A folder's project name: two folders of the same name keep their states apart. */

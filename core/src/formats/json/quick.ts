@@ -42,7 +42,11 @@ let made = 0;
 /** Whether records with these fields can be asked of the engine: it tells no letter case of columns apart. */
 export function mayBeQuick(fields: readonly QuickField[]): boolean {
   const names = new Set(fields.map(({ name }) => key(name)));
-  return fields.length > 0 && names.size === fields.length && !fields.some(({ name }) => /["\\]|^$/.test(name));
+  return (
+    fields.length > 0 &&
+    names.size === fields.length &&
+    !fields.some(({ name }) => /["\\]|^$/.test(name) || name.includes('\0'))
+  );
 }
 
 /** The part of the scan's SELECT for a file, or null where the file is known, or seen by its head, not to be exact. */

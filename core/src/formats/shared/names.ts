@@ -5,7 +5,7 @@ const TAKEN = ['_file', '_row'];
 
 /**
  * Makes names that a relation can hold beside each other: none empty, none twice (letter case aside), none of those that a scan
- * adds, none with the prefix of the engine's hidden columns, no surrounding space. Other text is kept as it is.
+ * adds, none with the prefix of the engine's hidden columns, no surrounding space and no NUL. Other text is kept as it is.
  */
 export function distinctNames(raw: readonly string[]): string[] {
   const bases = raw.map((text, i) => visible(clean(text)) || `column_${i + 1}`);
@@ -29,8 +29,9 @@ function visible(name: string): string {
   return isHidden(name) ? name.slice(1) : name;
 }
 
+/** No SQL can write a name with NUL. */
 function clean(name: string): string {
-  return name.trim();
+  return name.replaceAll('\0', '').trim();
 }
 
 /** Two names are one column when they differ in letter case alone: relations tell no case apart. */
