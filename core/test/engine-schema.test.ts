@@ -219,6 +219,34 @@ describe('a value beyond the sample', () => {
     ]);
   });
 
+  it('ends at text where no type of numbers holds both files', async () => {
+    const name = 'wide_both';
+    await project.file(`${name}/a.csv`, 'id,v\n1,1.123456789012345678\n');
+    const yaml = job(name, 'duckdb', { workers: 1, destination: '  schema_contract:\n    data_type: evolve\n' });
+    await project.ok(yaml);
+    expect(await typesOf(yaml, name)).toEqual({ id: 'bigint', v: 'decimal(38,18)' });
+    await project.file(`${name}/b.csv`, 'id,v\n2,1000000000000000000000000\n');
+    await project.ok(yaml);
+    expect(await project.rows(yaml, `SELECT v FROM raw.${name} ORDER BY id`)).toEqual([
+      ['1.123456789012345678'],
+      ['1000000000000000000000000'],
+    ]);
+  });
+
+  it('does not round what a widened column cannot hold', async () => {
+    const name = 'wide_stored';
+    await project.file(`${name}/a.csv`, 'id,v\n1,9007199254740993\n');
+    const yaml = job(name, 'duckdb', { workers: 1, destination: '  schema_contract:\n    data_type: evolve\n' });
+    await project.ok(yaml);
+    await project.file(`${name}/b.csv`, 'id,v\n2,1e-20\n');
+    const { error } = await project.run(yaml);
+    expect(error).toMatchObject({ code: 'type/value', where: { column: 'v' } });
+    await project.file(`${name}/b.csv`, 'id,v\n2,1.5\n');
+    await project.ok(yaml);
+    const rows = await project.rows(yaml, `SELECT v FROM raw.${name} ORDER BY id`);
+    expect(rows.map(([v]) => v)).toEqual(['9007199254740993.000000000000000', '1.500000000000000']);
+  });
+
   it.each([1, 3])('is a bad row under a declared type (%d tasks)', async (workers) => {
     const name = `declared_${workers}`;
     const n = 30_000;

@@ -1,5 +1,5 @@
 import { type ErrorPlace, messageOf, SluiceError } from '../model/error.ts';
-import { BAD_VALUE, FAILED_CHECK, NULL_VALUE, WIDEN } from './pipeline.ts';
+import { BAD_VALUE, FAILED_CHECK, NOT_KEPT, NULL_VALUE, WIDEN } from './pipeline.ts';
 
 /** What our own SQL raised, by its prefix and index. */
 export interface RaisedMark {
@@ -8,6 +8,7 @@ export interface RaisedMark {
 }
 
 const MARK = new RegExp(`^Invalid Input Error: (${[WIDEN, BAD_VALUE, NULL_VALUE, FAILED_CHECK].join('|')})(\\d+)`);
+const NOT_KEPT_MARK = new RegExp(`^Invalid Input Error: ${NOT_KEPT}(.+)$`);
 const KINDS: Record<string, RaisedMark['kind']> = {
   [WIDEN]: 'widen',
   [BAD_VALUE]: 'bad',
@@ -82,6 +83,12 @@ function explainEngine(error: unknown, where: ErrorPlace): SluiceError {
   if (/^(Binder|Parser|Catalog) Error/.test(message)) {
     const hint = 'Check the SQL and the column names of this job; `sluice preview` shows the columns that a step sees.';
     return new SluiceError('sql/bind', 'config', firstLine(message), { where, cause: error, hint });
+  }
+  const column = NOT_KEPT_MARK.exec(firstLine(message))?.[1];
+  if (column !== undefined) {
+    const hint = 'Declare the type of the column under `columns`, such as text, or `round` its values in a transform.';
+    const text = `Column ${column} has a number with more digits than the table can hold beside its own whole numbers`;
+    return new SluiceError('type/value', 'data', text, { where: { ...where, column }, hint });
   }
   if (/^(Conversion|Out of Range|Invalid Input) Error/.test(message)) {
     const hint = 'A value of the data does not suit this SQL: guard it with try_cast, or filter it before.';

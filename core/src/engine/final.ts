@@ -1,10 +1,11 @@
 import { toDuckType } from '../model/duck.ts';
 import type { Stream } from '../model/job.ts';
-import { ident } from '../model/sql.ts';
+import { ident, literal } from '../model/sql.ts';
 import { wrapExpression } from '../model/sql-wrap.ts';
 import type { Column } from '../model/type.ts';
 import { maskOf, maskSql } from './mask.ts';
 import { withNatives } from './native.ts';
+import { NOT_KEPT } from './pipeline.ts';
 import { type ContractColumn, DELETE, FILE, REJECT, ROW, type StreamPlan } from './stream-plan.ts';
 import { guardedCast } from './typing/cast.ts';
 
@@ -46,7 +47,7 @@ export function finalSql(
       const value = same
         ? written(c, stream)
         : c.action === 'keep'
-          ? `CAST(${written(c, stream)} AS ${toDuckType(c.type)})`
+          ? kept(c, plan, stream)
           : contractCast(c, stream).value;
       return `${value} AS ${ident(c.name)}`;
     });
@@ -55,4 +56,13 @@ export function finalSql(
   const where = marked ? ` WHERE ${ident(REJECT)} IS NULL` : '';
   const order = ordered ? ` ORDER BY ${ident(FILE)}, ${ident(ROW)}` : '';
   return `SELECT ${items.join(', ')} FROM (${sql})${where}${order}`;
+}
+
+/** Where the table's type is widened for the rows' one, a value that it cannot hold ends the query: a cast would round it. */
+function kept(entry: ContractColumn, plan: StreamPlan, stream: Stream): string {
+  const value = `CAST(${written(entry, stream)} AS ${toDuckType(entry.type)})`;
+  const isAltered = plan.alterColumns.some(({ name }) => name === entry.name);
+  if (!isAltered || entry.from.kind !== 'double' || entry.type.kind !== 'decimal') return value;
+  const { bad, value: whole } = contractCast(entry, stream);
+  return `CASE WHEN ${bad} THEN error(${literal(`${NOT_KEPT}${entry.name}`)}) ELSE ${whole} END`;
 }

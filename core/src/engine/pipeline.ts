@@ -11,6 +11,8 @@ import { type GuardedCast, guardedCast } from './typing/cast.ts';
 export const WIDEN = 'sluice-widen:';
 export const BAD_VALUE = 'sluice-bad:';
 export const NULL_VALUE = 'sluice-null:';
+/** Raised with the column's name. */
+export const NOT_KEPT = 'sluice-kept:';
 export const FAILED_CHECK = 'sluice-check:';
 
 export interface RunFacts {
