@@ -84,7 +84,7 @@ function addKnown(column: Column, existing: DataType, stream: Stream, decision: 
 function frozen(stream: Stream, what: string, column: string, part: string): SluiceError {
   return new SluiceError('schema/frozen', 'data', `${what}, and schema_contract.${part} is freeze`, {
     where: { stream: stream.name, column },
-    hint: `Declare the column's type under \`columns\`, or set \`schema_contract: {${part}: evolve}\` to let the table change.`,
+    hint: `Declare the column's type under \`columns\`, or set \`schema_contract: {${part}: evolve}\` under \`destination\` to let the table change.`,
   });
 }
 

@@ -140,6 +140,14 @@ const MEANINGS: [RegExp, Meaning][] = [
     { code: 'destination/refused', kind: 'transient', hint: 'A trigger or rule of the database refused the rows.' },
   ],
   [
+    /^(0A000|2BP01)$/,
+    {
+      code: 'destination/statement',
+      kind: 'config',
+      hint: 'A view, rule or policy uses what would change: drop it, run, and make it again, or change the table by hand.',
+    },
+  ],
+  [
     /^23502$/,
     {
       code: 'destination/bad-value',

@@ -65,11 +65,14 @@ export async function describeTable(db: PgDb, settings: ReadSettings): Promise<D
       hint: 'Check `table`, and that the user may read its columns.',
     });
   }
-  const list = fields.map((f, i) => `(${i}, ${f.dataTypeID}, ${f.dataTypeModifier})`).join(', ');
+  const list = fields
+    .map((f, i) => `(${i}, ${f.dataTypeID}, ${f.dataTypeModifier}, ${f.tableID}, ${f.columnID})`)
+    .join(', ');
   const types = await db.rows(
     `SELECT format_type(f.type, f.mod) AS type, t.typtype AS kind, t.typcategory AS category,
-       t.typnamespace = 'pg_catalog'::regnamespace AS builtin, scale('0'::money::numeric) AS cents
-     FROM (VALUES ${list}) AS f(n, type, mod) JOIN pg_type t ON t.oid = f.type::oid ORDER BY f.n`,
+       t.typnamespace = 'pg_catalog'::regnamespace AS builtin, scale('0'::money::numeric) AS cents,
+       (SELECT a.attndims FROM pg_attribute a WHERE a.attrelid = f.rel::oid AND a.attnum = f.att AND f.att > 0) AS dimensions
+     FROM (VALUES ${list}) AS f(n, type, mod, rel, att) JOIN pg_type t ON t.oid = f.type::oid ORDER BY f.n`,
   );
   const columns = fields.map((field, i) => {
     const found = types[i];
@@ -79,6 +82,7 @@ export async function describeTable(db: PgDb, settings: ReadSettings): Promise<D
       kind: String(found?.kind),
       category: String(found?.category),
       builtin: found?.builtin === 't',
+      dimensions: Number(found?.dimensions ?? 0),
     };
     return readColumn(column, Number(found?.cents ?? 2));
   });

@@ -15,6 +15,8 @@ export interface PgColumn {
   category: string;
   /** The type comes with the server, so that another server has it too. */
   builtin: boolean;
+  /** Of an array as the table declares it; 0 where it is none, or comes from no table. */
+  dimensions: number;
 }
 
 export interface ReadColumn extends TextColumn {
@@ -78,9 +80,10 @@ function isExact([, precision, scale]: RegExpExecArray): boolean {
 }
 
 /** Each item is sent as its text: a JSON number would lose digits. */
-function arrayColumn({ name, type }: PgColumn, select: string): ReadColumn {
+function arrayColumn({ name, type, dimensions }: PgColumn, select: string): ReadColumn {
   const found = fromPgType(type);
   const item = found.kind === 'list' ? found.item : TEXT;
+  if (dimensions > 1 && item.kind !== 'text') return as(name, { kind: 'json' }, `to_json(${select})`);
   const read = reading(item);
   const column = as(name, TEXT, `to_json(${select}::text[])`);
   return { ...column, type: { kind: 'list', item }, ...(read ? { read } : {}) };
