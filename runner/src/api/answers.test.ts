@@ -1,39 +1,43 @@
 import { expect, test } from 'vitest';
-import { Answers } from './answers.ts';
+import { Answers, Turns } from './answers.ts';
 
-/** An answer that is being made until it is let go. */
+/** Work that is done when it is let go. */
 function held() {
-  const open: ((answer: string) => void)[] = [];
+  const open: ((result: string) => void)[] = [];
   const begun: (() => void)[] = [];
   return {
-    make: () =>
-      new Promise<{ answer: string; lasts: boolean }>((resolve) => {
-        open.push((answer) => resolve({ answer, lasts: false }));
+    work: () =>
+      new Promise<string>((resolve) => {
+        open.push(resolve);
         begun.shift()?.();
       }),
     begins: () => new Promise<void>((resolve) => begun.push(resolve)),
-    end: (answer: string) => open.shift()?.(answer),
-    get making() {
+    end: (result: string) => open.shift()?.(result),
+    get working() {
       return open.length;
     },
   };
 }
 
-test('whoever asks while an answer is made gets the next one, with all who ask meanwhile', async () => {
-  const answers = new Answers<string>(async () => 'same');
-  const work = held();
-  const begins = work.begins();
-  const first = answers.get('a', work.make);
-  await begins;
-  const second = work.begins();
-  const later = [answers.get('a', work.make), answers.get('a', work.make), answers.get('a', work.make)];
-  expect(work.making).toBe(1);
-  work.end('one');
+test('whoever asks while a result is made gets the next one, with all who ask meanwhile', async () => {
+  const turns = new Turns<string>();
+  const one = held();
+  const { work, begins, end } = one;
+  const first = turns.get('a', work);
+  const second = begins();
+  const later = [turns.get('a', work), turns.get('a', work), turns.get('a', work)];
+  const other = turns.get('b', async () => 'at once');
+  expect(await other).toBe('at once');
+  end('one');
   expect(await first).toBe('one');
   await second;
-  expect(work.making).toBe(1);
-  work.end('two');
+  const last = turns.get('a', work);
+  const third = begins();
+  end('two');
   expect(await Promise.all(later)).toEqual(['two', 'two', 'two']);
+  await third;
+  end('three');
+  expect([await last, one.working]).toEqual(['three', 0]);
 });
 
 test('what failed fails for those who waited for it, and for nobody after', async () => {

@@ -15,20 +15,43 @@ export interface Made<T> {
 /** The oldest goes where there are more. */
 const MOST = 32;
 
-interface Turns<T> {
+interface Turn<T> {
   now: Promise<T>;
   next: Promise<T> | null;
 }
 
 /**
- * Answers that many ask for at a time. Nobody is given one that is older than their question: whoever asks while an answer is being made
- * waits for the next one, together with all who ask meanwhile, and one that was made before is given again only where the version
- * says that nothing has changed since. So an answer costs the more the fewer want it, and many who ask at once wait for two at most.
+ * Work whose result many want at a time. Nobody is given a result that was begun before they asked: whoever asks while it is being made
+ * waits for the next one, together with all who ask meanwhile. So many who ask at once cost no more than two, and wait for two at most.
  */
+export class Turns<T> {
+  readonly #turns = new Map<string, Turn<T>>();
+
+  /** The result for all who ask for this `key`. Throws what `work` throws. */
+  get(key: string, work: () => Promise<T>): Promise<T> {
+    const turn = this.#turns.get(key);
+    if (!turn) return this.#begin(key, work);
+    const begin = () => this.#begin(key, work);
+    turn.next ??= turn.now.then(begin, begin);
+    return turn.next;
+  }
+
+  #begin(key: string, work: () => Promise<T>): Promise<T> {
+    const turn: Turn<T> = { now: work(), next: null };
+    this.#turns.set(key, turn);
+    const end = () => {
+      if (turn.next === null) this.#turns.delete(key);
+    };
+    turn.now.then(end, end);
+    return turn.now;
+  }
+}
+
+/** Results that are kept as well: one that was made before is given again where the version says that nothing has changed since. */
 export class Answers<T> {
   readonly #version: () => Promise<string>;
   readonly #kept = new Map<string, Kept<T>>();
-  readonly #turns = new Map<string, Turns<T>>();
+  readonly #turns = new Turns<T>();
 
   /** `version`: differs from before wherever anything may have changed that answers are made of. */
   constructor(version: () => Promise<string>) {
@@ -37,25 +60,7 @@ export class Answers<T> {
 
   /** The answer to what `key` asks. Throws what `make`, or the version, throws. */
   get(key: string, make: () => Promise<Made<T>>): Promise<T> {
-    const turns = this.#turns.get(key);
-    if (turns) {
-      turns.next ??= turns.now.then(
-        () => this.#begin(key, make),
-        () => this.#begin(key, make),
-      );
-      return turns.next;
-    }
-    return this.#begin(key, make);
-  }
-
-  #begin(key: string, make: () => Promise<Made<T>>): Promise<T> {
-    const turns: Turns<T> = { now: this.#answer(key, make), next: null };
-    this.#turns.set(key, turns);
-    const end = () => {
-      if (turns.next === null) this.#turns.delete(key);
-    };
-    turns.now.then(end, end);
-    return turns.now;
+    return this.#turns.get(key, () => this.#answer(key, make));
   }
 
   async #answer(key: string, make: () => Promise<Made<T>>): Promise<T> {

@@ -1,5 +1,7 @@
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import type { Store } from '../store/store.ts';
+import type { TokenRow } from '../store/tokens.ts';
+import { Turns } from './answers.ts';
 import { COOKIE, cookieOf, type Identity, type Sessions } from './identity.ts';
 import { IssuerUnreachable, OidcVerifier } from './oidc.ts';
 import { Problem } from './problems.ts';
@@ -52,6 +54,7 @@ export class Authenticator {
   readonly #store: Store;
   readonly #door: ProjectDoor;
   readonly #sessions: Sessions;
+  readonly #lookups = new Turns<TokenRow | null>();
   #oidc: { key: string; verifier: OidcVerifier } | null = null;
 
   constructor({ store, door, sessions }: { store: Store; door: ProjectDoor; sessions: Sessions }) {
@@ -81,7 +84,7 @@ export class Authenticator {
       const found = await this.#verified(token);
       if (found !== null) return found;
     }
-    const row = await this.#store.tokens.find({ project: this.#door.name, token });
+    const row = await this.#lookups.get(token, () => this.#store.tokens.find({ project: this.#door.name, token }));
     if (row === null) throw unknown();
     const { name, role, expires_at: expires } = row;
     return { kind: 'token', name, role, user: null, token: name, groups: [], expires };

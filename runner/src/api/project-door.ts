@@ -17,6 +17,7 @@ import { type LoadedProject, type LoadOptions, loadProject } from '../repo/load.
 import { problemsOf } from '../repo/problems.ts';
 import { revisionOf } from '../repo/revision.ts';
 import type { Store } from '../store/store.ts';
+import { Turns } from './answers.ts';
 import { type ApiSettings, settingsOf } from './settings.ts';
 
 /** A checkout as it is now, in the target that is served. */
@@ -64,6 +65,7 @@ export class ProjectDoor {
   readonly #options: DoorOptions;
   #loaded: TargetProject | null = null;
   #settings: { stamp: string; value: ApiSettings } | null = null;
+  readonly #looks = new Turns<ApiSettings>();
   #writing: Promise<unknown> = Promise.resolve();
 
   private constructor(options: DoorOptions, { dir, name, target }: { dir: string; name: string; target: string }) {
@@ -106,7 +108,11 @@ export class ProjectDoor {
   }
 
   /** `access` and `api` of sluice.yaml, read again when the file changes. */
-  async settings(): Promise<ApiSettings> {
+  settings(): Promise<ApiSettings> {
+    return this.#looks.get('', () => this.#readSettings());
+  }
+
+  async #readSettings(): Promise<ApiSettings> {
     const found = await stat(join(this.dir, 'sluice.yaml')).catch(() => null);
     const stamp = found ? `${found.mtimeMs}/${found.size}/${found.ino}` : 'none';
     if (this.#settings?.stamp !== stamp) this.#settings = { stamp, value: settingsOf(await this.config()) };

@@ -64,13 +64,27 @@ function addRoute(
   });
 }
 
+/** The signal is made for those who ask for it: most requests end before anybody could abort them. */
 function callOf(request: FastifyRequest, reply: FastifyReply, closing: AbortSignal): Call {
-  const gone = new AbortController();
-  reply.raw.on('close', () => gone.abort());
-  return { ...asked(request, AbortSignal.any([gone.signal, closing])), reply };
+  let signal: AbortSignal | null = null;
+  return {
+    ...asked(request),
+    reply,
+    get signal() {
+      signal ??= signalOf(reply, closing);
+      return signal;
+    },
+  };
 }
 
-function asked(request: FastifyRequest, signal: AbortSignal): Omit<Call, 'reply'> {
+function signalOf({ raw }: FastifyReply, closing: AbortSignal): AbortSignal {
+  const gone = new AbortController();
+  if (raw.destroyed) gone.abort();
+  raw.on('close', () => gone.abort());
+  return AbortSignal.any([gone.signal, closing]);
+}
+
+function asked(request: FastifyRequest): Omit<Call, 'reply' | 'signal'> {
   const mine = carried.get(request);
   if (!mine?.who) throw new Error('the request was let in by nobody');
   return {
@@ -79,7 +93,6 @@ function asked(request: FastifyRequest, signal: AbortSignal): Omit<Call, 'reply'
     body: request.body,
     who: mine.who,
     request,
-    signal,
     audited: (entry) => {
       mine.audited = { ...mine.audited, ...entry };
     },
@@ -100,7 +113,7 @@ async function serve(
   socket.on('close', () => gone.abort());
   socket.on('error', () => gone.abort());
   try {
-    await work(asked(request, AbortSignal.any([gone.signal, closing])));
+    await work({ ...asked(request), signal: AbortSignal.any([gone.signal, closing]) });
     socket.close(DONE);
   } catch (error) {
     if (gone.signal.aborted) return;
