@@ -10,11 +10,17 @@ import { objectOf } from './values.ts';
 const file: LocalFile = { path: 'f.xml', name: 'f.xml', size: 0, modified_at: null, ordinal: 0 };
 
 /** Each record with its line, and what the document ends with. A declaration of 1.1 leaves all to the strict parser. */
-function read(body: string, path: string[] | null, pieces: readonly number[], version: '1.0' | '1.1'): string[] {
+function read(
+  body: string,
+  path: string[] | null,
+  pieces: readonly number[],
+  version: '1.0' | '1.1',
+  most = 40,
+): string[] {
   const found: string[] = [];
   const head = `<?xml version="${version}"?>`;
   try {
-    const document = new Document(file, path, (record, line) => found.push(`${line} ${objectOf(record)}`) < 40);
+    const document = new Document(file, path, (record, line) => found.push(`${line} ${objectOf(record)}`) < most);
     document.push(head + body.slice(0, pieces[0]));
     for (const [i, from] of pieces.entries()) if (!document.ended) document.push(body.slice(from, pieces[i + 1]));
     if (!document.ended) document.close();
@@ -82,6 +88,15 @@ it("gives the strict parser's records, lines and errors, however the text is cut
     records += strict.length - 1;
   }
   expect(records).toBeGreaterThan(2000);
+});
+
+it.each(['\n', '\r\n', '\r', ''])('where hardly a record is plain, between line ends %j', (end) => {
+  const row = (i: number) => `<row>${end}<a>${i}${i % 50 === 0 ? '' : ' &amp; '}</a>${end}</row>${end}`;
+  const text = `<rows>${end}${Array.from({ length: 300 }, (_, i) => row(i)).join('')}</rows>`;
+  const cuts = [...text].flatMap((character, i) => (character === '\r' || i % 61 === 0 ? [i + 1] : []));
+  const strict = read(text, null, [], '1.1', 1000);
+  expect(strict).toHaveLength(301);
+  for (const pieces of [[], cuts]) expect(read(text, null, pieces, '1.0', 1000)).toEqual(strict);
 });
 
 it.each([

@@ -85,6 +85,8 @@ export class Document {
   #between = -1;
   /** Line ends in what the parser was not given. */
   #lines = 0;
+  /** The next line end of the text, which may have none far and wide. */
+  #lineEnd = -1;
   /** The tag's name of the last record; none is known yet where it is empty. */
   #record = '';
   #hits = 0;
@@ -118,9 +120,10 @@ export class Document {
   push(text: string): void {
     this.#empty &&= text.trim() === '';
     if (OTHER_VERSION.test(text)) this.#tries = false;
-    const plain = this.#tries ? this.#oneLineEnd(text) : text;
+    const plain = this.#tries || this.#carriage ? this.#oneLineEnd(text) : text;
     const all = this.#waiting === '' ? plain : this.#waiting + plain;
     this.#waiting = '';
+    this.#lineEnd = -1;
     if (this.#tries) this.#plain.over(all);
     for (let at = 0; at < all.length && !this.ended; ) {
       const from = this.#plainRecords(all, at);
@@ -186,8 +189,13 @@ export class Document {
     return name !== '' && text.startsWith(name, at) && /^[\s/>]/.test(text.charAt(at + name.length));
   }
 
+  /** Counts the lines that the parser does not see. */
   #passed(text: string, from: number, to: number): number {
-    for (let at = text.indexOf('\n', from); at >= 0 && at < to; at = text.indexOf('\n', at + 1)) this.#lines++;
+    if (this.#lineEnd < from) this.#lineEnd = lineEnd(text, from);
+    while (this.#lineEnd < to) {
+      this.#lines++;
+      this.#lineEnd = lineEnd(text, this.#lineEnd + 1);
+    }
     return to;
   }
 
@@ -307,4 +315,9 @@ export class Document {
       },
     );
   }
+}
+
+function lineEnd(text: string, from: number): number {
+  const at = text.indexOf('\n', from);
+  return at < 0 ? Number.POSITIVE_INFINITY : at;
 }
