@@ -85,6 +85,16 @@ describe('infer', () => {
     ]);
   });
 
+  it('tells which lists and structs JSON could be declared as, and writes them where that is asked for', async () => {
+    const [found] = JSON.parse((await run('infer', 'clean', '--json')).stdout);
+    const b = found.columns.find(({ name }: { name: string }) => name === 'b');
+    expect(b).toMatchObject({ type: 'json', nested: 'struct<c: list<bigint>>' });
+    expect((await run('infer', 'clean', '--write', '--nested')).code).toBe(0);
+    expect(await readFile(join(dir, 'jobs/clean.yaml'), 'utf8')).toContain('type: "struct<c: list<bigint>>"');
+    const preview = JSON.parse((await run('preview', 'clean', '--json')).stdout);
+    expect(preview.rows[0].b).toEqual({ c: [1, 2] });
+  });
+
   it('a source that holds nothing is an error', async () => {
     const { code, stdout, stderr } = await run('infer', 'none', '--write');
     expect([code, stdout]).toEqual([1, '']);

@@ -16,6 +16,7 @@ import { type Sampled, type SampleInput, sampleSource } from './sample.ts';
 import { FILE, type PlannedColumn, ROW } from './stream-plan.ts';
 import { inferredRule, LADDER, type NumberMarks } from './typing/candidates.ts';
 import { guardedCast } from './typing/cast.ts';
+import { nestedType } from './typing/structure.ts';
 
 /** Why a column has not a narrower type. */
 export interface RuledOut {
@@ -38,6 +39,8 @@ export interface InferredColumnReport {
   values: number;
   nulls: number;
   ruled_out: RuledOut[];
+  /** Of a json column whose values are alike: the list or struct that keeps all those of the sample. It has to be declared. */
+  nested?: string;
 }
 
 export interface Inferred {
@@ -144,6 +147,10 @@ async function columnReport(
   const values = Number(row?.filled ?? 0);
   const by = column.declared ? 'declared' : column.raw === null ? 'sample' : 'source';
   const report = { ...plainReport(column, by), values, nulls: Number(row?.nulls ?? 0) };
+  if (by === 'sample' && column.type.kind === 'json' && values > 0) {
+    const nested = hidden ? null : await nestedType(engine, ident(SAMPLE), column.from ?? column.name);
+    if (nested) return { ...report, nested: formatType(nested) };
+  }
   if (by !== 'sample' || values === 0) return report;
   return { ...report, ruled_out: await ruledOut(engine, column, { marks, files, hidden, values }) };
 }

@@ -17,6 +17,7 @@ import { stateStoreOf } from './unset.ts';
 
 interface InferOptions extends SelectOptions {
   write?: boolean;
+  nested?: boolean;
 }
 
 type Found = Awaited<ReturnType<typeof inferJob>>;
@@ -25,6 +26,10 @@ type Report = { stream: string } & Found;
 export function define(command: Command): void {
   withJobs(withCommon(command, ['text', 'json']))
     .option('--write', 'write columns, types and dialect into the job file; comments and order stay')
+    .option(
+      '--nested',
+      'with --write: lists and structs of JSON with the types of what they hold, where the sample fits one',
+    )
     .action(infer);
 }
 
@@ -39,7 +44,11 @@ async function infer(names: string[], options: InferOptions): Promise<void> {
       const { job, reports } = await inferred(project, one, options.quiet === true, interrupt.signal);
       await remember(project, one, reports);
       if (text) print(reports.map((report) => reportText(report, job.name, styleFor(process.stdout))).join('\n'));
-      if (options.write) await write({ project, chosen: one, job, reports, quiet: options.quiet === true }, pinned);
+      if (options.write)
+        await write(
+          { project, chosen: one, job, reports, quiet: options.quiet === true, nested: options.nested === true },
+          pinned,
+        );
       return reports;
     });
     if (!text) printJson(asked, results);
@@ -90,11 +99,13 @@ function reportText(report: Report, job: string, style: Style): string {
   }
   for (const line of evidence) lines.push(`  ${style.dim(printableLine(line))}`);
   const width = Math.min(32, Math.max(...columns.map(({ name }) => name.length), 4));
-  for (const { name, type, by, values, nulls, ruled_out } of columns) {
+  for (const { name, type, by, values, nulls, ruled_out, nested } of columns) {
     const why =
       by === 'declared' ? 'declared' : by === 'source' ? 'the source’s own type' : `${plural(values, 'value')} fit`;
     const empty = nulls > 0 ? `, ${count(nulls)} null` : '';
     lines.push(`  ${padEnd(printableLine(name), width)}  ${style.cyan(padEnd(type, 14))}  ${style.dim(why + empty)}`);
+    if (nested)
+      lines.push(`  ${' '.repeat(width)}  ${style.dim(`as ${nested} too, where it is declared (--write --nested)`)}`);
     for (const { type: other, rows, value, path, row } of ruled_out) {
       const shown = value === null ? 'a value' : JSON.stringify(printableLine(value));
       const place = path === null ? '' : ` (${printableLine(path)}, row ${row})`;
@@ -112,13 +123,18 @@ interface Writing {
   job: Job;
   reports: readonly Report[];
   quiet: boolean;
+  /** Lists and structs are written as such, and not as json. */
+  nested: boolean;
 }
 
 /**
  * Puts what was found into the file, in one step: a file that would not be valid afterwards is left as it is. `pinned` holds the
  * texts that this command has written itself, by path.
  */
-async function write({ project, chosen, job, reports, quiet }: Writing, pinned: Map<string, string>): Promise<void> {
+async function write(
+  { project, chosen, job, reports, quiet, nested }: Writing,
+  pinned: Map<string, string>,
+): Promise<void> {
   const path = await realpath(join(project.dir, chosen.document.file));
   const before = await readFile(path, 'utf8');
   if (before !== (pinned.get(path) ?? chosen.document.text))
@@ -134,7 +150,7 @@ async function write({ project, chosen, job, reports, quiet }: Writing, pinned: 
       tell(`${report.stream}: the file has no entry of its own for it`);
       continue;
     }
-    const { text: next, left } = pinInto(document, { stream, ...pinsOf(report, own) });
+    const { text: next, left } = pinInto(document, { stream, ...pinsOf(report, own, nested) });
     for (const line of left) tell(`${report.stream}: ${line}`);
     text = next;
   }
@@ -166,11 +182,11 @@ function streamIndex(document: ReturnType<typeof parseDocument>, name: string): 
 }
 
 /** A masked column's type would be that of its mask; what stays text because nobody can tell its dates is left open. */
-function pinsOf(report: Found, stream: Stream) {
+function pinsOf(report: Found, stream: Stream, withNested: boolean) {
   const masked = new Set(stream.columns.flatMap(({ name, mask }) => (mask === null ? [] : [name])));
   const columns = report.columns
     .filter(({ name, by }) => by !== 'declared' && !masked.has(name))
-    .map(({ name, type }) => ({ name, type }));
+    .map(({ name, type, nested }) => ({ name, type: (withNested && nested) || type }));
   const format = report.format === null ? null : { type: report.format, settings: report.pinned };
   return { columns, format };
 }
