@@ -31,6 +31,7 @@ destination:
     'in/b.csv': 'id;zip;n;mail;day\n9007199254740993;1;12;q@x;2026-02-01\nx7;;;;\n',
     'jobs/clean.yaml': 'name: clean\nsource:\n  type: local\n  path: clean.ndjson\n',
     'clean.ndjson': '{"a":1,"b":{"c":[1,2]}}\n{"a":null,"b":null}\n',
+    'jobs/nest.yaml': 'name: nest\nsource:\n  type: local\n  path: clean.ndjson\n',
     'jobs/none.yaml': 'name: none\nsource:\n  type: local\n  path: none/*.csv\n',
   }));
 });
@@ -86,12 +87,12 @@ describe('infer', () => {
   });
 
   it('tells which lists and structs JSON could be declared as, and writes them where that is asked for', async () => {
-    const [found] = JSON.parse((await run('infer', 'clean', '--json')).stdout);
+    const [found] = JSON.parse((await run('infer', 'nest', '--json')).stdout);
     const b = found.columns.find(({ name }: { name: string }) => name === 'b');
     expect(b).toMatchObject({ type: 'json', nested: 'struct<c: list<bigint>>' });
-    expect((await run('infer', 'clean', '--write', '--nested')).code).toBe(0);
-    expect(await readFile(join(dir, 'jobs/clean.yaml'), 'utf8')).toContain('type: "struct<c: list<bigint>>"');
-    const preview = JSON.parse((await run('preview', 'clean', '--json')).stdout);
+    expect((await run('infer', 'nest', '--write', '--nested')).code).toBe(0);
+    expect(await readFile(join(dir, 'jobs/nest.yaml'), 'utf8')).toContain('type: "struct<c: list<bigint>>"');
+    const preview = JSON.parse((await run('preview', 'nest', '--json')).stdout);
     expect(preview.rows[0].b).toEqual({ c: [1, 2] });
   });
 

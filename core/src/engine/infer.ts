@@ -147,7 +147,7 @@ async function columnReport(
   const values = Number(row?.filled ?? 0);
   const by = column.declared ? 'declared' : column.raw === null ? 'sample' : 'source';
   const report = { ...plainReport(column, by), values, nulls: Number(row?.nulls ?? 0) };
-  if (by === 'sample' && column.type.kind === 'json' && values > 0) {
+  if (by !== 'declared' && column.type.kind === 'json' && values > 0) {
     const nested = hidden ? null : await nestedType(engine, ident(SAMPLE), column.from ?? column.name);
     if (nested) return { ...report, nested: formatType(nested) };
   }
