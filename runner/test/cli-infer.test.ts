@@ -93,7 +93,7 @@ describe('infer', () => {
     expect((await run('infer', 'nest', '--write', '--nested')).code).toBe(0);
     expect(await readFile(join(dir, 'jobs/nest.yaml'), 'utf8')).toContain('type: "struct<c: list<bigint>>"');
     const preview = JSON.parse((await run('preview', 'nest', '--json')).stdout);
-    expect(preview.rows[0].b).toEqual({ c: [1, 2] });
+    expect(preview.rows[0].b).toBe('{"c":[1,2]}');
   });
 
   it('a source that holds nothing is an error', async () => {

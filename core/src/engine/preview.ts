@@ -2,6 +2,8 @@ import { mkdir, rm } from 'node:fs/promises';
 import type { Engine, LocalFile, SourceSession } from '../model/component.ts';
 import { SluiceError } from '../model/error.ts';
 import type { Stream } from '../model/job.ts';
+import { jsonText } from '../model/json-sql.ts';
+import { ident } from '../model/sql.ts';
 import type { Column } from '../model/type.ts';
 import * as registry from '../registry.ts';
 import { loadSteps, pick, readerOf } from './components.ts';
@@ -121,7 +123,7 @@ async function previewRows(
   const { columns, sql } = ready.rows;
   const few = `SELECT * FROM (${sql}) LIMIT ${input.rows}`;
   const bytes = input.bytesAs === undefined ? null : await streamed(engine, few, columns, input.bytesAs);
-  const found = bytes ? [] : await engine.rows(few);
+  const found = bytes ? [] : await engine.rows(shownSql(few, columns));
   const rows = found.map((row) => columns.map((c) => cell(row[c.name])));
   const profile = input.profile ? await profileRows(engine, sql, columns) : null;
   return { columns, rows, plan, rejected: ready.counts.rows_rejected, read: landed.rows_read, profile, bytes };
@@ -133,6 +135,15 @@ async function streamed(engine: Engine, sql: string, columns: readonly Column[],
   const pieces: Uint8Array[] = [];
   for await (const piece of stream(engine, sql, columns)) pieces.push(piece);
   return Buffer.concat(pieces);
+}
+
+/** What is in lists and structs is shown with its own digits: as values of JavaScript whole numbers would be texts. */
+function shownSql(sql: string, columns: readonly Column[]): string {
+  const isNested = ({ type: { kind } }: Column) => kind === 'list' || kind === 'struct';
+  const shown = columns.map((c) =>
+    isNested(c) ? `${jsonText(ident(c.name), c.type)} AS ${ident(c.name)}` : ident(c.name),
+  );
+  return `SELECT ${shown.join(', ')} FROM (${sql})`;
 }
 
 /** A JSON value as a cell of a table. */
