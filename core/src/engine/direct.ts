@@ -1,4 +1,4 @@
-import type { Engine, FormatReader, LocalFile, ReadyRows } from '../model/component.ts';
+import type { Engine, FormatReader, LocalFile, ReadyRows, RowPiece } from '../model/component.ts';
 import type { SluiceError } from '../model/error.ts';
 import type { Stream } from '../model/job.ts';
 import { ident } from '../model/sql.ts';
@@ -9,6 +9,7 @@ import { badRow, pathOf } from './land.ts';
 import { checkError } from './marks.ts';
 import { sourceMasks } from './mask.ts';
 import {
+  emptySql,
   FAILED_CHECK,
   guard,
   type LoadedCheck,
@@ -36,6 +37,28 @@ export interface DirectInput {
  * `explainDirect` places; so it serves only streams where each of them fails the stream.
  */
 export async function directRows(engine: Engine, input: DirectInput): Promise<ReadyRows> {
+  const sql = await directSql(engine, input);
+  return { engine, sql, columns: finalColumns(input.plan), quarantine: null };
+}
+
+/** As `directRows`, while files are still coming in: a query for each group of them; `counted` is told of its files and rows. */
+export function arrivingRows(
+  engine: Engine,
+  input: Omit<DirectInput, 'files'>,
+  groups: () => AsyncIterable<LocalFile[]>,
+  counted: (files: readonly LocalFile[], rows: number) => void,
+): ReadyRows {
+  const columns = finalColumns(input.plan);
+  async function* pieces(): AsyncGenerator<RowPiece> {
+    for await (const files of groups()) {
+      const sql = await directSql(engine, { ...input, files });
+      yield { sql, written: (rows) => counted(files, rows) };
+    }
+  }
+  return { engine, sql: emptySql(columns), pieces: pieces(), columns, quarantine: null };
+}
+
+async function directSql(engine: Engine, input: DirectInput): Promise<string> {
   const { stream, plan } = input;
   const needsRow = plan.columns.some((c) => c.metadata === 'row_number');
   const { sql, columns } = await stepped(engine, input, needsRow);
@@ -47,7 +70,7 @@ export async function directRows(engine: Engine, input: DirectInput): Promise<Re
     );
   const where = failing.length > 0 ? ` WHERE CASE ${failing.join(' ')} ELSE true END` : '';
   const checked = `SELECT * FROM (${sql})${where}`;
-  return { engine, sql: finalSql(checked, plan, stream), columns: finalColumns(plan), quarantine: null };
+  return finalSql(checked, plan, stream);
 }
 
 async function stepped(engine: Engine, input: DirectInput, rowNumbers: boolean) {

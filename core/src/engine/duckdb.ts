@@ -17,8 +17,10 @@ export interface EngineOptions {
 export interface OwnedEngine extends Engine {
   /** Stops the running query; it fails with an interrupt error. */
   interrupt(): void;
-  /** Share of the running query that is done, 0 to 1; null: none runs, or nothing is known of it. */
+  /** Share of the task that is done, by the running query, 0 to 1; null: none runs, or nothing is known of it. */
   progress(): number | null;
+  /** The queries from here on are the work from one share of the task to another, 0 to 1 each. */
+  measure(from: number, to: number): void;
   /** Bytes that formats read by themselves. */
   readonly bytesRead: number;
   close(): void;
@@ -46,6 +48,8 @@ class DuckEngine implements OwnedEngine {
   readonly #instance: DuckDBInstance;
   readonly #connection: DuckDBConnection;
   #interrupted = false;
+  #from = 0;
+  #to = 1;
 
   constructor(instance: DuckDBInstance, connection: DuckDBConnection, options: EngineOptions) {
     this.#instance = instance;
@@ -88,7 +92,13 @@ class DuckEngine implements OwnedEngine {
   progress(): number | null {
     // A query that has ended leaves 100 behind.
     const { percentage } = this.#connection.progress;
-    return percentage >= 0 && percentage < 99.99 ? percentage / 100 : null;
+    if (percentage < 0 || percentage >= 99.99) return null;
+    return this.#from + (percentage / 100) * (this.#to - this.#from);
+  }
+
+  measure(from: number, to: number): void {
+    this.#from = from;
+    this.#to = to;
   }
 
   readBytes(count: number): void {

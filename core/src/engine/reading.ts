@@ -3,6 +3,8 @@ import { mkdir } from 'node:fs/promises';
 import type { Engine, FormatReader, LocalFile, SourceSession, Split } from '../model/component.ts';
 import { SluiceError } from '../model/error.ts';
 import * as registry from '../registry.ts';
+import * as specs from '../specs.ts';
+import { Arrivals } from './arrivals.ts';
 import { pick, readerOf } from './components.ts';
 import { explainDirect } from './direct.ts';
 import { type OwnedEngine, openEngine } from './duckdb.ts';
@@ -38,7 +40,7 @@ async function withSource<T>(
   engine: Engine,
   input: WithSplits,
   hooks: TaskHooks,
-  work: (fetching: Fetching) => Promise<T>,
+  work: (fetching: Fetching, stop: () => void) => Promise<T>,
 ): Promise<T> {
   const { settings } = input.stream.source;
   const stop = new AbortController();
@@ -56,7 +58,7 @@ async function withSource<T>(
     parts = await partsFetcher(engine, input, session);
     spooler = session.describe ? await openSpooler(folder, input) : null;
     const fetching = { session, settings, signal, folder, engine: spooler ?? engine };
-    return await work(parts ? { ...fetching, parts } : fetching);
+    return await work(parts ? { ...fetching, parts } : fetching, () => stop.abort());
   } catch (error) {
     // Downloads that nobody waits for any more.
     stop.abort();
@@ -92,20 +94,32 @@ async function openSpooler(folder: string, input: TaskCommon): Promise<OwnedEngi
   return openEngine({ spool: folder, threads: input.threads, memory: Math.max(64_000_000, input.memory / 4) });
 }
 
+/** What a task reads: files at hand, files that are still coming, or what was landed of files that are gone again. */
+export interface Input {
+  files: LocalFile[];
+  arrivals: Arrivals | null;
+  landed: Landed[] | null;
+}
+
 /**
  * Reads a task's splits: `work` gets the files, or, where they are too many to lie on the disk together, what was landed of
- * them batch by batch. Where a value breaks an inferred type the batches behind it are only searched for more such columns.
+ * them batch by batch. A task that loads without landing gets them while they come in. Where a value breaks an inferred type the batches behind it are only searched for more such columns.
  */
 export async function reading(
   engine: Engine,
   input: WithSplits & Reading,
   hooks: TaskHooks,
-  work: (files: LocalFile[], landed: Landed[] | null) => Promise<TaskOutput>,
+  work: (read: Input) => Promise<TaskOutput>,
 ): Promise<TaskOutput> {
-  if (input.splits.length === 0) return work([], null);
-  return withSource(engine, input, hooks, async (fetching) => {
+  const nothing = { files: [], arrivals: null, landed: null };
+  if (input.splits.length === 0) return work(nothing);
+  return withSource(engine, input, hooks, async (fetching, stop) => {
     const batches = batchesOf(input.splits, fetching.session.transfers, input.memory);
-    if (batches.length === 1) return together(fetching, input.splits, (files) => work(files, null));
+    if (batches.length === 1) {
+      if (takesArrivals(fetching.session, input))
+        return arriving(fetching, input.splits, stop, (arrivals) => work({ ...nothing, arrivals }));
+      return together(fetching, input.splits, (files) => work({ ...nothing, files }));
+    }
     const landed: Landed[] = [];
     const wider: WiderColumn[] = [];
     for await (const files of spooled(fetching, batches)) {
@@ -114,15 +128,46 @@ export async function reading(
         continue;
       }
       const name = `landed-${landed.length}`;
-      const output = await guarded(engine, input, files, async (reader) => ({
-        type: 'landed',
-        landed: await landFiles(engine, input, files, reader, name),
-      }));
+      const output = await guarded(
+        engine,
+        input,
+        async () => files,
+        async (reader) => ({
+          type: 'landed',
+          landed: await landFiles(engine, input, files, reader, name),
+        }),
+      );
       if (output.type === 'widen') wider.push(...output.columns);
       else if (output.type === 'landed') landed.push(output.landed);
     }
-    return wider.length > 0 ? { type: 'widen', columns: wider } : work([], landed);
+    return wider.length > 0 ? { type: 'widen', columns: wider } : work({ ...nothing, landed });
   });
+}
+
+/** Whether rows go straight from files of another machine into a table that the engine fills. */
+function takesArrivals(session: SourceSession, input: WithSplits & Reading): boolean {
+  const { destination } = input.stream;
+  const byEngine = specs.destinations[destination.type]?.capabilities.parallel === 'engine';
+  const fromElsewhere = session.transfers !== undefined && !session.describe;
+  return input.type === 'load' && input.plan.direct && byEngine && fromElsewhere && input.splits.length > 1;
+}
+
+async function arriving<T>(
+  fetching: Fetching,
+  splits: Split[],
+  stop: () => void,
+  work: (arrivals: Arrivals) => Promise<T>,
+): Promise<T> {
+  const arrivals = new Arrivals(fetching, splits);
+  try {
+    return await work(arrivals);
+  } catch (error) {
+    stop();
+    throw error;
+  } finally {
+    // Nothing may be written into the folder once it is removed.
+    await arrivals.all().catch(() => undefined);
+  }
 }
 
 async function together<T>(fetching: Fetching, splits: Split[], work: (files: LocalFile[]) => Promise<T>): Promise<T> {
@@ -146,12 +191,12 @@ const READINGS = 3;
 
 /**
  * Runs `work` with a reader; a reading that turns out to be unsure is thrown away and done anew. Where a value breaks an
- * inferred type, finds every column that breaks over all files of the task.
+ * inferred type, finds every column that breaks over all files of the task: `all` gives them, and where it fails so has `work`.
  */
 export async function guarded(
   engine: Engine,
   input: Reading,
-  files: LocalFile[],
+  all: () => Promise<LocalFile[]>,
   work: (reader: SureReader) => Promise<TaskOutput>,
 ): Promise<TaskOutput> {
   const format = await readerOf(input.plan.format);
@@ -160,6 +205,7 @@ export async function guarded(
     try {
       return await work(reader);
     } catch (error) {
+      const files = await all();
       if (reading < READINGS && !(await reader.sure(null))) continue;
       const mark = raisedMark(error);
       if (mark?.kind === 'widen') {

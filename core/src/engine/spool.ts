@@ -55,8 +55,15 @@ export function batchesOf(splits: readonly Split[], transfers: number | undefine
   return batches;
 }
 
-/** Makes splits readable, several at a time; the files come in the order of the splits. The first failure stops the rest. */
-export async function fetchAll(work: Fetching, splits: readonly Split[]): Promise<LocalFile[]> {
+/**
+ * Makes splits readable, several at a time; the files come in the order of the splits, and `came` is told of each when it is there.
+ * The first failure stops the rest.
+ */
+export async function fetchAll(
+  work: Fetching,
+  splits: readonly Split[],
+  came: (index: number, file: LocalFile) => void = () => undefined,
+): Promise<LocalFile[]> {
   const files: LocalFile[] = [];
   const fetched = new Map<string, Promise<LocalFile>>();
   // Members of one archive share its download.
@@ -79,11 +86,13 @@ export async function fetchAll(work: Fetching, splits: readonly Split[]): Promis
         const some = split.archive ? null : await parts?.fetch(split, folder);
         const file = some ?? (await fetch(split));
         const plain = some || session.describe ? file : plainFile(split, file, settings.compression, folder, signal);
-        files[index] = {
+        const found: LocalFile = {
           ...(await plain),
           ...(split.entry ? { entry: split.entry } : {}),
-          ...(split.whole ? { whole: true } : {}),
+          ...(split.whole ? { whole: true as const } : {}),
         };
+        files[index] = found;
+        came(index, found);
       } catch (error) {
         failed = true;
         throw error;

@@ -5,19 +5,21 @@ import { type ErrorPlace, SluiceError } from '../model/error.ts';
 import { faultPoint } from '../model/fault.ts';
 import { type Checkpoint, zeroCounts } from '../model/run.ts';
 import * as registry from '../registry.ts';
+import type { Arrivals } from './arrivals.ts';
 import { loadSteps, pick } from './components.ts';
 import { destinationCounts, enforceLimits, gateRows, settle } from './counts.ts';
 import type { CursorState } from './cursor.ts';
-import { directRows } from './direct.ts';
+import { arrivingRows, directRows } from './direct.ts';
 import { cage, type OwnedEngine, openEngine } from './duckdb.ts';
 import { engineFailure } from './failures.ts';
 import type { Landed } from './land.ts';
 import { masksAny, prepareMasks } from './mask.ts';
 import { taskShare } from './meter.ts';
 import { prepare, prepareColumns } from './prepare.ts';
-import { factsOf, guarded, landFiles, type Reading, reading, withFiles } from './reading.ts';
+import { factsOf, guarded, type Input, landFiles, type Reading, reading, withFiles } from './reading.ts';
 import { makeReady, type Ready } from './ready.ts';
 import { totalBytes } from './splits.ts';
+import { spoolFolder } from './spool.ts';
 import type { StreamPlan } from './stream-plan.ts';
 import type { SureReader } from './sure-reader.ts';
 import type { Arrived, TaskCommon, TaskHooks, TaskInput, TaskOutput } from './task-types.ts';
@@ -85,12 +87,12 @@ async function dispatch(engine: OwnedEngine, input: TaskInput, hooks: TaskHooks)
       await cage(engine, { files: [], folders: [] });
       return { type: 'planned', plan: await widenPlan(engine, input.stream, input.plan, input.columns, input.table) };
     case 'land':
-      return reading(engine, input, hooks, (files, landed) => landTask(engine, input, files, landed));
+      return reading(engine, input, hooks, (read) => landTask(engine, input, read));
     case 'stage':
-      return reading(engine, input, hooks, (files, landed) => stageTask(engine, input, files, landed, hooks));
+      return reading(engine, input, hooks, (read) => stageTask(engine, input, read, hooks));
     case 'load':
-      return reading(engine, input, hooks, (files, landed) =>
-        loadTask(engine, input, files, landed ?? input.landed, hooks),
+      return reading(engine, input, hooks, (read) =>
+        loadTask(engine, input, { ...read, landed: read.landed ?? input.landed }, hooks),
       );
   }
 }
@@ -121,69 +123,74 @@ async function connect(input: TaskCommon, hooks: TaskHooks): Promise<Destination
 async function landTask(
   engine: Engine,
   input: TaskInput & { type: 'land' },
-  files: LocalFile[],
-  before: Landed[] | null,
+  { files, landed: before }: Input,
 ): Promise<TaskOutput> {
   await faultPoint('land.before');
   if (before) return { type: 'landed', landed: joinLanded(before) };
-  return guarded(engine, input, files, async (reader) => {
-    const landed = await landFiles(engine, input, files, reader);
-    await faultPoint('land.after');
-    return { type: 'landed', landed };
-  });
+  return guarded(
+    engine,
+    input,
+    async () => files,
+    async (reader) => {
+      const landed = await landFiles(engine, input, files, reader);
+      await faultPoint('land.after');
+      return { type: 'landed', landed };
+    },
+  );
 }
 
 async function stageTask(
-  engine: Engine,
+  engine: OwnedEngine,
   input: TaskInput & { type: 'stage' },
-  files: LocalFile[],
-  landed: Landed[] | null,
+  read: Input,
   hooks: TaskHooks,
 ): Promise<TaskOutput> {
   const session = await connect(input, hooks);
+  const { files, landed } = read;
   try {
     await cage(engine, { files: files.map((f) => f.path), folders: session.folders });
-    return await guarded(engine, input, files, async (reader) => {
-      const { rows, counts, open } = await readyRows(engine, input, files, landed, null, hooks, reader);
-      const request = {
-        epoch: input.epoch,
-        task: input.task,
-        attempt: input.attempt,
-        columns: rows.columns,
-        disposition: input.disposition,
-      };
-      // A task's second staging replaces its first.
-      const token = await session.stage(request, rows);
-      if (landed === null && input.plan.direct) await reader.requireSure(token.rows);
-      return { type: 'staged', token, counts: settle(counts, open, token.rows), columns: rows.columns };
-    });
+    return await guarded(
+      engine,
+      input,
+      async () => files,
+      async (reader) => {
+        const { rows, counts, open } = await readyRows(engine, input, read, null, hooks, reader);
+        const request = {
+          epoch: input.epoch,
+          task: input.task,
+          attempt: input.attempt,
+          columns: rows.columns,
+          disposition: input.disposition,
+        };
+        // A task's second staging replaces its first.
+        const token = await session.stage(request, rows);
+        if (landed === null && input.plan.direct) await reader.requireSure(token.rows);
+        return { type: 'staged', token, counts: settle(counts, open, token.rows), columns: rows.columns };
+      },
+    );
   } finally {
     await session.close();
   }
 }
 
 async function loadTask(
-  engine: Engine,
+  engine: OwnedEngine,
   input: TaskInput & { type: 'load' },
-  files: LocalFile[],
-  landed: Landed[] | null,
+  read: Input,
   hooks: TaskHooks,
 ): Promise<TaskOutput> {
   const session = await connect(input, hooks);
+  const { files, arrivals, landed } = read;
   try {
     await session.attach(engine);
     const parts = (landed ?? []).flatMap((l) => [...l.parts, ...l.rejects]);
-    await cage(engine, { files: [...files.map((f) => f.path), ...parts, ...session.files], folders: session.folders });
-    return await guarded(engine, input, files, async (reader) => {
-      const { rows, counts, open, cursor } = await readyRows(
-        engine,
-        input,
-        files,
-        landed,
-        input.checkpoint,
-        hooks,
-        reader,
-      );
+    await cage(engine, {
+      files: [...files.map((f) => f.path), ...parts, ...session.files],
+      folders: [...session.folders, ...(arrivals ? [spoolFolder(input.spool, input.stream)] : [])],
+    });
+    const all = async () => (arrivals ? arrivals.all() : files);
+    return await guarded(engine, input, all, async (reader) => {
+      const { rows, counts, open, cursor } = await readyRows(engine, input, read, input.checkpoint, hooks, reader);
       enforceLimits(counts, input.maxRejected, input.stream);
       const direct = landed === null && input.plan.direct;
       // The last question before COMMIT: was everything read right, and do the checks on the number of rows hold?
@@ -214,20 +221,32 @@ function nextCheckpoint(base: Checkpoint, cursor: CursorState | null): Checkpoin
 
 /** Rows by the direct way, or landed first where something diverts or counts them. */
 async function readyRows(
-  engine: Engine,
+  engine: OwnedEngine,
   input: Reading,
-  files: LocalFile[],
-  landed: Landed[] | null,
+  { files, arrivals, landed }: Input,
   checkpoint: Checkpoint | null,
   hooks: TaskHooks,
   reader: SureReader,
 ): Promise<Ready> {
   const { steps, checks } = await loadSteps(input.stream, engine);
   const { stream, plan } = input;
+  if (arrivals) {
+    const counts = zeroCounts();
+    const direct = { stream, plan, reader, steps, checks, facts: factsOf(input) };
+    const rows = arrivingRows(
+      engine,
+      direct,
+      () => measured(arrivals, engine),
+      (group, count) => {
+        reader.counted(count);
+        counts.bytes_read += bytesOf(group);
+      },
+    );
+    return { rows, counts, open: true, cursor: null };
+  }
   if (landed === null && plan.direct) {
     const rows = await directRows(engine, { stream, plan, reader, files, steps, checks, facts: factsOf(input) });
-    const bytes = files.reduce((sum, f) => sum + f.size, 0);
-    return { rows, counts: { ...zeroCounts(), bytes_read: bytes }, open: true, cursor: null };
+    return { rows, counts: { ...zeroCounts(), bytes_read: bytesOf(files) }, open: true, cursor: null };
   }
   const all = landed ?? [await landFiles(engine, input, files, reader)];
   const names = files.length > 0 ? files : namesOf(input);
@@ -243,6 +262,21 @@ async function readyRows(
     loadedAt: input.loadedAt,
     log: hooks.log,
   });
+}
+
+/** The groups of files that arrive; while one of them is read, the query's progress is that of a part of the task. */
+async function* measured(arrivals: Arrivals, engine: OwnedEngine): AsyncGenerator<LocalFile[]> {
+  let read = 0;
+  for await (const group of arrivals.groups()) {
+    const from = read;
+    read += group.length;
+    engine.measure(from / arrivals.count, read / arrivals.count);
+    yield group;
+  }
+}
+
+function bytesOf(files: readonly LocalFile[]): number {
+  return files.reduce((sum, file) => sum + file.size, 0);
 }
 
 /** The source's names of files that are not at hand: read in batches, or by other tasks. */

@@ -69,12 +69,24 @@ export interface EpochCommit {
 /** Rows ready to be written. `sql` yields `columns` in order and, with deletes, `_sluice_delete` BOOLEAN last. */
 export interface ReadyRows {
   engine: Engine;
+  /** All rows, but those of `pieces`. */
   sql: string;
+  /**
+   * Rows that follow, as SELECTs of the same columns, each when its files are there: they are written one after the other in the one
+   * transaction. Given only to destinations with the capability `parallel: engine`.
+   */
+  pieces?: AsyncIterable<RowPiece>;
   columns: Column[];
   /** A SELECT of QUARANTINE_COLUMNS, all text but row_number and byte_offset BIGINT; null where nothing is set aside. */
   quarantine: string | null;
   /** Called with the rows written, before COMMIT: throws where a check or limit forbids the epoch. */
   gate?: (rowsWritten: number) => void | Promise<void>;
+}
+
+export interface RowPiece {
+  sql: string;
+  /** To be called with the number of rows that were written of it, before the next piece is asked for. */
+  written(rows: number): void;
 }
 
 export interface StageRequest {

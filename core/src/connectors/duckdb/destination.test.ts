@@ -149,6 +149,7 @@ describe('duckdb alone', () => {
       interrupt: () => lab.engine.interrupt(),
       bytesRead: 0,
       progress: () => lab.engine.progress(),
+      measure: () => undefined,
       close: () => undefined,
       spool: lab.engine.spool,
       threads: lab.engine.threads,

@@ -149,7 +149,7 @@ class DuckdbSession implements DestinationSession {
     if (own) await this.attach(rows.engine);
     try {
       const result = await this.#write(rows.engine, 'load', epoch, {
-        input: { sql: rows.sql },
+        input: { sql: rows.sql, ...(rows.pieces ? { pieces: rows.pieces } : {}) },
         quarantine: rows.quarantine,
         scratch: rows.engine.spool,
         memory: rows.engine.memory,

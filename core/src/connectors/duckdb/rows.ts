@@ -1,4 +1,4 @@
-import type { CommitResult } from '../../model/component.ts';
+import type { CommitResult, RowPiece } from '../../model/component.ts';
 import { toDuckType } from '../../model/duck.ts';
 import { ident, literalList } from '../../model/sql.ts';
 import type { Column } from '../../model/type.ts';
@@ -8,8 +8,8 @@ export const DUCK: Dialect = { type: toDuckType, keys: false };
 
 export type Written = Omit<CommitResult, 'repeated'>;
 
-/** Rows to write: a query, or Parquet files that hold them already. */
-export type Input = { sql: string } | { parts: string[] };
+/** Rows to write: a query, with more of them behind it or not, or Parquet files that hold them already. */
+export type Input = { sql: string; pieces?: AsyncIterable<RowPiece> } | { parts: string[] };
 
 export interface Target {
   db: Db;

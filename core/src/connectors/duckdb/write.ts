@@ -24,9 +24,14 @@ export async function writeRows(target: Target, epoch: EpochCommit, input: Input
     );
   }
   const names = list(epoch.columns);
-  const rows_written = await target.db.changed(
-    `INSERT INTO ${target.table} (${names}) SELECT ${typed(epoch.columns)} FROM (${select(input)}) AS r`,
-  );
+  const insert = (sql: string) =>
+    target.db.changed(`INSERT INTO ${target.table} (${names}) SELECT ${typed(epoch.columns)} FROM (${sql}) AS r`);
+  let rows_written = await insert(select(input));
+  for await (const piece of 'sql' in input ? (input.pieces ?? []) : []) {
+    const rows = await insert(piece.sql);
+    piece.written(rows);
+    rows_written += rows;
+  }
   return { rows_written, rows_inserted: rows_written, ...(rows_deleted > 0 ? { rows_deleted } : {}) };
 }
 
