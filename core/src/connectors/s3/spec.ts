@@ -39,7 +39,8 @@ export const sourceSpec = defineSpec({
   notes: [
     '- A key is taken as it is, whatever characters it holds. Only what a pattern may match is listed: everything before its first wildcard is asked for as a prefix. Keys that end in `/` are marks of folders and left out.',
     '- What was loaded is known by key, size, ETag and time together, and each run compares the whole listing: an object that becomes visible late, or has the same or an older time than those before it, is loaded all the same. There is no look-back window that it could miss.',
-    '- Large objects come in parts of 8 MiB, several at a time; a broken transfer goes on where it stopped, and only if the object is still the same (ETag).',
+    '- Objects beyond 64 MiB come in parts of 16 MiB, several at a time; a broken transfer goes on where it stopped, and only if the object is still the same (ETag). The number of bytes has to be that of the listing; checksums that the store keeps beside an object are not computed again.',
+    '- Rows that go straight into a DuckDB table are loaded from the first objects while the others still come in, in one transaction.',
     '- Of a Parquet object the footer is read first, then the columns that the job uses; a sample reads the footer alone.',
     '- `after_load` deletes an object, or copies it within the bucket and then deletes it. It wants `s3:DeleteObject`, a move `s3:PutObject` too.',
     '- Rights: `s3:GetObject`, and for patterns `s3:ListBucket`.',
