@@ -6,21 +6,22 @@ export const GROUP = { bytes: 64_000_000 };
 
 /** Files of a source elsewhere on their way into the spool, for work that begins with those that are there. */
 export class Arrivals {
-  readonly #files: (LocalFile | undefined)[] = [];
   readonly count: number;
+  readonly #files: (LocalFile | undefined)[] = [];
+  /** Bytes of the files before each one, as far as every file from the first one on is there. */
+  readonly #before = [0];
   readonly #all: Promise<LocalFile[]>;
+  #failed = false;
   #wake: () => void = () => undefined;
-  /** What ended the transfers; undefined: nothing did. */
-  failure: unknown;
 
   constructor(work: Fetching, splits: readonly Split[]) {
     this.count = splits.length;
     this.#all = fetchAll(work, splits, (index, file) => {
       this.#files[index] = file;
-      this.#wake();
+      this.#advance();
     });
-    this.#all.catch((error: unknown) => {
-      this.failure = error;
+    this.#all.catch(() => {
+      this.#failed = true;
       this.#wake();
     });
   }
@@ -34,13 +35,13 @@ export class Arrivals {
   async *groups(): AsyncGenerator<LocalFile[]> {
     let given = 0;
     while (given < this.count) {
-      const ready = this.#following(given);
-      const whole = given + ready.length === this.count;
-      const bytes = ready.reduce((sum, file) => sum + file.size, 0);
-      if (ready.length > 0 && (whole || bytes >= GROUP.bytes)) {
-        given += ready.length;
-        yield ready;
-      } else if (this.failure !== undefined) await this.#all;
+      const there = this.#before.length - 1;
+      const bytes = (this.#before[there] ?? 0) - (this.#before[given] ?? 0);
+      if (there === this.count || (there > given && bytes >= GROUP.bytes)) {
+        const group = this.#files.slice(given, there) as LocalFile[];
+        given = there;
+        yield group;
+      } else if (this.#failed) await this.#all;
       else
         await new Promise<void>((resolve) => {
           this.#wake = resolve;
@@ -48,9 +49,10 @@ export class Arrivals {
     }
   }
 
-  #following(from: number): LocalFile[] {
-    const ready: LocalFile[] = [];
-    for (let file = this.#files[from]; file; file = this.#files[from + ready.length]) ready.push(file);
-    return ready;
+  #advance(): void {
+    const from = this.#before.length;
+    for (let file = this.#files[from - 1]; file; file = this.#files[this.#before.length - 1])
+      this.#before.push((this.#before.at(-1) ?? 0) + file.size);
+    if (this.#before.length > from) this.#wake();
   }
 }
