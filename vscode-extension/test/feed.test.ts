@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
-import type { AddressInfo } from 'node:net';
 import { afterEach, describe, expect, it } from 'vitest';
+import { freePort } from '../../core/test/processes.ts';
 import type { ToPanel } from '../../runner/dashboard/protocol.ts';
 import { Daemons } from '../src/daemon/api.ts';
 import { MetricsFeed } from '../src/metrics/feed.ts';
@@ -17,10 +17,11 @@ class Api {
   #port = 0;
 
   async start(): Promise<void> {
+    // It comes back at the same port, which no connection of somebody else's gets meanwhile.
+    this.#port ||= await freePort();
     this.#server = createServer((request, response) => this.#answer(request, response));
     this.#server.listen(this.#port, '127.0.0.1');
     await once(this.#server, 'listening');
-    this.#port = (this.#server.address() as AddressInfo).port;
   }
 
   get url(): string {
