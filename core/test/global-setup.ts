@@ -23,6 +23,17 @@ export default async function setup(project: TestProject): Promise<() => Promise
   };
 }
 
+/** A port that was free may be another's when the server comes to it: it is tried a few times, since every file of tests waits for it. */
+async function patiently(start: () => Promise<TestServer>): Promise<TestServer> {
+  for (let tries = 1; ; tries++) {
+    try {
+      return await start();
+    } catch (error) {
+      if (tries === 3) throw error;
+    }
+  }
+}
+
 async function openDoor(
   given: string | undefined,
   start: () => Promise<TestServer>,
@@ -31,7 +42,7 @@ async function openDoor(
   const door = createServer((socket) => {
     socket.on('error', () => undefined);
     const url = () => {
-      server ??= start();
+      server ??= patiently(start);
       return server.then((s) => s.url);
     };
     (given ? Promise.resolve(given) : url()).then(
