@@ -273,9 +273,16 @@ export class Editor {
     return this.view(view).locator('.monaco-list-row');
   }
 
-  /** Presses a button of a notification. */
+  /** Presses a button of a notification: of one that went by itself after a while, in the list of them. */
   async answer(button: string): Promise<void> {
-    await this.page.locator('.notification-toast .monaco-button').filter({ hasText: button }).click();
+    const list = this.page.locator('.notifications-center.visible');
+    await again(async () => {
+      const found = this.page.locator('.notifications-toasts, .notifications-center.visible').locator('.monaco-button');
+      const wanted = found.filter({ hasText: button }).first();
+      if (!(await wanted.isVisible())) await this.command('Notifications: Show Notifications');
+      await wanted.click({ timeout: 15_000 });
+    });
+    if (await list.isVisible()) await this.command('Notifications: Hide Notifications');
   }
 
   /** Text of each of the notifications that are shown. */

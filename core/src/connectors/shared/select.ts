@@ -27,14 +27,15 @@ export function selection(settings: JsonObject, now: number = Date.now()): Selec
   const exclude = Array.isArray(settings.exclude) ? settings.exclude.map(String) : [];
   const unwanted = exclude.length > 0 ? picomatch(exclude) : () => false;
   const regex = typeof settings.regex === 'string' ? regexOf(settings.regex) : null;
-  const latest = now - (parseDuration(String(settings.min_age ?? '0s')) ?? 0);
+  const age = parseDuration(String(settings.min_age ?? '0s')) ?? 0;
   const prefix = isGlob ? literalPrefix(path) : path;
   return {
     exact: isGlob ? null : path,
     prefix,
     flat: isGlob && !path.slice(prefix.lastIndexOf('/') + 1).includes('/') && !path.includes('**'),
     wants: (name) => wanted(name) && !unwanted(name) && (regex === null || regex.test(name)),
-    isSettled: (modified) => modified === null || modified.getTime() <= latest,
+    // Without an age nothing waits, also where the other side's clock is ahead.
+    isSettled: (modified) => modified === null || age === 0 || modified.getTime() <= now - age,
     mayHold: (folder) => mayHold(path, prefix, `${folder}/`),
   };
 }
