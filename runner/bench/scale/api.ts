@@ -1,3 +1,4 @@
+import { setTimeout } from 'node:timers/promises';
 import { Worker } from 'node:worker_threads';
 import { listen } from '../../src/api/listen.ts';
 import { daemonLog } from '../../src/observe/log.ts';
@@ -6,6 +7,8 @@ import type { Store } from '../../src/store/store.ts';
 import { below, percentile, type Tell } from './table.ts';
 
 const A_SECOND = 200;
+/** As leases, heartbeats and logs of a busy daemon do. */
+const WRITES = 50;
 
 /** How long a list of jobs takes, asked for so many times a second, of a project whose jobs are applied. */
 export async function apiFigures(
@@ -33,10 +36,26 @@ export async function apiFigures(
   try {
     // As where a daemon runs: it is known when each job is due.
     await tick({ store, key: { project: 'scale', target: 'default' }, clock: () => store.now(), log });
-    const times = await ask(`${api.url}/api/v1/jobs`, api.token, A_SECOND, seconds);
-    tell(below(`GET /jobs, ${A_SECOND} a second, ${jobs} jobs, p99 of ${times.length}`, percentile(times, 0.99), 50));
+    const measure = async (name: string): Promise<void> => {
+      const times = await ask(`${api.url}/api/v1/jobs`, api.token, A_SECOND, seconds);
+      tell(below(`${name}, p99 of ${times.length}`, percentile(times, 0.99), 50));
+    };
+    await measure(`GET /jobs, ${A_SECOND} a second, ${jobs} jobs`);
+    const stop = new AbortController();
+    const writing = write(store, stop.signal);
+    await measure(`the same while the state store is written to ${WRITES} times a second`).finally(() => stop.abort());
+    await writing;
   } finally {
     await api.close();
+  }
+}
+
+/** Writes what no list shows: any transaction makes lists be read anew. */
+async function write(store: Store, signal: AbortSignal): Promise<void> {
+  const entry = { project: 'elsewhere', target: 'bench', actor: 'bench', role: 'admin', action: 'bench' } as const;
+  while (!signal.aborted) {
+    await store.audit.record({ ...entry, subject: null, status: 200, address: '127.0.0.1', detail: {} });
+    await setTimeout(1000 / WRITES, undefined, { signal }).catch(() => undefined);
   }
 }
 
