@@ -7,7 +7,7 @@ import { isPpk, PpkFault, readPpk } from './ppk.ts';
  * `source/auth` without anything of the key.
  */
 export async function readableKey(text: string, passphrase: string | undefined): Promise<string> {
-  const trimmed = text.trim();
+  const trimmed = broken(text.trim());
   if (
     /^(?:ssh-|ecdsa-|-----BEGIN (?:SSH2 )?PUBLIC KEY)/.test(trimmed) ||
     trimmed.startsWith('---- BEGIN SSH2 PUBLIC')
@@ -15,6 +15,8 @@ export async function readableKey(text: string, passphrase: string | undefined):
     throw keyError('It is the public key, not the private one.');
   }
   if (isPpk(trimmed)) return contained(await puttyKey(trimmed, passphrase));
+  if (/^chacha20-/.test(cipherOf(trimmed)))
+    throw keyError('It is encrypted by ChaCha20; give it another cipher: `ssh-keygen -p -Z aes256-ctr -f FILE`.');
   if (!/^-----BEGIN (?:ENCRYPTED )?PRIVATE KEY-----/.test(trimmed)) return `${trimmed}\n`;
   const isEncrypted = trimmed.startsWith('-----BEGIN ENCRYPTED');
   if (isEncrypted && passphrase === undefined) throw keyError('It is encrypted: a passphrase is needed.');
@@ -29,6 +31,19 @@ export async function readableKey(text: string, passphrase: string | undefined):
     throw keyError(isEncrypted ? 'Its passphrase is wrong.' : 'It cannot be read.');
   }
   return contained(key);
+}
+
+/** Variables of one line hold line ends as `\\n`; no key has a backslash. */
+function broken(text: string): string {
+  return text.includes('\n') ? text : text.replaceAll('\\r', '').replaceAll('\\n', '\n');
+}
+
+/** The name of the cipher that an OpenSSH container (PROTOCOL.key) states first; empty in others. */
+function cipherOf(text: string): string {
+  const body = /^-----BEGIN OPENSSH PRIVATE KEY-----\s+([A-Za-z0-9+/=\s]+)/.exec(text)?.[1];
+  const bytes = Buffer.from((body ?? '').slice(0, 200), 'base64');
+  const start = 'openssh-key-v1\0'.length + 4;
+  return bytes.length < start ? '' : bytes.toString('latin1', start, start + bytes.readUInt32BE(start - 4));
 }
 
 async function puttyKey(text: string, passphrase: string | undefined): Promise<KeyObject> {
@@ -57,7 +72,10 @@ function contained(key: KeyObject): string {
 export function keyFault(message: string, passphrase: string | undefined): SluiceError | null {
   if (!/privateKey|private .*key|passphrase|bad decrypt/i.test(message)) return null;
   if (/no passphrase/i.test(message)) return keyError('It is encrypted: a passphrase is needed.');
-  if (passphrase !== undefined && /integrity|bad decrypt|decrypt|passphrase|wrong final block/i.test(message))
+  if (
+    passphrase !== undefined &&
+    /integrity|unable to authenticate|bad decrypt|decrypt|passphrase|wrong final block/i.test(message)
+  )
     return keyError('Its passphrase is wrong.');
   return keyError('It cannot be read: it is damaged, or of a container that is not known.');
 }
