@@ -62,7 +62,7 @@ export const sourceSpec = defineSpec({
 | numeric(p,s) with p up to 38 | decimal(p,s) | NaN fails the stream and names the column |
 | other numeric | decimal(38,10) | guarded: where a value does not fit, such as NaN, the column becomes text |
 | money | decimal(19,s), s as the server's currency | |
-| arrays | list of the item's type | a table's column declared with more than one dimension (\`integer[][]\`) is json, of text a list of texts; where a view or query gives such an array, cast it to text or json |
+| arrays | list of the item's type | a table's column declared with more than one dimension (\`integer[][]\`) is json, of text a list of texts; where a view or query gives such an array, make it text, or take \`to_json(…)\` of it in a \`query\` |
 | composite types | json | |
 | char, varchar, text, enums, and every other type | text, as the server prints it | interval as ISO 8601: \`P1DT2H\` |
 
