@@ -1,10 +1,14 @@
 import type { LocalFile, Split } from '../model/component.ts';
+import { sampleOf } from './splits.ts';
 import { type Fetching, fetchAll } from './spool.ts';
 
 /** Files are handed over when so many bytes of them are there: each query costs some milliseconds whatever it reads. Tests make it small. */
 export const GROUP = { bytes: 64_000_000 };
 
-/** Files of a source elsewhere on their way into the spool, for work that begins with those that are there. */
+/**
+ * Files of a source elsewhere on their way into the spool, for work that begins with those that are there. Those of the sample were
+ * fetched before, so they come first, then the others, each in the order of the splits, whatever comes faster.
+ */
 export class Arrivals {
   readonly count: number;
   readonly #files: (LocalFile | undefined)[] = [];
@@ -16,7 +20,9 @@ export class Arrivals {
 
   constructor(work: Fetching, splits: readonly Split[]) {
     this.count = splits.length;
-    this.#all = fetchAll(work, splits, (index, file) => {
+    const first = new Set(sampleOf(splits));
+    const order = [...first, ...splits.filter((split) => !first.has(split))];
+    this.#all = fetchAll(work, order, (index, file) => {
       this.#files[index] = file;
       this.#advance();
     });
@@ -27,11 +33,11 @@ export class Arrivals {
   }
 
   /** Every file, in the order of the splits. Throws the first failure when all transfers have ended. */
-  all(): Promise<LocalFile[]> {
-    return this.#all;
+  async all(): Promise<LocalFile[]> {
+    return (await this.#all).toSorted((a, b) => a.ordinal - b.ordinal);
   }
 
-  /** All files from the first one on, in the order of the splits, some at a time: those that have come while the ones before were read. */
+  /** All files, some at a time: those that have come while the ones before were read. */
   async *groups(): AsyncGenerator<LocalFile[]> {
     let given = 0;
     while (given < this.count) {

@@ -31,7 +31,8 @@ export function mayBeQuick(layout: Layout): boolean {
 export async function firstLineEnd(file: LocalFile, limits: Limits): Promise<LineEnd | null> {
   const handle = await open(file.path, 'r');
   try {
-    for (const size of new Set([Math.min(FIRST_LINE, limits.chunk), limits.chunk])) {
+    const most = Math.min(limits.chunk, file.size + 1);
+    for (const size of new Set([Math.min(FIRST_LINE, most), most])) {
       const { buffer, bytesRead } = await handle.read(Buffer.allocUnsafe(size), 0, size, 0);
       const bytes = buffer.subarray(0, bytesRead);
       const at = bytes.indexOf(LF);
@@ -57,7 +58,7 @@ export async function countLines(
   // The engine drops one space before a quoted value and any number of them behind it.
   const d = layout.delimiter;
   const spaced = [`${d} "`, '\n "', `" ${d}`, '" \n', '" \r', '"  '];
-  const size = Math.max(Math.min(limits.chunk, SEARCHED), 16);
+  const size = Math.max(Math.min(limits.chunk, SEARCHED, file.size + 1), 16);
   const buffer = Buffer.allocUnsafe(size);
   let tail: Buffer = Buffer.alloc(0);
   let lines = 0;
