@@ -20,6 +20,12 @@ export interface Control {
   door: ProjectDoor;
 }
 
+/** A run that was told to stop, and its state from then on. */
+export interface Stopped {
+  run: string;
+  state: string;
+}
+
 /** Opens the state of the target that was asked for and hands it to `work`. A refusal of what was asked for becomes an error. */
 export async function withControl<T>(options: CommonOptions, work: (control: Control) => Promise<T>): Promise<T> {
   const project = await openTarget(options);

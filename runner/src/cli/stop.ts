@@ -1,19 +1,13 @@
 import { SluiceError } from '@sluice/core';
 import type { Command } from 'commander';
 import { type Applied, askedName, eachJob, openApplied, printJson, type SelectOptions, withSelect } from './asked.ts';
-import { appliedJob, asker, type Control, withControl } from './control.ts';
+import { appliedJob, asker, type Control, type Stopped, withControl } from './control.ts';
 import { outputOf, withCommon } from './options.ts';
 import { type ServerOptions, serverOf, withServer } from './server/client.ts';
 import { print } from './terminal.ts';
 
 interface StopOptions extends SelectOptions, ServerOptions {
   hard?: boolean;
-}
-
-/** A run and its state from then on. */
-export interface Stopped {
-  run: string;
-  state: string;
 }
 
 export function define(command: Command): void {

@@ -1,10 +1,9 @@
 import { SluiceError } from '@sluice/core';
 import type { LogLevel, RunState } from '../../store/types.ts';
-import { exitOf, logLine } from '../control.ts';
+import { exitOf, logLine, type Stopped } from '../control.ts';
 import { EXIT } from '../exit.ts';
 import { type CommonOptions, outputOf } from '../options.ts';
 import { listenForInterrupt } from '../signals.ts';
-import type { Stopped } from '../stop.ts';
 import { type Cell, renderList } from '../table.ts';
 import { plural, print, styleFor, tell } from '../terminal.ts';
 import type { Server } from './client.ts';
