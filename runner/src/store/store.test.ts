@@ -33,7 +33,7 @@ function request(more: Partial<ClaimRequest> = {}): ClaimRequest {
     job: `job_${jobs}`,
     kind: 'manual',
     owner: 'elsewhere/1',
-    leaseMs: 60_000,
+    leaseMs: 3_600_000,
     jobHash: 'h1',
     definition: { name: 'x' } as unknown as Job,
     ...more,
@@ -120,17 +120,17 @@ describe('lease', () => {
       error: { code: 'run/lease-lost', kind: 'transient' },
       attempts: [{ attempt: 1, error: { code: 'run/lease-lost' } }],
     });
-    expect(await store.renew({ run: dead.run, owner: wanted.owner, leaseMs: 1000 })).toBe(false);
+    expect(await store.renew({ run: dead.run, owner: wanted.owner, leaseMs: 3_600_000 })).toBe(false);
     await expect(store.markCommitting(dead.run)).rejects.toMatchObject({ code: 'run/lease-lost' });
-    expect(await store.renew({ run: next.run, owner: 'elsewhere/2', leaseMs: 1000 })).toBe(true);
+    expect(await store.renew({ run: next.run, owner: 'elsewhere/2', leaseMs: 3_600_000 })).toBe(true);
   });
 
   it('is renewed by its owner alone, also just after it expired', async () => {
     const wanted = request();
     const { run } = await store.claimJob(wanted);
     await expire(run);
-    expect(await store.renew({ run, owner: 'elsewhere/2', leaseMs: 60_000 })).toBe(false);
-    expect(await store.renew({ run, owner: wanted.owner, leaseMs: 60_000 })).toBe(true);
+    expect(await store.renew({ run, owner: 'elsewhere/2', leaseMs: 3_600_000 })).toBe(false);
+    expect(await store.renew({ run, owner: wanted.owner, leaseMs: 3_600_000 })).toBe(true);
     await expect(store.claimJob(wanted)).rejects.toMatchObject({ code: 'run/busy' });
   });
 
@@ -190,7 +190,7 @@ describe('run', () => {
     } as const;
     await store.finishRun(end);
     expect(await store.findRun(run)).toMatchObject({ state: 'succeeded', counts: { rows_written: 3 }, error: null });
-    expect(await store.renew({ run: next.run, owner: wanted.owner, leaseMs: 1000 })).toBe(true);
+    expect(await store.renew({ run: next.run, owner: wanted.owner, leaseMs: 3_600_000 })).toBe(true);
     await store.finishRun({ ...end, state: 'failed' });
     expect((await store.findRun(run))?.state).toBe('succeeded');
   });
