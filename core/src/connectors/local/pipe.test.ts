@@ -1,8 +1,8 @@
-import { execFileSync } from 'node:child_process';
 import { mkdtemp, open, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
+import { makeFifo } from '../shared/fifo.ts';
 import { readPipe } from './pipe.ts';
 
 let dir: string;
@@ -13,9 +13,9 @@ beforeAll(async () => {
 });
 afterAll(() => rm(dir, { recursive: true, force: true }));
 
-function begun() {
+async function begun() {
   const path = join(dir, `pipe_${++made}`);
-  execFileSync('mkfifo', [path]);
+  expect(await makeFifo(path)).toBe(true);
   const stop = new AbortController();
   const spool = join(dir, `spool_${made}`);
   const request = { checkpoint: null, spool, once: true } as unknown as Parameters<typeof readPipe>[2];
@@ -23,7 +23,7 @@ function begun() {
 }
 
 it('reads what comes until it is closed', async () => {
-  const { path, spool, read } = begun();
+  const { path, spool, read } = await begun();
   const writer = await open(path, 'w');
   await writer.write('a\n1\n');
   await writer.write('2\n');
@@ -33,10 +33,10 @@ it('reads what comes until it is closed', async () => {
 });
 
 it('stops while nobody writes, and while somebody holds it open', async () => {
-  const alone = begun();
+  const alone = await begun();
   alone.stop.abort(new Error('stopped'));
   await expect(alone.read).rejects.toThrow('stopped');
-  const held = begun();
+  const held = await begun();
   const writer = await open(held.path, 'w');
   try {
     await writer.write('a\n');
