@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { openInstance } from './duck-instance.ts';
-import { type PlainValue, streamRows } from './duck-rows.ts';
+import { type PlainValue, readRows, streamRows } from './duck-rows.ts';
 
 describe('rows of a query as it makes them', () => {
   const folder = mkdtempSync(join(tmpdir(), 'sluice-rows-'));
@@ -15,6 +15,21 @@ describe('rows of a query as it makes them', () => {
     made.connection.closeSync();
     made.instance.closeSync();
     rmSync(folder, { recursive: true, force: true });
+  });
+
+  it('has lists and structs as JSON, with numbers as they are', async () => {
+    const sql = `SELECT [9007199254740993, NULL] AS l, {'a b': 0.10::DECIMAL(5,2), 'c': [{'d': '1', 'e': true}], 'f': NULL::DATE} AS s, []::BIGINT[] AS n,
+      [1.5::DOUBLE, 'inf'] AS f, [DATE '2026-01-02'] AS d`;
+    const { rows } = await readRows(made.connection, sql);
+    expect(rows).toEqual([
+      [
+        '[9007199254740993,null]',
+        '{"a b":0.10,"c":[{"d":"1","e":true}],"f":null}',
+        '[]',
+        '[1.5,"Infinity"]',
+        '["2026-01-02"]',
+      ],
+    ]);
   });
 
   async function read(

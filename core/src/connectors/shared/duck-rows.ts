@@ -63,9 +63,22 @@ function specialText(value: DuckDBValue): string | null {
   return value.days > 0 ? 'infinity' : '-infinity';
 }
 
+/** The JSON text of what is in a list or struct; whole numbers and decimals, which come as texts, are numbers with all digits. */
+function nestedText(value: unknown, type: DataType): string {
+  if (value === null || value === undefined) return 'null';
+  if (type.kind === 'list' && Array.isArray(value))
+    return `[${value.map((item) => nestedText(item, type.item)).join(',')}]`;
+  if (type.kind === 'struct' && typeof value === 'object') {
+    const held = value as Record<string, unknown>;
+    return `{${type.fields.map((f) => `${JSON.stringify(f.name)}:${nestedText(held[f.name], f.type)}`).join(',')}}`;
+  }
+  const isNumber = (type.kind === 'bigint' || type.kind === 'decimal') && /^-?\d+(?:\.\d+)?$/.test(String(value));
+  return isNumber ? String(value) : JSON.stringify(value);
+}
+
 function toCell(value: unknown, type: DataType): Cell {
   if (value === null || value === undefined) return null;
-  if (typeof value === 'object') return JSON.stringify(value);
+  if (typeof value === 'object') return nestedText(value, type);
   if (type.kind === 'bigint') return Number.isSafeInteger(Number(value)) ? Number(value) : String(value);
   if (type.kind === 'timestamp') return String(value).replace(/^(\S+) (?=\d)/, '$1T');
   if (type.kind === 'timestamptz')
