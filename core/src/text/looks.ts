@@ -10,7 +10,7 @@ const BLANK = '\\u00a0\\u1680\\u2000-\\u200d\\u202f\\u205f\\u2060\\u3000\\ufeff'
 const NOTHING = '\\u200b\\u2060\\ufeff';
 
 /** What is no text that a person types: control characters, and a carriage return that ends no line. */
-const CONTROL = /[\0-\x08\x0b\x0c\x0e-\x1f\x7f-\x84\x86-\x9f]|\r(?!\n)/;
+const CONTROL = /[\0-\x08\x0b\x0c\x0e-\x1f\x7f-\x84\x86-\x9f]|\r(?!\n|$)/;
 const CONFLICT = /^(?:<{7}|\|{7}|>{7})(?: [^\r\n]*)?\r?$|^={7}\r?$/gm;
 /** Only a file with one of these is looked through. */
 const SUSPICIOUS = new RegExp(`[${BLANK}“”„‟‘’‚‛：﹕–—−•·]|^[ ]*-[A-Za-z_][^\\r\\n]*$`, 'm');

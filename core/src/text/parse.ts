@@ -38,8 +38,6 @@ const MAX_DEPTH = 100;
 export function parseDocument(text: string, file: string): Document {
   const result: Document = { file, text, root: null, diagnostics: [], broken: false };
   const looks = findLooks(text);
-  // What git left, or a control character, leaves nothing else to say about the text.
-  if (looks[0]?.code === 'yaml/syntax') return { ...result, broken: true, diagnostics: looks };
   const documents = compose(text);
   if (!documents) {
     const start = text.search(/\S/);
@@ -60,7 +58,9 @@ export function parseDocument(text: string, file: string): Document {
   result.root = first.contents ? builder.build(first.contents as YamlNode, '', 0) : null;
   if (result.root?.kind === 'scalar' && result.root.style === 'empty') result.root = null;
   result.broken ||= builder.fatal;
-  if (result.broken) result.diagnostics = onePerLine(text, result.diagnostics);
+  // What git left, or a control character, leaves nothing else to say about the text.
+  const isStrange = looks[0]?.code === 'yaml/syntax';
+  if (result.broken) result.diagnostics = isStrange ? looks : onePerLine(text, result.diagnostics);
   return result;
 }
 
