@@ -33,9 +33,12 @@ export async function startBrowser(): Promise<Browser> {
 }
 
 /** Does what a person repeats where nothing came of it. */
-export async function again(act: () => Promise<void>): Promise<void> {
-  await vi.waitFor(act, { timeout: 120_000, interval: 100 });
+export async function again<T>(act: () => Promise<T>): Promise<T> {
+  return await vi.waitFor(act, { timeout: 150_000, interval: 100 });
 }
+
+/** How long a page may take to show its files. */
+const OPENING_MS = 45_000;
 
 /** A window of the editor, by what a person does with keys and pointer, and sees. */
 export class Editor {
@@ -47,18 +50,32 @@ export class Editor {
     this.folder = folder;
   }
 
-  /** `folder`: one, or a file of a workspace with several. */
+  /** `folder`: one, or a file of a workspace with several. A page that shows no files is loaded anew, as a person would. */
   static async open(browser: Browser, folder: string, { trust = true } = {}): Promise<Editor> {
-    const page = await browser.newPage({ viewport: { width: 1280, height: 800 } });
-    page.setDefaultTimeout(120_000);
-    const editor = new Editor(page, folder);
-    const kind = folder.endsWith('.code-workspace') ? 'workspace' : 'folder';
-    await page.goto(`${inject('editor')}?${kind}=${folder}`);
-    await page.locator('.monaco-workbench').waitFor();
-    if (trust) await page.getByRole('button', { name: /Yes, I trust the authors/ }).click();
-    else await page.getByRole('button', { name: /No, I don.t trust the authors/ }).click();
-    await page.locator('.explorer-folders-view .monaco-list-row').first().waitFor();
-    return editor;
+    let tries = 0;
+    return again(async () => {
+      const page = await browser.newPage({ viewport: { width: 1280, height: 800 } });
+      page.setDefaultTimeout(OPENING_MS);
+      const editor = new Editor(page, folder);
+      try {
+        await editor.#opened(trust);
+      } catch (error) {
+        await editor.failed(`open ${++tries}`);
+        await page.close();
+        throw error;
+      }
+      page.setDefaultTimeout(120_000);
+      return editor;
+    });
+  }
+
+  async #opened(trust: boolean): Promise<void> {
+    const kind = this.folder.endsWith('.code-workspace') ? 'workspace' : 'folder';
+    await this.page.goto(`${inject('editor')}?${kind}=${this.folder}`);
+    await this.page.locator('.monaco-workbench').waitFor();
+    const answer = trust ? /Yes, I trust the authors/ : /No, I don.t trust the authors/;
+    await this.page.getByRole('button', { name: answer }).click();
+    await this.page.locator('.explorer-folders-view .monaco-list-row').first().waitFor();
   }
 
   /** Keeps a picture of the window, to be looked at. */
