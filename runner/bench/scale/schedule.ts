@@ -26,7 +26,7 @@ export async function scheduleFigures(
     // So many a second are to be looked at from now on; each finds the minute that has passed.
     await client.query(
       `UPDATE job_states SET handled_until = clock_timestamp() - interval '70 seconds',
-         next_due = clock_timestamp() + interval '1 second' + (n - 1) * interval '1 second' / $2
+         next_due = clock_timestamp() + interval '5 seconds' + (n - 1) * interval '1 second' / $2
        FROM (SELECT job AS name, row_number() OVER (ORDER BY job) AS n FROM job_states WHERE project = $1) AS numbered
        WHERE project = $1 AND job = name AND n <= $2::int * $3::int`,
       [KEY.project, FIRES_A_SECOND, seconds],
