@@ -65,6 +65,18 @@ describe('rows without a cursor', () => {
   });
 });
 
+it('the same rows are the same checkpoint, in whatever order they are read', async () => {
+  const yaml = job('alike', { columns: TIME });
+  const rows = Array.from({ length: 200 }, (_, i) => `${i},2024-05-01T10:00:00.000100Z`);
+  await project.file('alike.csv', `id,upd\n${rows.join('\n')}\n`);
+  const { checkpoint } = await project.ok(yaml);
+  const ties = (checkpoint as { cursor: { ties: string[] } }).cursor.ties;
+  expect(ties).toHaveLength(200);
+  expect(ties).toEqual(ties.toSorted());
+  await project.file('alike.csv', `id,upd\n${rows.reverse().join('\n')}\n`);
+  expect(await project.ok(yaml)).toMatchObject({ counts: { rows_written: 0 }, checkpoint });
+});
+
 it('a row at the cursor is told from a new one, also where columns tell of the run', async () => {
   const yaml = job('ties', {
     columns: `${TIME}  - name: loaded\n    metadata: loaded_at\n  - name: run\n    metadata: run_id\n  - name: nr\n    metadata: row_number\n`,

@@ -65,7 +65,8 @@ export async function nextCursor(engine: Engine, sql: string, input: CursorInput
     `SELECT DISTINCT ${fingerprint(input.columns)} AS tie FROM (${sql}) WHERE ${name} >= ${low} LIMIT ${MAX_TIES + 1}`,
   );
   const kept = value === state?.value && rule.lookback_ms === 0 ? (state.ties ?? []) : [];
-  const ties = [...new Set([...kept, ...rows.map((r) => String(r.tie))])];
+  // In an order of their own, so that the same rows are the same checkpoint.
+  const ties = [...new Set([...kept, ...rows.map((r) => String(r.tie))])].sort();
   if (ties.length <= MAX_TIES) return { value, ties };
   if (input.disposition === 'merge') return { value, ties: null };
   throw new SluiceError(
