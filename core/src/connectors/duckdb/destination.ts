@@ -21,6 +21,7 @@ import type { FileIdentity } from '../../model/run.ts';
 import { ident, literal, literalList } from '../../model/sql.ts';
 import type { Column } from '../../model/type.ts';
 import { checkNames, createTable } from '../shared/ddl.ts';
+import { RULE_HINTS } from '../shared/errors.ts';
 import { quarantinedRows, quarantineGroups } from '../shared/quarantine.ts';
 import { checkStaged } from '../shared/staged.ts';
 import { removeStaging, stageRows, stagingFolder } from '../shared/staging.ts';
@@ -345,10 +346,10 @@ function refused(error: unknown): unknown {
   const [line = ''] = error.message.split('\n');
   if (!line.startsWith('Constraint Error: ')) return error;
   const hint = /NOT NULL/.test(line)
-    ? 'The table wants a value there: fill the column with `derive`, or give the table a default for it.'
+    ? RULE_HINTS.notNull
     : /unique|primary key/i.test(line)
-      ? 'The table takes each such value once: `merge` by that key, or leave doubles out with `dedupe`.'
-      : 'Change the rule of the table, or leave such rows out with a `filter`.';
+      ? RULE_HINTS.unique
+      : RULE_HINTS.rule;
   return new SluiceError('destination/bad-value', 'data', `DuckDB: ${line.replace('Constraint Error: ', '')}`, {
     hint,
     cause: error,

@@ -1,4 +1,5 @@
 import { messageOf, SluiceError } from '../../model/error.ts';
+import { RULE_HINTS } from '../shared/errors.ts';
 import { type MyAddress, showAddress } from './address.ts';
 
 /** An error that the server sent. */
@@ -112,22 +113,13 @@ const WAIT_HINTS: Record<string, string> = {
 
 /** Errors that rows bring about, and what to do. */
 const ROW_HINTS: [RegExp, string][] = [
-  [
-    /^ER_(BAD_NULL_ERROR|NO_DEFAULT_FOR_FIELD|WARN_NULL_TO_NOTNULL)$/,
-    'The table wants a value there: fill the column with `derive`, or give the table a default for it.',
-  ],
+  [/^ER_(BAD_NULL_ERROR|NO_DEFAULT_FOR_FIELD|WARN_NULL_TO_NOTNULL)$/, RULE_HINTS.notNull],
   [
     /^ER_DUP_ENTRY(_WITH_KEY_NAME)?$/,
     'The table takes each such value once, as its collation compares them: with most, neither case nor accents nor spaces at the end count. `merge` by that key, give the column a binary collation, or leave doubles out with `dedupe`.',
   ],
-  [
-    /^ER_(NO_REFERENCED_ROW|ROW_IS_REFERENCED)(_2)?$/,
-    'A foreign key ties the table to another one: load that one first; rows that others refer to are kept by `merge`, not by `replace`.',
-  ],
-  [
-    /^ER_(CONSTRAINT_FAILED|CHECK_CONSTRAINT_VIOLATED|NO_PARTITION_FOR_GIVEN_VALUE)$/,
-    'Make the partition or change the rule that the message names, or leave such rows out with a `filter`.',
-  ],
+  [/^ER_(NO_REFERENCED_ROW|ROW_IS_REFERENCED)(_2)?$/, RULE_HINTS.foreignKey],
+  [/^ER_(CONSTRAINT_FAILED|CHECK_CONSTRAINT_VIOLATED|NO_PARTITION_FOR_GIVEN_VALUE)$/, RULE_HINTS.named],
   [
     /^(ER_(DATA_TOO_LONG|WARN_DATA_OUT_OF_RANGE|TRUNCATED_WRONG_VALUE|TRUNCATED_WRONG_VALUE_FOR_FIELD)|(ER_)?WARN_DATA_TRUNCATED)$/,
     'Mend the value in the source, or set such rows aside with a check.',

@@ -1,4 +1,5 @@
 import { type ErrorKind, messageOf, SluiceError } from '../../model/error.ts';
+import { RULE_HINTS } from '../shared/errors.ts';
 import { type PgAddress, showAddress } from './address.ts';
 
 /** What the server sends with an error; all fields are its own words. */
@@ -152,7 +153,7 @@ const MEANINGS: [RegExp, Meaning][] = [
     {
       code: 'destination/bad-value',
       kind: 'data',
-      hint: 'The table wants a value there: fill the column with `derive`, or give the table a default for it.',
+      hint: RULE_HINTS.notNull,
     },
   ],
   [
@@ -160,7 +161,7 @@ const MEANINGS: [RegExp, Meaning][] = [
     {
       code: 'destination/bad-value',
       kind: 'data',
-      hint: 'A foreign key ties the table to another one: load that one first; rows that others refer to are kept by `merge`, not by `replace`.',
+      hint: RULE_HINTS.foreignKey,
     },
   ],
   [
@@ -168,7 +169,7 @@ const MEANINGS: [RegExp, Meaning][] = [
     {
       code: 'destination/bad-value',
       kind: 'data',
-      hint: 'The table takes each such value once: `merge` by that key, or leave doubles out with `dedupe`.',
+      hint: RULE_HINTS.unique,
     },
   ],
   [
@@ -176,7 +177,7 @@ const MEANINGS: [RegExp, Meaning][] = [
     {
       code: 'destination/bad-value',
       kind: 'data',
-      hint: 'Make the partition or change the rule that the message names, or leave such rows out with a `filter`.',
+      hint: RULE_HINTS.named,
     },
   ],
   [

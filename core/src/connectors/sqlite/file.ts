@@ -3,6 +3,7 @@ import { dirname } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import type Database from 'better-sqlite3';
 import { SluiceError } from '../../model/error.ts';
+import { RULE_HINTS } from '../shared/errors.ts';
 import type { Db } from '../shared/tables.ts';
 
 /** One connection to the file. Values arrive as SQLite gives them; whole numbers as text where JavaScript would round them. */
@@ -116,14 +117,12 @@ const TWICE =
 
 /** Errors that rows bring about, and what to do. */
 const ROW_HINTS: Readonly<Record<string, string>> = {
-  SQLITE_CONSTRAINT_NOTNULL:
-    'The table wants a value there: fill the column with `derive`, or give the table a default for it.',
+  SQLITE_CONSTRAINT_NOTNULL: RULE_HINTS.notNull,
   SQLITE_CONSTRAINT_UNIQUE: TWICE,
   SQLITE_CONSTRAINT_PRIMARYKEY: TWICE,
-  SQLITE_CONSTRAINT_CHECK: 'Change the rule of the table, or leave such rows out with a `filter`.',
+  SQLITE_CONSTRAINT_CHECK: RULE_HINTS.rule,
   SQLITE_CONSTRAINT_DATATYPE: 'The table is STRICT and its column of another type: declare that type under `columns`.',
-  SQLITE_CONSTRAINT_FOREIGNKEY:
-    'A foreign key ties the table to another one: load that one first; rows that others refer to are kept by `merge`, not by `replace`.',
+  SQLITE_CONSTRAINT_FOREIGNKEY: RULE_HINTS.foreignKey,
 };
 
 /** SQLite's errors in our words; any other error stays as it is. */
